@@ -15,6 +15,13 @@ from shared.capabilities import NAMES
 PER_PAGE: Final = 50
 
 
+class _Prediction(dict[str, Any]):
+    """What a capability answered about a contact; what an older version of it did not say is None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 async def _contacts(page_request: PageRequest) -> Mapping[str, Any]:
     name, value = page_request.query("attribute"), page_request.query("value")
     cursor = page_request.query("cursor")
@@ -40,7 +47,7 @@ async def _contact(page_request: PageRequest) -> Mapping[str, Any]:
 
 def _stored(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Lay predictions out as the capabilities answered them, in the order of the table."""
-    found = [{**one.pop("details"), **one} for one in predictions]
+    found = [_Prediction(one.pop("details") | one) for one in predictions]
     return sorted(found, key=lambda one: (NAMES.index(one["capability"]), one["outcome"] or ""))
 
 
@@ -54,8 +61,13 @@ async def _now(page_request: PageRequest) -> Mapping[str, Any]:
             raise
         return {"contact_id": contact_id, "predictions": [], "problems": {"": problem.document}}
     predictions = [
-        {**body["predictions"][0], "capability": name, "version": body["model"]["version"], "cutoff": body["cutoff"]}
-        | {"outcome": body["model"]["outcome"], "asked_at": body["cutoff"]}
+        _Prediction(
+            body["predictions"][0],
+            capability=name,
+            outcome=body["model"]["outcome"],
+            version=body["model"]["version"],
+            asked_at=body["cutoff"],
+        )
         for name, body in answer["answers"].items()
     ]
     return {"contact_id": contact_id, "predictions": predictions, "problems": answer["problems"]}

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 
 from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.holdout import Holdout
 from shared.contracts.rows import DAY, SECOND, instant_of
 from shared.ingest import contact_row, event_row
 from shared.store import PredictionRow
@@ -29,10 +30,9 @@ def did(gateway: RunningGateway, contact_id: str, type_: str, days: int = 0, **m
 
 
 def predicted(gateway: RunningGateway, contact_id: str, capability: str, **said: Any) -> None:
-    outcome = "customer" if capability == "scoring" else "churn"
-    row = PredictionRow(
-        contact_id, capability, outcome, "7", NOW, NOW, "r", "ok", 0.41, 93, "high", "model", json.dumps(said)
-    )
+    outcome = {"scoring": "customer", "churn": "churn"}.get(capability, "")
+    figures = (0.41, 93, "high") if outcome else (None, None, None)
+    row = PredictionRow(contact_id, capability, outcome, "7", NOW, NOW, "r", "ok", *figures, "model", json.dumps(said))
     gateway.store.of("acme").predictions.log([row])
 
 
@@ -82,6 +82,22 @@ async def test_a_page_shows_what_is_known_predicted_and_done(gateway: RunningGat
     assert "Europe/Paris" in page
     assert page.index("order placed</td>") < page.index("email clicked <span")
     assert "by a machine" in page
+
+
+async def test_a_page_shows_nothing_of_what_is_withheld_and_all_that_an_older_version_left_out(
+    gateway: RunningGateway,
+) -> None:
+    put(gateway, "held")
+    for capability in ("scoring", "churn", "segmentation", "sendtime"):
+        predicted(gateway, "held", capability)
+    holdout = Holdout("spring", "00", 0.999999, "scoring", "customer", LONG_AGO, None)
+    gateway.store.of("acme").experiments.holdouts.create(holdout)
+
+    page = await (await signed_in(gateway, "read")).get("/console/contacts/held")
+
+    assert page.status == 200
+    assert page.text.count("41 of 100") == 1  # of churn, which the holdout is not about
+    assert "control" in page.text
 
 
 async def test_a_timeline_goes_on_and_keeps_to_one_type(gateway: RunningGateway) -> None:
