@@ -20,20 +20,13 @@ def csv_pieces(pages: Iterable[list[PredictionRow]]) -> Iterator[str]:
 
 
 def workbook_pieces(pages: Iterable[list[PredictionRow]]) -> Iterator[bytes]:
-    """Make a workbook of the first MAX_WORKBOOK_ROWS of the list, and return it piece by piece."""
-    rows = islice(chain.from_iterable(pages), MAX_WORKBOOK_ROWS)
-    made = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who reads it
-    try:
-        write_workbook(made, rows)
-    except BaseException:
-        made.close()
-        raise
-    made.seek(0)
-    return _read(made)
+    """Make a workbook of the first MAX_WORKBOOK_ROWS of the list, piece by piece; it is begun at the first piece.
 
-
-def _read(made: IO[bytes]) -> Iterator[bytes]:
-    with made:
+    By then the answer has begun, so that its request's deadline does not end the work.
+    """
+    with tempfile.TemporaryFile() as made:
+        write_workbook(made, islice(chain.from_iterable(pages), MAX_WORKBOOK_ROWS))
+        made.seek(0)
         while piece := made.read(_CHUNK_BYTES):
             yield piece
 
