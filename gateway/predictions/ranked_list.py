@@ -127,8 +127,7 @@ def _search(
     holding = store.contacts.holding([place.contact_id for place in places], *attribute)
     holders = [place for place in places if place.contact_id in holding]
     chosen = holders[:limit]
-    among = [place.contact_id for place in chosen]
-    rows = store.predictions.page(wanted, limit=limit, after=after, among=among) if among else []
+    rows = store.predictions.at(wanted, chosen) if chosen else []
     if len(places) < searched and len(holders) <= limit:
         return _Part(rows, None, len(places))
     return _Part(rows, chosen[-1] if len(chosen) == limit else places[-1], len(places))

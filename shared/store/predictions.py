@@ -25,7 +25,15 @@ from shared.store.prediction_tables import (
     PredictionLogTable,
     PredictionRow,
 )
-from shared.store.ranked_list import ListPlace, PredictionFilter, count_rows, question, read_places, read_rows
+from shared.store.ranked_list import (
+    ListPlace,
+    PredictionFilter,
+    count_rows,
+    question,
+    read_places,
+    read_rows,
+    read_rows_at,
+)
 from shared.store.scope import (
     BATCH,
     IDS,
@@ -216,14 +224,7 @@ class Predictions:
         """List the predictions with a score, highest first."""
         return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
 
-    def page(
-        self,
-        wanted: PredictionFilter,
-        *,
-        limit: int,
-        after: ListPlace | None = None,
-        among: Collection[str] | None = None,
-    ) -> list[PredictionRow]:
+    def page(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
         Who is held out now is not listed, also where the prediction is older than the holdout.
@@ -232,13 +233,12 @@ class Predictions:
             wanted: which, and in which order.
             limit: at most so many; fewer only at the end.
             after: where the page before ended.
-            among: only of these contacts, at most BATCH; None: of any.
         """
         held = HeldOut.of(self._scope)
         kept: list[PredictionRow] = []
         while True:
             with self._scope.reading_predictions() as connection:
-                rows = read_rows(connection, wanted, limit=limit, after=after, among=among)
+                rows = read_rows(connection, wanted, limit=limit, after=after)
             kept += held.listed(rows, by_segment=wanted.segment is not None)
             if len(rows) < limit or len(kept) >= limit:
                 return kept[:limit]
@@ -254,6 +254,12 @@ class Predictions:
         """
         with self._scope.reading_predictions() as connection:
             return read_places(connection, wanted, limit=limit, after=after)
+
+    def at(self, wanted: PredictionFilter, places: Sequence[ListPlace]) -> list[PredictionRow]:
+        """List the predictions at places of the list, at most BATCH, in their order; as `page` does."""
+        with self._scope.reading_predictions() as connection:
+            rows = read_rows_at(connection, wanted, places)
+        return HeldOut.of(self._scope).listed(rows, by_segment=wanted.segment is not None)
 
     def count(self, wanted: PredictionFilter) -> int:
         """Count the predictions of the list as they are stored: also about who was held out since."""

@@ -1,6 +1,6 @@
 """The latest predictions as a list: by score, or by contact id where there is none."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,12 +45,7 @@ def question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def read_rows(
-    connection: AccountConnection,
-    wanted: PredictionFilter,
-    *,
-    limit: int,
-    after: ListPlace | None,
-    among: Collection[str] | None,
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
 ) -> list[PredictionRow]:
     """Read rows of the list.
 
@@ -61,18 +56,28 @@ def read_rows(
         wanted: which, and in which order.
         limit: at most so many.
         after: where the part before ended.
-        among: only of these contacts; None: of any.
     """
-    table = LatestPredictionTable
-    chosen = _chosen(connection, wanted, limit=limit, after=after)
-    if among is not None:
-        chosen = chosen.where(table.contact_id.in_(among))
-    places = chosen.subquery()
-    here = table.contact_id == places.c.contact_id
+    table, places = LatestPredictionTable, _chosen(connection, wanted, limit=limit, after=after).subquery()
     statement = (
-        connection.select(*COLUMNS, of=table).join(places, here).where(*question(wanted.capability, wanted.outcome))
+        connection.select(*COLUMNS, of=table)
+        .join(places, table.contact_id == places.c.contact_id)
+        .where(*question(wanted.capability, wanted.outcome))
+        .order_by(*_order(wanted))
     )
-    return [PredictionRow(*row) for row in connection.execute(statement.order_by(*_order(wanted)))]
+    return [PredictionRow(*row) for row in connection.execute(statement)]
+
+
+def read_rows_at(
+    connection: AccountConnection, wanted: PredictionFilter, places: Sequence[ListPlace]
+) -> list[PredictionRow]:
+    """Read the rows at places of the list, in their order; one that fits no longer is left out."""
+    table = LatestPredictionTable
+    ids = [place.contact_id for place in places]
+    mine = (*question(wanted.capability, wanted.outcome), table.contact_id.in_(ids), table.status == wanted.status)
+    found = {
+        row.contact_id: PredictionRow(*row) for row in connection.execute(connection.select(*COLUMNS).where(*mine))
+    }
+    return [found[contact_id] for contact_id in ids if contact_id in found]
 
 
 def read_places(
