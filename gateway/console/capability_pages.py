@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.console.api import segment
-from gateway.console.pages import ConsolePage, Group, PageRequest
+from gateway.console.pages import PAGE_SECONDS, ConsolePage, Group, PageRequest
 from gateway.console.rendering import CAPABILITY_FOLDERS
 from shared.contracts.credentials import Scope
 
@@ -44,6 +44,8 @@ class PageFile(BaseModel):
     group: Group = "People"
     scope: Scope = "read"
     reads: dict[str, Read] = {}
+    seconds: float = Field(default=PAGE_SECONDS, gt=0, le=60)
+    """How long reading may take."""
 
 
 @cache
@@ -58,7 +60,9 @@ def capability_pages() -> tuple[ConsolePage, ...]:
 
 def _page(name: str, content: PageFile) -> ConsolePage:
     load = partial(_load, content.reads)
-    return ConsolePage(name, content.title, f"{name}/page.html", load, content.scope, content.group)
+    return ConsolePage(
+        name, content.title, f"{name}/page.html", load, content.scope, content.group, seconds=content.seconds
+    )
 
 
 async def _load(reads: Mapping[str, Read], page_request: PageRequest) -> Mapping[str, Any]:
