@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.console.api import ApiProblem, segment
-from gateway.console.pages import ConsolePage, Group, PageRequest
+from gateway.console.pages import PAGE_SECONDS, ConsolePage, Group, PageRequest
 from gateway.console.rendering import CAPABILITY_FOLDERS, with_query
 from shared.contracts.credentials import Scope
 
@@ -55,6 +55,8 @@ class PageFile(BaseModel):
     download: Read | None = None
     contact_options: dict[str, Any] = {}
     """What a contact's page asks for beside, in the capability's own request."""
+    seconds: float = Field(default=PAGE_SECONDS, gt=0, le=60)
+    """How long reading may take."""
 
 
 @cache
@@ -79,7 +81,9 @@ def _page_files() -> Mapping[str, PageFile]:
 
 def _page(name: str, content: PageFile) -> ConsolePage:
     load = partial(_load, content)
-    return ConsolePage(name, content.title, f"{name}/page.html", load, content.scope, content.group)
+    return ConsolePage(
+        name, content.title, f"{name}/page.html", load, content.scope, content.group, seconds=content.seconds
+    )
 
 
 async def _load(content: PageFile, page_request: PageRequest) -> Mapping[str, Any] | Response:
