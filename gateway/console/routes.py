@@ -288,7 +288,6 @@ async def call(request: Request) -> Response:
     fields = await _fields(request)
     own = {name: value for name, value in fields if name.startswith("_")}
     console = _console(request)
-    to = own.get("_next") or console.base
     try:
         if not console.sessions.is_form_token(session, own.get("_token")):
             raise BadRequest("This form is too old, or of another session: open its page again.")
@@ -304,8 +303,8 @@ async def call(request: Request) -> Response:
         document = {"title": error.title, "detail": str(error)}
         return _problem_page(page_request, session, _NOT_DONE, error.status, document)
     if "_show" in own:
-        return _shown_once(page_request, session, own["_show"], {"answer": answered.json(), "back": to})
-    answer = _redirect(console, to, in_place="hx-request" in request.headers)
+        return _shown_once(page_request, session, own, answered.json())
+    answer = _redirect(console, own.get("_next") or console.base, in_place="hx-request" in request.headers)
     if own.get("_done"):
         note = console.sessions.note(own["_done"][:500])
         answer.set_cookie(NOTE_COOKIE, note, path=console.base, httponly=True, samesite="lax", secure=console.is_secure)
@@ -319,18 +318,18 @@ def _once(form: str | None, body: Mapping[str, Any]) -> Mapping[str, str]:
     return {"idempotency-key": sha256(f"{form}\n{json.dumps(body, sort_keys=True)}".encode()).hexdigest()}
 
 
-def _shown_once(page_request: PageRequest, session: ConsoleSession, name: str, content: Mapping[str, Any]) -> Response:
+def _shown_once(page_request: PageRequest, session: ConsoleSession, own: Mapping[str, str], answer: Any) -> Response:
     """Show an answer; with htmx in the place of the page's content, so that a reload shows the page without it."""
-    path = str(content["back"]).partition("?")[0].removeprefix(page_request.base).strip("/")
+    here = _place(_console(page_request.http), own.get("_next", ""))
+    path = here.partition("?")[0].removeprefix(page_request.base).strip("/")
     page = next((one for one in all_pages() if one.path == path), overview.PAGES[0])
     in_place = "hx-request" in page_request.http.headers
-    surroundings = {**_surroundings(page_request, session, page), **content, "shown": f"answers/{name}.html"}
-    answer = _html(
-        environment().get_template(surroundings["shown"] if in_place else "answer.html").render(surroundings)
-    )
+    content = {"answer": answer, "here": here, "in_place": in_place}
+    template = environment().get_template(f"answers/{own['_show']}.html")
+    made = _html(template.render(_surroundings(page_request, session, page) | content))
     if in_place:
-        answer.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
-    return answer
+        made.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
+    return made
 
 
 @router.get(PATH + "/static/{name}")
@@ -351,13 +350,18 @@ _IN_PATHS: Final = "/%~!$&'()*+,;=:@-._"
 """What stands in a path as it is: escapes that are there stay what they are."""
 
 
-def _redirect(console: Console, to: str, *, in_place: bool = False) -> Response:
-    """Redirect to a page of the console, and to nowhere else."""
+def _place(console: Console, to: str) -> str:
+    """Return the address of a page of the console, and of nothing else: its first one where another thing is named."""
     path = to.partition("?")[0]
     parts = path.split("/")
     fits = path == console.base or path.startswith(f"{console.base}/")
     fits = fits and "\\" not in to and ".." not in parts and "" not in parts[1:]
-    place = quote(to, safe=f"{_IN_PATHS}?") if fits else console.base
+    return quote(to, safe=f"{_IN_PATHS}?") if fits else console.base
+
+
+def _redirect(console: Console, to: str, *, in_place: bool = False) -> Response:
+    """Redirect to a page of the console, and to nowhere else."""
+    place = _place(console, to)
     if in_place:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": place})
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)

@@ -67,7 +67,7 @@ WIDE = (
     "/segments/moves",
     *(prefix for line in TABLE for prefix in line.prefixes),
 )
-"""Paths that say nothing of methods: ids may hold slashes or be words of ours; what lies below a prefix its service knows."""
+"""Paths that say nothing of methods: ids may hold slashes or be our words; a service knows what lies below its own."""
 
 
 class Placed(GatewaySettings):

@@ -54,6 +54,14 @@ async def test_in_place_the_key_takes_the_place_of_the_page_and_the_address_stay
     assert key_in(answer.text)
 
 
+@pytest.mark.parametrize("to", ["javascript:alert(1)", "https://evil.example", "//evil.example"])
+async def test_a_shown_answer_leads_back_to_a_page_of_the_console_and_nowhere_else(browser: Browser, to: str) -> None:
+    answer = await sent(browser, {**MAKE, "_next": to})
+
+    assert to not in answer.text
+    assert 'href="/console">I have kept it' in answer.text
+
+
 async def test_what_the_api_refuses_is_shown_in_its_words_without_any_key(browser: Browser) -> None:
     answer = await sent(browser, {**MAKE, "name": ""}, hx_request="true")
 
@@ -105,7 +113,7 @@ async def test_without_the_scope_admin_there_is_neither_the_page_nor_its_place_i
 
     page = await browser.get("/console/keys")
 
-    assert "This key lacks the scope admin" in page.text
+    assert "This page needs the scope admin" in page.text
     assert ">Keys</a>" not in page.text
 
 

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from aiohttp import web
 from starlette.responses import Response
 
 from gateway.auth import Caller
@@ -59,8 +60,12 @@ async def test_no_page_is_shown_to_who_is_not_signed_in(browser: Browser) -> Non
 
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_a_key_sees_the_pages_of_its_scope_and_no_others(
-    gateway: RunningGateway, browser: Browser, scope: str
+    gateway: RunningGateway, browser: Browser, upstream: Upstream, scope: str
 ) -> None:
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"status": 409, "title": "No model yet"}, status=409)
+
+    upstream.answer = nothing
     await browser.sign_in(gateway.key(scopes=(scope,)))
 
     found = {page.path: (await browser.get(address(page))).status for page in PAGES.values()}
