@@ -26,6 +26,7 @@ BIN := .venv/bin
 PRODUCT := .venv/.installed-product
 DEV := .venv/.installed-dev
 GENERATORS := .venv/.installed-generators
+BROWSER := .venv/.installed-browser
 BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/[a-z]*.py)) $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
 
 .PHONY: help setup run up train test test-fast test-full check bench docs lock clean
@@ -49,6 +50,9 @@ $(DEV): requirements-dev.lock pyproject.toml .ci/install
 $(GENERATORS): $(wildcard tests/contract/generators/*) .ci/generators $(DEV)
 	@if .ci/generators; then touch $@; else echo 'foretell: no client generators; their tests are skipped' >&2; fi
 
+$(BROWSER): .ci/browser $(DEV)
+	@.ci/browser && touch $@
+
 run: $(PRODUCT) ## Load the sample and train when that is not done yet, then start every process
 	@$(BIN)/foretell demo --if-needed && exec $(BIN)/foretell up
 
@@ -65,7 +69,7 @@ test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 8 minutes o
 test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
 
-test-full: $(DEV) $(GENERATORS) ## Run all tests, the slow ones too, and properties on five times as many examples
+test-full: $(DEV) $(GENERATORS) $(BROWSER) ## Run all tests, the slow ones too, and properties on five times as many examples
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 

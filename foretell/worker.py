@@ -5,6 +5,7 @@ import threading
 
 from foretell.background.batches import BatchWorker, sweeping
 from foretell.background.calls import ServiceCalls
+from foretell.background.data_reports import KeptDataReports
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.health import health_server
 from foretell.background.imports import ImportWorker
@@ -51,6 +52,8 @@ BATCH_FILES_SECONDS = 10.0
 """How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
 SHADOW_SECONDS = 60.0
 """How often it is looked for shadows to compare with their champions."""
+DATA_REPORT_SECONDS = 15.0
+"""How often it is looked for accounts with something new to report on."""
 LOOKS_A_DEBOUNCE = 5
 """How often it is looked for stale contacts within the time of one debounce."""
 
@@ -92,6 +95,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("quality", QUALITY_SECONDS, quality.turn),
             Loop("shadows", SHADOW_SECONDS, ShadowComparisons(database, now_us, metrics).turn),
             Loop("imports", BATCH_SECONDS, ImportWorker(database, children, now_us).turn),
+            Loop("data_reports", DATA_REPORT_SECONDS, KeptDataReports(database, now_us, metrics).turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, children, now_us).turn),
             *_command_loops(settings, database, children, metrics),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway import audit, health, openapi, pages
+from gateway.activity import routes as activity
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import carries_file as brings_batch
@@ -31,6 +32,7 @@ from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
 from gateway.imports import routes as imports
 from gateway.imports.uploads import carries_file as brings_import
+from gateway.keys import routes as keys
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
@@ -108,7 +110,9 @@ def create_app(
     app.add_middleware(with_cors, origins=settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(EquivalentRequests)
-    app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
+    app.add_middleware(
+        RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds, failed=console.failed
+    )
     app.add_middleware(FlatRoutes, routes=flat)
     # Written at its first request: that takes a second, and the start need not wait for it.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
@@ -132,10 +136,23 @@ def _routes() -> tuple[BaseRoute, ...]:
     """Return the routes of all subjects; their parameters are analysed once a process, however many apps it builds."""
     router = APIRouter()
     # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions, privacy)
+    specific = (predictions, privacy, events)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, events, imports, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
+    general = (
+        contacts,
+        imports,
+        outcomes,
+        *predicted,
+        *incoming,
+        *outgoing,
+        keys,
+        activity,
+        audit,
+        health,
+        pages,
+        console,
+    )
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)
@@ -163,7 +180,7 @@ def _lifespan(
         parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
         app.state.gateway = Gateway(*parts)
         # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
-        own_store = open_database(settings, readers=CONSOLE_READERS) if database is None else database
+        own_store = open_database(settings, readers=CONSOLE_READERS, cuts_off=True) if database is None else database
         app.state.console = Console(
             replace(app.state.gateway, database=own_store, writers=Semaphore(CONSOLE_READERS // 2))
         )

@@ -24,6 +24,7 @@ from starlette.types import Scope as ASGIScope
 
 from gateway.auth import Caller, KeyCache, caller_of, permit
 from gateway.metrics import GatewayMetrics
+from gateway.outcomes.samples import SampleCache
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
 from gateway.webhooks.intake import DeadLetterRetry
@@ -113,6 +114,7 @@ class Gateway:
     metrics: GatewayMetrics
     webhook_queue: WebhookQueue
     store_probe: StoreLook
+    samples: SampleCache = field(default_factory=SampleCache)
     writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
     """Slots for requests that write; fewer than there are threads."""
 
@@ -275,6 +277,8 @@ def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], Async
 
 
 ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
+ReadScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("read", writes=False))]
+"""For routes that send a question in a body, and write nothing to the store."""
 PredictScope = Annotated[AuthenticatedRequest, Depends(_requires("predict"))]
 IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
 AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]

@@ -57,7 +57,7 @@ TABLE: tuple[Capability, ...] = (
         "sendtime",
         "/best-send-time",
         "When should this contact's next message go out?",
-        prefixes=("/best-send-time/plan", "/experiments"),
+        prefixes=("/best-send-time/plan", "/best-send-time/weeks", "/experiments"),
         long_paths=("/best-send-time/plan", "/experiments"),
         change_kind="slot",
         message_types=("send_time.changed",),

@@ -51,6 +51,14 @@ def within(seconds: float) -> Iterator[Deadline]:
         _CURRENT.reset(token)
 
 
+@contextmanager
+def at_most(seconds: float) -> Iterator[Deadline]:
+    """Give what the block does so many seconds, or what is left where that is less."""
+    left = seconds_left()
+    with within(seconds if left is None else min(seconds, left)) as made:
+        yield made
+
+
 def current() -> Deadline | None:
     """Find the deadline of the request for which this is done; None: nobody waits."""
     return _CURRENT.get()

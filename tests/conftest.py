@@ -30,6 +30,13 @@ KEY = "k" * 32
 QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/browser: here, since pytest asks for them before it reads that folder."""
+    console = parser.getgroup("console")
+    console.addoption("--screenshots", type=Path, help="folder for pictures of every page of the console")
+    console.addoption("--demo-home", type=Path, help="home of `foretell demo` that is copied instead of training")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
@@ -246,9 +253,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-WAITING = ("tests/e2e/", "tests/integration/foretell/")
+WAITING = ("tests/e2e/", "tests/browser/", "tests/integration/foretell/")
 """Files below wait for processes more than they compute."""
-LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
+LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -39,6 +39,11 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             repeated(lambda store, at: store.predictions.delete_before(at)),
         ),
         RetentionRule(
+            "answer_counts",
+            settings.prediction_retention_days,
+            repeated(lambda store, at: store.predictions.counts.delete_before(at)),
+        ),
+        RetentionRule(
             "shadow_predictions",
             settings.prediction_retention_days,
             repeated(lambda store, at: store.models.shadows.delete_before(at)),

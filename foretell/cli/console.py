@@ -30,4 +30,4 @@ def console(
         raise Conflict(f"There is no key of {account} in this home: sign in with one from foretell keys create.")
     signing_key = os.environ.get("FORETELL_SIGNING_KEY") or home.secret(settings.home, "signing_key")
     typer.echo(console_link(url or settings.resolved_public_url(), path, signing_key))
-    print_note("It works once, within an hour, while this gateway runs.")
+    print_note("It works once, within an hour.")

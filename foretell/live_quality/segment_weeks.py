@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from foretell.live_quality.weeks import named, week_of
-from shared.contracts.model_quality import SegmentWeek
+from shared.contracts.model_quality import SegmentFlow, SegmentWeek
 from shared.store import LoggedProbability
 
 
@@ -17,7 +17,8 @@ class SegmentCounts:
     """By week and segment."""
     stayed: Counter[int] = field(default_factory=Counter)
     """By week: contacts in the same segment as the week before."""
-    moved: Counter[int] = field(default_factory=Counter)
+    moved: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    """By week: contacts by the segment of the week before and this one's, where they differ."""
 
     def add(self, part: Sequence[LoggedProbability]) -> None:
         """Count all predictions of some contacts."""
@@ -28,8 +29,10 @@ class SegmentCounts:
         for (contact_id, week), segment in first.items():
             self.placed[week, segment] += 1
             before = first.get((contact_id, week - 1))
-            if before is not None:
-                (self.stayed if before == segment else self.moved)[week] += 1
+            if before == segment:
+                self.stayed[week] += 1
+            elif before is not None:
+                self.moved[week, before, segment] += 1
 
     def weeks(self) -> list[SegmentWeek]:
         """Return the weeks in order."""
@@ -38,14 +41,20 @@ class SegmentCounts:
     def _week(self, week: int) -> SegmentWeek:
         counts = {segment: count for (at, segment), count in sorted(self.placed.items()) if at == week}
         contacts = sum(counts.values())
-        both = self.stayed[week] + self.moved[week]
+        moves = [(places, count) for (at, *places), count in self.moved.items() if at == week]
+        moved = sum(count for _, count in moves)
+        both = self.stayed[week] + moved
         name, starts_on = named(week)
         return SegmentWeek(
             week=name,
             starts_on=starts_on,
             contacts=contacts,
             shares={segment: round(count / contacts, 6) for segment, count in counts.items()},
-            moved_share=round(self.moved[week] / both, 6) if both else None,
+            moved_share=round(moved / both, 6) if both else None,
+            moves=[
+                SegmentFlow(before=before, after=after, contacts=count)
+                for (before, after), count in sorted(moves, key=lambda move: (-move[1], move[0]))
+            ],
         )
 
 

@@ -205,11 +205,17 @@ def _plan(plan: SendPlanOptions | None, cutoff: Microseconds) -> dict[str, Any] 
     """Return the options of a plan as they are kept.
 
     Raises:
-        BadRequest: the window is too long, as the worker would find out.
+        BadRequest: the window is too long, as the worker would find out, or lies wholly in the past.
     """
     if plan is None:
         return None
-    plan.window.bounds(cutoff, pointer="/plan/window")
+    begins, ends = plan.window.bounds(cutoff, pointer="/plan/window")
+    if ends <= begins:
+        sentence = (
+            f"The window of the plan ends at {instant_of(ends):%Y-%m-%d %H:%M} UTC, and nothing can be sent before "
+            f"{instant_of(begins):%Y-%m-%d %H:%M} UTC: give a later `not_after`."
+        )
+        raise BadRequest(sentence, errors=[{"pointer": "/plan/window", "detail": sentence}])
     return plan.model_dump(mode="json", by_alias=True)
 
 

@@ -6,22 +6,27 @@ sent again: who calls was found by the session.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote, urlencode
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, fail_after
 from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.auth import Caller
 from gateway.context import IN_PROCESS, Gateway, InProcess
+from shared import deadline
 
 AT_ONCE: Final = 4
 """Calls of the console that run at once: what is slow in it holds so many threads, and no more."""
+GRACE_SECONDS: Final = 1.0
+"""How long after its deadline a call is waited for: what stopped it says why."""
+_RUNNING: Final = set[asyncio.Task[None]]()
+"""Held here as long as they run, also those for which nobody waits any more."""
 
 
 class ApiProblem(Exception):
@@ -71,6 +76,8 @@ class Api:
     caller: Caller
     client: tuple[str, int] | None
     limiter: CapacityLimiter = field(repr=False)
+    within_seconds: float = 300.0
+    """How long a call is waited for."""
 
     async def get(self, path: str, **query: object) -> Any:
         """Read a path of the API; parameters that are None or empty are left out.
@@ -144,8 +151,7 @@ class Api:
 
         given = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
         scope = self._scope(method, _with_query(path, query), given if content else dict(headers or {}))
-        async with self.limiter:
-            await self.app(scope, receive, send)
+        await self._within(self._run(scope, receive, send))
         answer = ApiAnswer(status, answered, b"".join(parts))
         if status >= HTTPStatus.BAD_REQUEST:
             raise _problem(answer)
@@ -154,6 +160,27 @@ class Api:
     def passed_on(self, method: str, target: str, *, with_body: bool = False) -> "PassedOn":
         """Return a response that is a route's own, as it streams: a download; `with_body` streams an upload in."""
         return PassedOn(self, method, target, with_body=with_body)
+
+    async def _within(self, call: Coroutine[Any, Any, None]) -> None:
+        """Wait for a call as long as it may take; one that is stuck keeps its place among those that run at once."""
+        task = asyncio.create_task(call)
+        _RUNNING.add(task)
+        task.add_done_callback(_ended)
+        done, _ = await asyncio.wait({task}, timeout=self.within_seconds + GRACE_SECONDS)
+        if not done:
+            raise _too_long("This takes too long: what was asked did not answer in time. Try again soon.")
+        task.result()
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with fail_after(deadline.seconds_left()):
+                await self.limiter.acquire()
+        except TimeoutError:
+            raise _too_long("The console is busy with other pages; try again soon.") from None
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.limiter.release()
 
     def _scope(self, method: str, target: str, headers: Mapping[str, str]) -> Scope:
         path, _, query = target.partition("?")
@@ -187,12 +214,19 @@ class PassedOn(Response):
         kept = (b"content-type", b"content-length", b"accept", b"idempotency-key") if self._with_body else (b"accept",)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in kept}
 
+        begun = False
+
         async def empty() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            nonlocal begun
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            while (message := await receive())["type"] != "http.disconnect":
+                pass  # the body of a page's request is no part of the call
+            return message
 
         inner = self._api._scope(self._method, self._target, headers)
-        async with self._api.limiter:
-            await self._api.app(inner, receive if self._with_body else empty, send)
+        await self._api._run(inner, receive if self._with_body else empty, send)
 
 
 def segment(text: str) -> str:
@@ -202,6 +236,17 @@ def segment(text: str) -> str:
     'a%2Fb%20c'
     """
     return quote(text, safe="")
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    _RUNNING.discard(task)
+    if not task.cancelled():
+        task.exception()  # retrieved here: perhaps nobody waits for it any more
+
+
+def _too_long(detail: str) -> ApiProblem:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return ApiProblem(status, {"title": "Not now", "detail": detail, "status": int(status)})
 
 
 def _with_query(path: str, query: Mapping[str, object] | None) -> str:

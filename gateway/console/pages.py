@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,8 @@ from starlette.responses import Response
 from gateway.console.api import Api
 from shared.contracts.credentials import Scope
 
+PAGE_SECONDS: Final = 5.0
+"""How long a page waits for what it reads: shorter than a client of the API would, since somebody looks at it."""
 Group = Literal["", "People", "Data", "Models", "Connections"]
 GROUPS: tuple[Group, ...] = ("", "People", "Data", "Models", "Connections")
 """Of the menu, in order."""
@@ -56,6 +58,8 @@ class ConsolePage:
     """Where the menu shows it; None: it is reached from another page."""
     within: str = ""
     """Path of the page that the menu marks for one that it does not show."""
+    seconds: float = PAGE_SECONDS
+    """How long what it reads may take."""
 
 
 async def nothing(page_request: PageRequest) -> Mapping[str, Any]:  # noqa: ARG001 - a `Load`

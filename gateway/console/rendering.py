@@ -35,9 +35,11 @@ def environment() -> Environment:
     )
     made.filters |= {
         "ago": ago,
+        "clock": clock,
         "count": count,
         "number": number,
         "plain": plain,
+        "seconds": seconds,
         "seg": segment,
         "share": percentage,
         "per_hundred": per_hundred,
@@ -95,6 +97,25 @@ def _in_words(seconds: float) -> str:
 def _instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def clock(instant: str) -> str:
+    """Write an instant as the clock that it was written with shows it, in no other zone.
+
+    >>> clock("2026-06-02T08:00:00+02:00")
+    'Tuesday, 2 Jun, 08:00'
+    """
+    at = datetime.fromisoformat(instant)
+    return f"{at:%A}, {at.day} {at:%b, %H:%M}"
+
+
+def seconds(instant: str) -> int:
+    """Count the seconds from 1970 to an instant or a day of the API: what a plot takes.
+
+    >>> seconds("1970-01-02"), seconds("1970-01-01T00:01:00Z")
+    (86400, 60)
+    """
+    return int(_instant(instant).timestamp())
 
 
 def count(value: float | None) -> str:

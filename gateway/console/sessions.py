@@ -6,14 +6,12 @@ derived from the installation's signing key, each kind with a salt of its own.
 """
 
 import hmac
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any, Final
 
-from itsdangerous import BadData, BadSignature, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
 from gateway.auth import Caller, KeyCache
 from shared.errors import NotAuthenticated
@@ -39,11 +37,6 @@ class Sessions:
 
     key: bytes
     """The installation's signing key."""
-    now: Callable[[], float] = time.time
-    started_at: float = field(default_factory=time.time)
-    """Links of before are refused: which of them were used is not known any more."""
-    _used: dict[str, float] = field(default_factory=dict)
-    """Links that were used, until they are too old anyway."""
 
     def cookie(self, public_id: str, digest: bytes) -> str:
         """Return the cookie's value for a key."""
@@ -70,28 +63,21 @@ class Sessions:
         """Return the token of a link that signs in once."""
         return self._timed("link").dumps(_content(public_id, digest))
 
-    def enter(self, token: str | None) -> ConsoleSession:
-        """Use a link up.
+    def link(self, token: str | None) -> ConsoleSession:
+        """Read a link; its nonce is what can be used once.
 
         Raises:
-            NotAuthenticated: it is not ours, too old, or was used before.
+            NotAuthenticated: it is not ours, or too old.
         """
-        serializer = self._timed("link")
-        content = self._read(serializer, token, LINK_SECONDS)
-        if content is None or serializer.loads(token or "", return_timestamp=True)[1].timestamp() < self.started_at - 1:
-            raise _spent()
-        now = self.now()
-        self._used = {nonce: until for nonce, until in self._used.items() if until > now}
-        if content["nonce"] in self._used:
-            raise _spent()
-        self._used[content["nonce"]] = now + LINK_SECONDS
-        return ConsoleSession(content["key"], content["print"], token_urlsafe(16))
+        content = self._read(self._timed("link"), token, LINK_SECONDS)
+        if content is None:
+            raise spent()
+        return ConsoleSession(content["key"], content["print"], content["nonce"])
 
-    def renewed(self, session: ConsoleSession) -> str:
-        """Return the cookie's value of a session."""
-        return self._timed("session").dumps(
-            {"key": session.public_id, "print": session.fingerprint, "nonce": session.nonce}
-        )
+    def cookie_of_link(self, link: ConsoleSession) -> str:
+        """Return the cookie's value of a new session that a link begins."""
+        content = {"key": link.public_id, "print": link.fingerprint, "nonce": token_urlsafe(16)}
+        return self._timed("session").dumps(content)
 
     def note(self, text: str) -> str:
         """Sign a note for the next page."""
@@ -101,7 +87,7 @@ class Sessions:
         """Read a note; None: there is none."""
         try:
             text = URLSafeSerializer(self.key, salt="console-note").loads(cookie or "")
-        except BadSignature:
+        except BadData:
             return None
         return text if isinstance(text, str) else None
 
@@ -136,7 +122,8 @@ def _fingerprint(digest: bytes) -> str:
     return sha256(b"console\n" + digest).hexdigest()[:_FINGERPRINT]
 
 
-def _spent() -> NotAuthenticated:
+def spent() -> NotAuthenticated:
+    """Make the error of a link that does not sign in any more."""
     return NotAuthenticated(
         "This link was used before, or is too old. Make a new one with `foretell console`, or sign in with a key."
     )

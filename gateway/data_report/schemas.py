@@ -1,5 +1,5 @@
-"""Answer of the route of the data report: the object that the command line shows too."""
+"""Answers of the routes of the data report: the objects that the command line shows too."""
 
-from shared.contracts.data_report import DataReport
+from shared.contracts.data_report import DataReport, Vocabulary
 
-__all__ = ["DataReport"]
+__all__ = ["DataReport", "Vocabulary"]

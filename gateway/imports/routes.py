@@ -20,7 +20,7 @@ from gateway.context import (
     now,
 )
 from gateway.idempotency import idempotent
-from gateway.imports.answers import answer_of, summary_of
+from gateway.imports.representation import answer_of, summary_of
 from gateway.imports.schemas import (
     ID,
     LEAVE_OUT,

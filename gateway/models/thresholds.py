@@ -9,6 +9,7 @@ from gateway.context import AuthenticatedRequest, ReadScope, json_response
 from gateway.models.cards import champion_version, version_row
 from gateway.models.names import NamedModel
 from shared.cards import MOST_MONEY, ThresholdQuery, thresholds
+from shared.cards.thresholds import refuse_without_scores
 from shared.contracts.model_card import Thresholds
 from shared.contracts.model_name import ModelName
 from shared.errors import BadRequest, NoModelTrained
@@ -58,6 +59,7 @@ def show_thresholds(
     """
     if capacity is not None and capacity_share is not None:
         raise BadRequest("Give either capacity, a number of contacts, or capacity_share, a share of them.")
+    refuse_without_scores(model.capability)
     chosen = version or _answering(authenticated, model)
     row = version_row(authenticated, model, chosen)
     stored = authenticated.store.predictions.score_counts(model.capability, model.outcome, chosen)

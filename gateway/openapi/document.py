@@ -47,6 +47,7 @@ _TAGS: Final = (
     ("messages", "What is sent to those who subscribed."),
     ("webhooks", "Where email platforms and CRMs send what happened."),
     ("sources", "Who may send webhooks, and what of it could not be taken."),
+    ("keys", "What clients authenticate with."),
     ("privacy", "What is held of a person, and its end."),
     ("audit", "Who administered what."),
     ("operations", "For those who run this."),

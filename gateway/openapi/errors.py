@@ -62,6 +62,7 @@ _ABSENT: Final = {
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
     "/imports": "There is no import of this id in this account; GET /imports lists them.",
+    "/keys": "There is no key of this id in this account; GET /keys lists those that there are.",
     "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
@@ -93,6 +94,8 @@ _STATES: Final[dict[str, ForetellError]] = {
     "rename_segment": Conflict("Segment s2 is called so already; names tell segments apart."),
     "put_model_shadow": Conflict("Version 7 answers itself; only another one can shadow it."),
     "add_source": Conflict("There is a source named newsletter already; choose another name."),
+    "rotate_key": Conflict("This key is not valid any more: make a new one with POST /keys."),
+    "revoke_key": Conflict("This is the key of this very call: revoke it with another one, or add confirm=true."),
     "replay_delivery": Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first."),
     "add_subscription_secret": Conflict("5 secrets are valid already; wait until one has expired, or overlap 0 hours."),
 }

@@ -6,18 +6,24 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from gateway.context import AdminScope, ReadScope, created_response, json_response
+from gateway.context import AdminScope, ReadScope, ReadScopeNoWrites, created_response, json_response, now
 from gateway.idempotency import idempotent
 from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
 from shared.capabilities import TABLE, OutcomeCapabilityName
+from shared.contracts.data_report import OutcomePreview
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
+from shared.data_report import outcome_preview
 from shared.errors import Conflict, NotFound
 from shared.http.problem import invalid
 
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
 OfCapability = Annotated[OutcomeCapabilityName, Query(description="Which question the outcome belongs to.")]
+UNNAMED = "unnamed"
 CREATED: dict[int | str, dict[str, Any]] = {201: {"model": OutcomeAnswer, "description": "It is a new one."}}
+OfName = Annotated[
+    OutcomeName | None, Query(description="An outcome as it is defined; leave the body out, or redefine it there.")
+]
 OnlyOf = Annotated[OutcomeCapabilityName | None, Query(description="Only of this question; default: of all.")]
 
 
@@ -58,11 +64,7 @@ def put_outcome(
     What was answered about attributes (`allowed`, `forbidden`) stays unless other lists are given.
     """
     before = authenticated.store.outcomes.find(capability, name)
-    given = fields.model_dump(exclude_unset=True) | _answers(fields, before)
-    try:
-        outcome = Outcome(name=name, capability=capability, **given)
-    except ValidationError as error:
-        raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
+    outcome = _defined(name, capability, fields.model_dump(exclude_unset=True) | _answers(fields, before))
     is_new = before is None
     authenticated.store.outcomes.put(outcome)
     answer = _answer(outcome, authenticated.store.outcomes.default(capability))
@@ -71,6 +73,35 @@ def put_outcome(
         if is_new
         else json_response(answer)
     )
+
+
+@router.post(
+    "/outcomes/preview",
+    response_model=OutcomePreview,
+    operation_id="preview_outcome",
+    summary="Count who would have reached an outcome",
+)
+def preview_outcome(
+    authenticated: ReadScopeNoWrites,
+    fields: OutcomeFields | None = None,
+    name: OfName = None,
+    capability: OfCapability = "scoring",
+) -> Response:
+    """Count the contacts with and without an outcome before it is defined or trained; training needs 40 of each.
+
+    Counted as a training does, on all contacts or, in large accounts, on 5,000 of them, with intervals. What was read
+    is kept for up to a minute, so that a form may ask at each change. Nothing is stored.
+    """
+    store = authenticated.store
+    given = {} if fields is None else fields.model_dump(exclude_unset=True, exclude={"allowed", "forbidden"})
+    if name is not None and not given:
+        outcome = store.outcomes.find(capability, name)
+        if outcome is None:
+            raise _absent(name)
+    else:
+        outcome = _defined(name or UNNAMED, capability, given)
+    sample = authenticated.gateway.samples.of(store, now=now())
+    return json_response(outcome_preview.preview(sample, outcome, is_named=name is not None))
 
 
 @router.delete("/outcomes/{name}", status_code=204, operation_id="delete_outcome", summary="Delete an outcome")
@@ -84,6 +115,18 @@ def delete_outcome(authenticated: AdminScope, name: PathName, capability: OfCapa
         raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
     authenticated.store.outcomes.delete(capability, name)
     return Response(status_code=204)
+
+
+def _defined(name: str, capability: str, given: dict[str, Any]) -> Outcome:
+    """Make an outcome of what was given.
+
+    Raises:
+        ForetellError: it says nothing that can be predicted; names the fields.
+    """
+    try:
+        return Outcome(name=name, capability=capability, **given)
+    except ValidationError as error:
+        raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
 
 
 def _answers(fields: OutcomeFields, before: Outcome | None) -> dict[str, list[str]]:

@@ -15,8 +15,15 @@ from gateway.segments.schemas import (
     SegmentFields,
     SegmentList,
     SegmentMember,
+    SegmentMove,
+    SegmentMoves,
     SegmentProfile,
+    SegmentReference,
+    SegmentShare,
+    WeekMoves,
 )
+from gateway.segments.topics import topic
+from shared.contracts.model_quality import SegmentWeek, quality_of
 from shared.contracts.rows import instant_of
 from shared.errors import Conflict, NoModelTrained, NotFound
 from shared.store import PredictionRow, VersionRow
@@ -42,6 +49,21 @@ def list_segments(authenticated: ReadScope) -> Response:
             trained_at=instant_of(row.trained_at),
         )
     )
+
+
+@router.get(
+    "/segments/moves",
+    response_model=SegmentMoves,
+    operation_id="list_segment_moves",
+    summary="List moves between segments",
+)
+def list_moves(authenticated: ReadScope) -> Response:
+    """List week by week how large each segment was, and how many contacts went from which to which."""
+    row, store = _champion(authenticated), authenticated.store
+    called = {one["id"]: one["name"] for one in _listed(row)} | store.segments.names()
+    found = quality_of(store.models.quality.find(CAPABILITY, ""))
+    weeks = [] if found is None else [_week(one, called) for one in found.segment_weeks]
+    return json_response(SegmentMoves(weeks=weeks, measured_at=None if found is None else found.measured_at))
 
 
 @router.get(
@@ -132,6 +154,7 @@ def _fields(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
         "value_per_contact": one["value_per_contact"],
         "value_share": one["value_share"],
         "micro_segments": one["micro_segments"],
+        "traits": [{**trait, "topic": topic(trait["feature"])} for trait in one["traits"]],
     }
 
 
@@ -140,7 +163,6 @@ def _profile(authenticated: AuthenticatedRequest, row: VersionRow, segment_id: s
     return SegmentProfile(
         **_fields(one, authenticated.store.segments.names()),
         generated_name=one["name"],
-        traits=one["traits"],
         version=row.version,
         trained_at=instant_of(row.trained_at),
     )
@@ -155,4 +177,29 @@ def _member(row: PredictionRow) -> SegmentMember:
         moved_at=body["moved_at"],
         version=row.version,
         cutoff=instant_of(row.cutoff),
+    )
+
+
+def _week(week: SegmentWeek, called: Mapping[str, str]) -> WeekMoves:
+    def named(segment_id: str) -> dict[str, str]:
+        return {"id": segment_id, "name": called.get(segment_id, segment_id)}
+
+    moves = None
+    if week.moves is not None:
+        moves = [
+            SegmentMove(
+                before=SegmentReference(**named(one.before)),
+                after=SegmentReference(**named(one.after)),
+                contacts=one.contacts,
+            )
+            for one in week.moves
+        ]
+    shares = sorted(week.shares.items(), key=lambda one: (-one[1], one[0]))
+    return WeekMoves(
+        week=week.week,
+        starts_on=week.starts_on,
+        contacts=week.contacts,
+        segments=[SegmentShare(**named(at), share=share) for at, share in shares],
+        moved_share=week.moved_share,
+        moves=moves,
     )

@@ -1,6 +1,6 @@
 """Requests and answers of the routes of segments."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -33,6 +33,17 @@ class MicroSegment(SegmentReference):
     share_of_segment: Annotated[float, Field(description="Of the segment's contacts.")]
 
 
+class SegmentTrait(Answer):
+    """One feature of a segment beside all contacts."""
+
+    feature: Annotated[str, Field(description="Which feature.")]
+    topic: Annotated[str, Field(description="What it is about, in words: the same for every segment and window.")]
+    text: Annotated[str, Field(description="What is typical, as a sentence.")]
+    typical: Annotated[float | str | bool | None, Field(description="Median of the segment; null: most have none.")]
+    overall: Annotated[float | str | bool | None, Field(description="Median of all contacts.")]
+    difference: Annotated[float, Field(description="Mean of the segment, in standard deviations from all contacts.")]
+
+
 class SegmentAnswer(SegmentReference):
     """A segment in the list."""
 
@@ -45,6 +56,7 @@ class SegmentAnswer(SegmentReference):
     ]
     value_share: Annotated[float | None, Field(description="Of all the money of that year.")]
     micro_segments: Annotated[list[MicroSegment], Field(description="Groups inside; empty where none are stable.")]
+    traits: Annotated[list[SegmentTrait], Field(description="What sets it apart, the strongest first.")]
 
 
 class SegmentList(Answer):
@@ -57,21 +69,10 @@ class SegmentList(Answer):
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
 
 
-class SegmentTrait(Answer):
-    """One feature of a segment beside all contacts."""
-
-    feature: Annotated[str, Field(description="Which feature.")]
-    text: Annotated[str, Field(description="What is typical, as a sentence.")]
-    typical: Annotated[float | str | bool | None, Field(description="Median of the segment; null: most have none.")]
-    overall: Annotated[float | str | bool | None, Field(description="Median of all contacts.")]
-    difference: Annotated[float, Field(description="Mean of the segment, in standard deviations from all contacts.")]
-
-
 class SegmentProfile(SegmentAnswer):
     """A segment and its typical member."""
 
     generated_name: Annotated[str, Field(description="What training calls it.")]
-    traits: Annotated[list[SegmentTrait], Field(description="What sets it apart, the strongest first.")]
     version: Annotated[str, Field(description="The version that answers.")]
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
 
@@ -92,3 +93,41 @@ class SegmentContacts(Answer):
 
     contacts: Annotated[list[SegmentMember], Field(description="Ordered by id.")]
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
+
+
+class SegmentMove(Answer):
+    """Contacts who went from one segment to another between two weeks."""
+
+    before: Annotated[SegmentReference, Field(description="Where they were the week before.")]
+    after: Annotated[SegmentReference, Field(description="Where they are.")]
+    contacts: Annotated[int, Field(description="How many.")]
+
+
+class SegmentShare(SegmentReference):
+    """How large a segment was in a week."""
+
+    share: Annotated[float, Field(description="Of the contacts who were placed that week.")]
+
+
+class WeekMoves(Answer):
+    """Who was where in a week, and who moved since the one before."""
+
+    week: Annotated[str, Field(description="ISO week, UTC: 2026-W14.")]
+    starts_on: Annotated[date, Field(description="Its Monday.")]
+    contacts: Annotated[int, Field(description="How many were placed.")]
+    segments: Annotated[list[SegmentShare], Field(description="The largest first; also those that there are no more.")]
+    moved_share: Annotated[
+        float | None, Field(description="Of those also placed the week before, who moved; null: nobody was.")
+    ]
+    moves: Annotated[
+        list[SegmentMove] | None, Field(description="Most contacts first; null: counted by the next measurement.")
+    ]
+
+
+class SegmentMoves(Answer):
+    """Moves between segments, week by week."""
+
+    weeks: Annotated[list[WeekMoves], Field(description="Oldest first, at most 53; empty before anything was counted.")]
+    measured_at: Annotated[
+        datetime | None, Field(description="When that was counted, UTC: a worker does so once a day; null: not yet.")
+    ]

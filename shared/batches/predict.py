@@ -83,7 +83,7 @@ class BatchPredictor:
         """
         model, plan, options = self._planning
         parts = [_read(file) for file in values]
-        found = plan.assign(parts, options, microseconds(model.cutoff))
+        found = plan.assign(model.champion.model, parts, options, microseconds(model.cutoff))
         fixed = _fixed(model)
         rows = ([ResultRow(*fixed, one.status, one.body) for one in part] for part in found.parts)
         return PlannedResult(rows, found.summary)

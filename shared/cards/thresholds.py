@@ -10,8 +10,9 @@ from itertools import accumulate
 from math import sqrt
 from typing import Any, Final
 
+from shared.capabilities import OUTCOME_NAMES, TABLE
 from shared.contracts.model_card import BestCut, Cut, Population, Thresholds
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.store import VersionRow
 
 MOST_MONEY: Final = 1e12
@@ -47,8 +48,10 @@ def thresholds(row: VersionRow, name: str, query: ThresholdQuery, stored: Mappin
         stored: how many contacts have each score by this version's latest predictions; empty: none are stored.
 
     Raises:
+        NotFound: the question has no scores at all.
         Conflict: the version keeps no counts by score, or a number of contacts is given and no scores are stored.
     """
+    refuse_without_scores(row.capability)
     counts = _counts(row)
     current = [stored.get(score, 0) for score in range(1, SCORES + 1)]
     if not any(current):
@@ -82,12 +85,25 @@ def thresholds(row: VersionRow, name: str, query: ThresholdQuery, stored: Mappin
     )
 
 
+def refuse_without_scores(capability: str) -> None:
+    """Refuse a question whose answers are no scores: no training would change that.
+
+    Raises:
+        NotFound: says which questions have scores.
+    """
+    if capability not in OUTCOME_NAMES:
+        question = next((line.question for line in TABLE if line.name == capability), capability)
+        raise NotFound(
+            f"The question {capability} ({question}) has no scores, so there is no score from which on it pays. "
+            f"{' and '.join(OUTCOME_NAMES).capitalize()} have one."
+        )
+
+
 def _counts(row: VersionRow) -> Figures:
     counts: Figures | None = row.report.get("evidence", {}).get("scores")
     if counts is None:
         raise Conflict(
-            f"Version {row.version} keeps no counts by score: only scoring and churn have them, since this release. "
-            "Train it again."
+            f"Version {row.version} keeps no counts by score: it was trained by an earlier release. Train it again."
         )
     return counts
 

@@ -122,3 +122,57 @@ class DataReport(Answer):
     event_types: Annotated[list[EventTypeFigures], Field(description="The most frequent first.")]
     requirements: Annotated[list[Requirement], Field(description="Every minimum, by capability and outcome.")]
     findings: Annotated[list[Finding], Field(description="What blocks first, then what warns, then what informs.")]
+
+
+class OutcomePreview(Answer):
+    """How many contacts would have reached an outcome; counted as a training does, on contacts that were read."""
+
+    capability: Annotated[str, Field(description="Which question it belongs to.")]
+    event_types: Annotated[list[str], Field(description="As a training would take it.")]
+    silence: Annotated[list[str], Field(description="Churn: whose absence counts; an automatic one as it is chosen.")]
+    attribute: Annotated[str | None, Field(description="Flat data: the attribute that is predicted.")]
+    horizon_days: Annotated[int, Field(description="How far after the cutoff it may come.")]
+    contacts: Annotated[Count, Field(description="Contacts who did not deny profiling: those whom a training sees.")]
+    read: Annotated[Count, Field(description="So many of them were read; all, where the account is small.")]
+    requirements: Annotated[
+        list[Requirement], Field(description="Contacts with and without it, and the history, beside the minimums.")
+    ]
+    suffices: Annotated[
+        bool | None, Field(description="Whether there are enough contacts of both kinds; null: the sample cannot say.")
+    ]
+    unknown: Annotated[str | None, Field(description="Names that no contact has, with near ones; null: all are known.")]
+    text: Annotated[str, Field(description="The same in words, and what to do where it does not suffice.")]
+
+
+class KnownEventType(Answer):
+    """An event type that an outcome can name."""
+
+    type: Annotated[str, Field(description="As an outcome names it.")]
+    contacts: Annotated[Count, Field(description="Contacts that were read and have such an event, made by a person.")]
+    events: Annotated[Count, Field(description="Their events of the type.")]
+
+
+class KnownValue(Answer):
+    """A value of an attribute."""
+
+    value: Annotated[str, Field(description="As `positive` of an outcome names it.")]
+    contacts: Annotated[Count, Field(description="Contacts that were read and have it now.")]
+
+
+class KnownAttribute(Answer):
+    """An attribute that an outcome can name."""
+
+    name: Annotated[str, Field(description="As contacts have it.")]
+    contacts: Annotated[Count, Field(description="Contacts that were read and have a value.")]
+    values: Annotated[
+        list[KnownValue], Field(max_length=20, description="The most frequent first; empty: more than 20.")
+    ]
+
+
+class Vocabulary(Answer):
+    """What outcomes can be made of: event types and attributes of the contacts that were read."""
+
+    contacts: Annotated[Count, Field(description="Contacts who did not deny profiling.")]
+    read: Annotated[Count, Field(description="So many of them were read; all, where the account is small.")]
+    event_types: Annotated[list[KnownEventType], Field(description="Those that most contacts have first.")]
+    attributes: Annotated[list[KnownAttribute], Field(description="Those that most contacts have first.")]

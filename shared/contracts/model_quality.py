@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from shared.contracts.prediction import Answer
 
@@ -130,6 +130,14 @@ class NotCompared(Answer):
     reached_before: Annotated[Count, Field(description="The outcome had come before the cutoff, as is known by now.")]
 
 
+class SegmentFlow(Answer):
+    """Contacts who went from one segment to another between two weeks."""
+
+    before: Annotated[str, Field(description="Id of the segment they were in the week before.")]
+    after: Annotated[str, Field(description="Id of the one they are in.")]
+    contacts: Annotated[Count, Field(description="How many.")]
+
+
 class SegmentWeek(Answer):
     """Who was in which segment in one week."""
 
@@ -140,6 +148,16 @@ class SegmentWeek(Answer):
     moved_share: Annotated[
         Share | None, Field(description="Of those also placed the week before, who is in another one; null: nobody is.")
     ]
+    moves: Annotated[
+        list[SegmentFlow] | None,
+        Field(description="Who went where since the week before, most contacts first; null: not counted yet."),
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted_before(cls, content: Any) -> Any:
+        """Read what a release kept that did not count moves."""
+        return {"moves": None, **content} if isinstance(content, dict) else content
 
 
 class ModelQuality(Answer):

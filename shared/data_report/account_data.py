@@ -65,7 +65,7 @@ def account_data(
     """
     reads = store.data_report
     groups = reads.contact_groups()
-    sample = reads.sample(most_contacts)
+    sample = reads.sample(most_contacts).contact_ids
     daily = reads.daily_counts(sample, until=now)
     events = sum(one.events for one in daily)
     step = max(1, -(-events // most_events))

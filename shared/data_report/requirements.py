@@ -1,7 +1,7 @@
 """Minimums of the trainings, by the constants that trainings refuse with, and what an account has of each."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from shared.contracts.defaults import (
 )
 from shared.contracts.engagement import ACTIVITY, SENT
 from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped
-from shared.contracts.rows import DAY
+from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
 from shared.data_report.series import count_interval
 from shared.timeline import Pasts
@@ -30,16 +30,44 @@ BY_RULE, BY_ACTIVITY = "a plain rule sets the segments", "learned from activity,
 """What becomes of a model where a minimum is not met."""
 
 
+class ReadContacts(Protocol):
+    """Contacts that were read one by one, and how many they stand for."""
+
+    @property
+    def pasts(self) -> Pasts:
+        """Return what was read."""
+
+    @property
+    def learnable(self) -> int:
+        """Count the contacts who did not deny profiling."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of them were read."""
+
+    @property
+    def now(self) -> Microseconds:
+        """Return the instant that nothing lies after."""
+
+    @property
+    def until(self) -> Microseconds:
+        """Return the end of the data, as training sees it."""
+
+
 def requirements(data: AccountData) -> list[Requirement]:
     """List every minimum of every model that the account could train."""
     return [
-        *(one for outcome in used_outcomes(data) for one in _of_outcome(data, outcome)),
+        *(
+            one
+            for outcome in used_outcomes(data)
+            for one in of_outcome(data, outcome, outcome_frames(data, outcome), history_days=history_days(data))
+        ),
         *_of_segmentation(data),
         *_of_sendtime(data),
     ]
 
 
-def meant(data: AccountData, outcome: Outcome) -> Outcome:
+def meant(data: ReadContacts, outcome: Outcome) -> Outcome:
     """Return an outcome as training would take it: an automatic one as it is chosen from the account's events."""
     pasts = data.pasts
     valued = pasts.type[~np.isnan(pasts.value)]
@@ -61,12 +89,12 @@ def is_unused(data: AccountData, outcome: Outcome) -> bool:
     return outcome.unanswered in BUILT_IN and (outcome.is_automatic or bool(unknown_in(data, outcome)))
 
 
-def unknown_in(data: AccountData, outcome: Outcome) -> str:
+def unknown_in(data: ReadContacts, outcome: Outcome) -> str:
     """Say that no contact has what an outcome names; empty where some do."""
     return mistyped(outcome, attributes=data.pasts.attributes, types=data.pasts.types)
 
 
-def outcome_frames(data: AccountData, outcome: Outcome) -> Frames:
+def outcome_frames(data: ReadContacts, outcome: Outcome) -> Frames:
     """Frame an outcome as training does."""
     if outcome.attribute:
         return flat_frames(outcome, data.pasts, data.now)
@@ -77,13 +105,21 @@ def outcome_frames(data: AccountData, outcome: Outcome) -> Frames:
     return every.frames(outcome.horizon_days * DAY, contractual=wanted.contractual)
 
 
-def _of_outcome(data: AccountData, outcome: Outcome) -> Iterator[Requirement]:
+def of_outcome(data: ReadContacts, outcome: Outcome, frames: Frames, *, history_days: int) -> Iterator[Requirement]:
+    """List the minimums of the model of one outcome.
+
+    Args:
+        data: who was read.
+        outcome: as training would take it.
+        frames: of `outcome_frames`.
+        history_days: from the first event to the last.
+    """
     model = (outcome.capability, outcome.name)
-    counts = contact_counts(outcome_frames(data, outcome))
+    counts = contact_counts(frames)
     yield counted(data, model, "contacts_with_outcome", counts["with_outcome"], LEAST_CONTACTS)
     yield counted(data, model, "contacts_without_outcome", counts["without_outcome"], LEAST_CONTACTS)
     if not outcome.attribute:
-        months = round(history_days(data) / MONTH_DAYS, 1)
+        months = round(history_days / MONTH_DAYS, 1)
         least = round(HORIZONS_NEEDED * outcome.horizon_days / MONTH_DAYS, 1)
         yield Requirement(
             capability=outcome.capability, outcome=outcome.name, needed="months_of_history", minimum=least,
@@ -107,7 +143,7 @@ def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
 
 
 def counted(
-    data: AccountData, model: tuple[str, str | None], needed: Needed, count: int, least: int, otherwise: str = REFUSED
+    data: ReadContacts, model: tuple[str, str | None], needed: Needed, count: int, least: int, otherwise: str = REFUSED
 ) -> Requirement:
     """Compare a count with its minimum; a count of a sample is scaled, and judged by its interval.
 

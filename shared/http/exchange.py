@@ -183,7 +183,7 @@ class FlatRoute:
         began, status = time.perf_counter(), 0
         exchange = Exchange(scope, BoundedBody(receive, max_bytes=self._max_body_bytes))
         try:
-            with deadline.within(self._within_seconds):
+            with deadline.at_most(self._within_seconds):
                 answer = await self._answer(exchange)
             status = answer.status
             await self._send(answer, exchange, send)

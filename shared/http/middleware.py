@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import deadline
@@ -40,10 +41,26 @@ from shared.http.telemetry import RequestMetrics
 class RequestContext:
     """Give each request an id, a deadline, a log line and its place in the metrics; turn a bug into a 500."""
 
-    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics, within_seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: RequestMetrics,
+        within_seconds: float = REQUEST_SECONDS,
+        failed: Callable[[Scope, ForetellError], Response] | None = None,
+    ) -> None:
+        """Prepare what is the same for all requests.
+
+        Args:
+            app: what is answered by.
+            metrics: in which requests are counted.
+            within_seconds: the deadline; a call from this process keeps to what its caller has left.
+            failed: the answer to a request in which a bug showed; None: a problem document.
+        """
         self.app = app
         self.metrics = metrics
         self.within_seconds = within_seconds
+        self.failed = failed or _failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,18 +81,22 @@ class RequestContext:
             await send(message)
 
         try:
-            with deadline.within(self.within_seconds) as until:
+            with deadline.at_most(self.within_seconds) as until:
                 await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT
         except Exception as error:  # the last resort
             failure = unexpected(error, state["request_id"])
             if status == 0:
-                await problem.response(failure, state["request_id"])(scope, receive, send_with_id)
+                await self.failed(scope, failure)(scope, receive, send_with_id)
         finally:
             called = scope["method"], getattr(scope.get("route"), "path", "unmatched")
             seconds = time.perf_counter() - began
             record(self.metrics, called, status, seconds, state["request_id"], state.get("facts", {}))
+
+
+def _failure(scope: Scope, error: ForetellError) -> Response:
+    return problem.response(error, scope["state"]["request_id"])
 
 
 class BodyLimit:

@@ -208,8 +208,8 @@ class JointDecision(Generic[ModelT]):
     """Value some contacts: model, pasts, cutoffs, options → one result a contact, in order."""
     pack: Callable[[Sequence[Prediction]], Arrays]
     """Lay the results of a part out as arrays without objects, as they are kept in a file."""
-    assign: Callable[[Sequence[Arrays], Any, Microseconds], PlannedBatch]
-    """Decide about all: the arrays of every part, options, cutoff → rows, part by part."""
+    assign: Callable[[ModelT, Sequence[Arrays], Any, Microseconds], PlannedBatch]
+    """Decide about all: model, the arrays of every part, options, cutoff → rows, part by part."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,16 @@
 An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
 """
 
+from shared.store.answer_counts import AnswerCount
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
-from shared.store.data_report import ContactGroup, DailyCount
+from shared.store.data_report import AccountChanges, ContactGroup, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
-from shared.store.deliveries import ENDED
+from shared.store.deliveries import ENDED, Backlog
 from shared.store.delivery_tables import (
     AttemptResult,
     AttemptRow,
@@ -32,8 +33,10 @@ from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
-from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
+from shared.store.prediction_tables import PredictionRow
+from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
+from shared.store.ranked_list import ListPlace, PredictionFilter
 from shared.store.schema import Account
 from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
@@ -43,12 +46,15 @@ __all__ = [
     "ENDED",
     "OPEN_STATES",
     "Account",
+    "AccountChanges",
     "AccountStore",
     "AddedEvents",
+    "AnswerCount",
     "AssignmentRow",
     "AttemptResult",
     "AttemptRow",
     "AuditRow",
+    "Backlog",
     "BatchEnd",
     "BatchPartRow",
     "BatchRow",
@@ -76,13 +82,14 @@ __all__ = [
     "ImportLost",
     "ImportRow",
     "ImportState",
+    "KeptReport",
     "KeyRow",
     "Lease",
+    "ListPlace",
     "LoggedProbability",
     "ModelCommandRow",
     "ModelCommands",
     "PastsWanted",
-    "Place",
     "PredictionFilter",
     "PredictionRow",
     "PromotionRow",

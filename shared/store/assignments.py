@@ -99,6 +99,26 @@ class Assignments:
         with self._scope.reading() as connection:
             return [AssignmentRow(*row) for row in connection.execute(statement)]
 
+    def campaigns(self, limit: int, *, after: str | None = None) -> list[AssignmentRow]:
+        """List campaigns by id, each by the assignment of its first contact: one seek a campaign, however large it is.
+
+        Args:
+            limit: at most so many.
+            after: the last campaign seen.
+        """
+        table, found = AssignmentTable, list[AssignmentRow]()
+        with self._scope.reading() as connection:
+            while len(found) < limit:
+                statement = self._scope.select(*_COLUMNS).order_by(table.campaign_id, table.contact_id).limit(1)
+                if after is not None:
+                    statement = statement.where(table.campaign_id > after)
+                row = connection.execute(statement).first()
+                if row is None:
+                    break
+                found.append(AssignmentRow(*row))
+                after = found[-1].campaign_id
+        return found
+
     def _of(self, connection: AccountConnection, campaign: str, contact_ids: Sequence[str]) -> list[AssignmentRow]:
         found = []
         for part in batches(contact_ids, BATCH):

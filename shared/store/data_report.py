@@ -1,18 +1,44 @@
-"""What the data report reads: counts over all contacts, and counts of the events of some of them."""
+"""What the data report reads: counts over all contacts, and counts of the events of some of them; and the last one."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, ForeignKey, and_, func, not_, or_
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.store.contact_facts import ContactTable, consent_of
 from shared.store.events import EventTable
 from shared.store.identities import EMAIL, IdentityMergeTable
+from shared.store.outcomes import OutcomeTable
+from shared.store.pasts import facts_of
+from shared.store.schema import KEY_TEXT, AccountStateTable, Instant, LongText, StoreTable
 from shared.store.scope import BATCH, AnySelect, Scope, batches
+from shared.timeline import ContactFacts
+
+
+class DataReportTable(StoreTable):
+    """The last report that was made in the background; counts and figures, no contact."""
+
+    __tablename__ = "data_reports"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    reported_at: Mapped[Instant]
+    mark: Mapped[str]
+    """Of the data that it is about: with another one there is something new to report."""
+    document: Mapped[LongText]
+
+
+class KeptReport(NamedTuple):
+    """A report that was made in the background."""
+
+    reported_at: Microseconds
+    mark: str
+    document: str
+    """JSON."""
 
 
 class ContactGroup(NamedTuple):
@@ -22,6 +48,21 @@ class ContactGroup(NamedTuple):
     has_timezone: bool
     has_created_at: bool
     contacts: int
+
+
+class ContactSample(NamedTuple):
+    """Contacts that stand for all who may be learned from."""
+
+    contact_ids: list[str]
+    learnable: int
+    """How many of those there are."""
+
+
+class AccountChanges(NamedTuple):
+    """What is another one as soon as something was recorded or erased, read at once however large the account is."""
+
+    newest_event_at: Microseconds | None
+    erasures: int
 
 
 class DailyCount(NamedTuple):
@@ -40,6 +81,27 @@ class DataReportReads:
 
     _scope: Scope
 
+    def keep(self, report: KeptReport) -> None:
+        """Keep a report in place of the one before."""
+        with self._scope.writing() as connection:
+            connection.upsert(DataReportTable, [report._asdict()])
+
+    def kept(self) -> KeptReport | None:
+        """Read the report that is kept; None: there is none."""
+        table = DataReportTable
+        with self._scope.reading() as connection:
+            row = connection.execute(self._scope.select(table.reported_at, table.mark, table.document)).first()
+        return None if row is None else KeptReport(*row)
+
+    def mark(self) -> str:
+        """Return what changes when contacts, newer events or outcomes come; counts all contacts."""
+        state = self._scope.select(AccountStateTable.newest_event_at, AccountStateTable.erasures)
+        with self._scope.reading() as connection:
+            contacts = connection.scalar(self._scope.select(func.count(), of=ContactTable))
+            defined = connection.scalars(self._scope.select(OutcomeTable.definition)).all()
+            found = connection.execute(state).first()
+        return sha256(repr((contacts, found and tuple(found), sorted(defined))).encode()).hexdigest()
+
     def contact_groups(self) -> list[ContactGroup]:
         """Count the contacts by what is known of them; reads all contacts, and none of their events."""
         zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
@@ -51,33 +113,62 @@ class DataReportReads:
                 for consent, zoned, dated, count in rows
             ]
 
-    def sample(self, most: int) -> list[str]:
+    def changes(self) -> AccountChanges:
+        """Return what tells whether something was recorded or erased since."""
+        statement = self._scope.select(AccountStateTable.newest_event_at, AccountStateTable.erasures)
+        with self._scope.reading() as connection:
+            row = connection.execute(statement).first()
+        return AccountChanges(None, 0) if row is None else AccountChanges(*row)
+
+    def facts(self, contact_ids: Collection[str]) -> dict[str, ContactFacts]:
+        """Read some contacts with all values of their attributes."""
+        with self._scope.reading() as connection:
+            return facts_of(connection, list(contact_ids))
+
+    def sample(self, most: int) -> ContactSample:
         """List contacts that may be learned from: all, or every so manieth of them in the order of their ids.
 
         Args:
             most: at most so many.
         """
-        allowed = self._may_be_learned_from()
-        numbered = allowed.add_columns(func.row_number().over(order_by=ContactTable.contact_id).label("place"))
-        counting = self._scope.select(func.count(), of=ContactTable).where(*self._no_refusal())
+        table, refusing = ContactTable, self._refusals()
+        counting = self._scope.select(func.count(), of=table).where(*_allowing(table.consent, refusing))
         with self._scope.reading() as connection:
-            step = max(1, -(-int(connection.scalar(counting)) // most))
-            if step == 1:
-                return list(connection.scalars(allowed.with_only_columns(ContactTable.contact_id)))
-            places = numbered.subquery()
-            every = self._scope.select(places.c.contact_id).where(places.c.place % step == 1)
-            return list(connection.scalars(every.order_by(places.c.contact_id)))
+            learnable = int(connection.scalar(counting))
+            step = max(1, -(-learnable // most))
+            every = self._every_so_manieth(step, refusing) if step > 1 else self._everybody(refusing)
+            return ContactSample(list(connection.scalars(every)), learnable)
 
-    def _may_be_learned_from(self) -> AnySelect:
-        columns = (ContactTable.account_id, ContactTable.contact_id)
-        return self._scope.select(*columns).where(*self._no_refusal()).order_by(ContactTable.contact_id)
+    def _everybody(self, refusing: list[str]) -> AnySelect:
+        table = ContactTable
+        every = self._scope.select(table.contact_id).where(*_allowing(table.consent, refusing))
+        return every.order_by(table.contact_id)
 
-    def _no_refusal(self) -> list[ColumnElement[bool]]:
-        """Leave out whoever denied profiling: there are few ways to write a consent, and many contacts."""
+    def _every_so_manieth(self, step: int, refusing: list[str]) -> AnySelect:
+        """Go from one contact to the next so many further on: a tenth of the time of numbering all of them."""
+        table, beyond = ContactTable, ContactTable.__table__.alias()
+        first = self._scope.select(table.account_id, func.min(table.contact_id).label("contact_id"))
+        here = first.where(*_allowing(table.consent, refusing)).group_by(table.account_id).cte(recursive=True)
+        further = (
+            self._scope.select(beyond.c.contact_id, of=beyond)
+            .where(beyond.c.contact_id > here.c.contact_id, *_allowing(beyond.c.consent, refusing))
+            .order_by(beyond.c.contact_id)
+            .limit(1)
+            .offset(step - 1)
+        )
+        places = here.union_all(
+            self._scope.select(here.c.account_id, further.scalar_subquery(), of=here).where(
+                here.c.contact_id.is_not(None)
+            )
+        )
+        found = self._scope.select(places.c.contact_id).where(places.c.contact_id.is_not(None))
+        return found.order_by(places.c.contact_id)
+
+    def _refusals(self) -> list[str]:
+        """List the consents that deny profiling: there are few ways to write one, and many contacts."""
         with self._scope.reading() as connection:
             ways = connection.scalars(self._scope.select(ContactTable.consent).distinct()).all()
-        refusing = [text for text in ways if denies_profiling(consent_of(text))]
-        return [or_(ContactTable.consent.is_(None), ContactTable.consent.not_in(refusing))] if refusing else []
+        return [text for text in ways if denies_profiling(consent_of(text))]
 
     def daily_counts(self, contact_ids: Collection[str], *, until: Microseconds) -> list[DailyCount]:
         """Count events of contacts by type, day, and who made them; only those before an instant."""
@@ -125,3 +216,8 @@ class DataReportReads:
         """Begin a SELECT of the events of each thousand of some contacts."""
         for part in batches(sorted(contact_ids), BATCH):
             yield self._scope.select(*columns, of=EventTable).where(EventTable.contact_id.in_(part))
+
+
+def _allowing(consent: Any, refusing: Collection[str]) -> list[ColumnElement[bool]]:
+    """Leave out whoever denied profiling."""
+    return [or_(consent.is_(None), consent.not_in(refusing))] if refusing else []

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -237,6 +238,7 @@ class Database:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         readers: int = READERS,
+        cuts_off: bool = False,
     ) -> None:
         """Prepare both; nothing is opened before the first read.
 
@@ -246,12 +248,14 @@ class Database:
             identity_key: recognises who was erased; processes that take nobody in do not need it.
             patience_seconds: how long locks are waited for where no request's deadline says it.
             readers: how many connections may read at once; half as many may write, at least one.
+            cuts_off: whether what SQLite reads ends at its request's deadline.
         """
         self._identity_key = identity_key
-        self._store = Sql(store_url, durable=True, patience_seconds=patience_seconds, readers=readers)
+        more: dict[str, Any] = {"patience_seconds": patience_seconds, "readers": readers, "cuts_off": cuts_off}
+        self._store = Sql(store_url, durable=True, **more)
         self._predictions = self._store
         if predictions_url != store_url:
-            self._predictions = Sql(predictions_url, durable=False, patience_seconds=patience_seconds, readers=readers)
+            self._predictions = Sql(predictions_url, durable=False, **more)
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
@@ -439,13 +443,16 @@ class Database:
         self._predictions.close()
 
 
-def open_database(settings: Settings, identity_key: bytes | None = None, *, readers: int = READERS) -> Database:
+def open_database(
+    settings: Settings, identity_key: bytes | None = None, *, readers: int = READERS, cuts_off: bool = False
+) -> Database:
     """Open both databases of an installation; nothing is migrated and nothing read yet.
 
     Args:
         settings: where they are.
         identity_key: None: the one in the settings, if any.
         readers: how many connections may read at once.
+        cuts_off: whether what SQLite reads ends at its request's deadline.
     """
     if identity_key is None and settings.identity_key is not None:
         identity_key = settings.identity_key.get_secret_value().encode()
@@ -455,6 +462,7 @@ def open_database(settings: Settings, identity_key: bytes | None = None, *, read
         identity_key,
         patience_seconds=settings.store_patience_seconds,
         readers=readers,
+        cuts_off=cuts_off,
     )
 
 

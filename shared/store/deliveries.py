@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
@@ -23,6 +24,24 @@ from shared.store.scope import AccountConnection, Scope
 from shared.store.subscriptions import absent
 
 ENDED: tuple[DeliveryState, ...] = ("delivered", "failed")
+STATES: tuple[DeliveryState, ...] = ("pending", *ENDED)
+
+
+MOST_COUNTED = 10_000
+"""Deliveries of a kind that are counted, of each subscription: beyond that it is many."""
+
+
+class Backlog(NamedTuple):
+    """What was not delivered, at most `MOST_COUNTED` of each subscription."""
+
+    due: int
+    """Of enabled subscriptions, whose next attempt is due."""
+    oldest_due_at: Microseconds | None
+    """Since when the first of them is."""
+    held: int
+    """Wait for a subscription that is paused or disabled."""
+    failed: int
+    """Were given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +67,53 @@ class Deliveries:
             after: `created_at` and id of the last one of the page before.
         """
         table = DeliveryTable
-        which: list[ColumnElement[bool]] = []
-        if subscription_id is not None:
-            which.append(table.subscription_id == subscription_id)
-        if state is not None:
-            which.append(table.state == state)
+        beyond: list[ColumnElement[bool]] = []
         if after is not None:
             at, last = after
-            which.append((table.created_at < at) | ((table.created_at == at) & (table.delivery_id < last)))
-        return self._deliveries(which, limit)
+            beyond = [table.created_at <= at, (table.created_at < at) | (table.delivery_id < last)]
+        if subscription_id is None and state is None:
+            return self._deliveries(beyond, limit)
+        # One seek a subscription and state: an index cannot skip what lies between those that are wanted.
+        found = [
+            row
+            for one in ([subscription_id] if subscription_id is not None else self._subscriptions())
+            for each in ([state] if state is not None else STATES)
+            for row in self._deliveries([table.subscription_id == one, table.state == each, *beyond], limit)
+        ]
+        return sorted(found, key=lambda row: (row.created_at, row.delivery_id), reverse=True)[:limit]
+
+    def _subscriptions(self) -> list[str]:
+        with self._scope.reading() as connection:
+            return list(connection.scalars(self._scope.select(SubscriptionTable.subscription_id)))
 
     def find(self, delivery_id: str) -> DeliveryRow | None:
         """Find a delivery."""
         return next(iter(self._deliveries([DeliveryTable.delivery_id == delivery_id], 1)), None)
+
+    def backlog(self, at: Microseconds) -> Backlog:
+        """Count what is due, held and given up; a seek a subscription, however many were delivered.
+
+        Args:
+            at: now.
+        """
+        table, due, held, failed, oldest = DeliveryTable, 0, 0, 0, list[Microseconds]()
+        subscriptions = self._scope.select(SubscriptionTable.subscription_id, SubscriptionTable.state)
+        with self._scope.reading() as connection:
+            for subscription_id, state in connection.execute(subscriptions).all():
+                mine = table.subscription_id == subscription_id
+                pending = (mine, table.state == "pending")
+                failed += self._counted(connection, mine, table.state == "failed")
+                if state != "enabled":
+                    held += self._counted(connection, *pending)
+                    continue
+                due += self._counted(connection, *pending, table.due_at <= at)
+                first = connection.scalar(self._scope.select(func.min(table.due_at), of=table).where(*pending))
+                oldest += [first] if first is not None and first <= at else []
+        return Backlog(due, min(oldest, default=None), held, failed)
+
+    def _counted(self, connection: AccountConnection, *which: ColumnElement[bool]) -> int:
+        few = self._scope.select(DeliveryTable.account_id).where(*which).limit(MOST_COUNTED).subquery()
+        return int(connection.scalar(self._scope.select(func.count(), of=few)))
 
     def attempts(self, delivery_id: str) -> list[AttemptRow]:
         """List what was tried, oldest first."""

@@ -88,6 +88,7 @@ class DeliveryTable(StoreTable):
         UniqueConstraint("account_id", "subscription_id", "message_id"),
         # What is due of one subscription is found past any number that another one keeps waiting.
         Index(None, "account_id", "subscription_id", "state", "due_at"),
+        Index("ix_deliveries_newest", "account_id", "subscription_id", "state", "created_at", "delivery_id"),
         Index(None, "account_id", "message_id"),
         Index(None, "account_id", "created_at"),
         ForeignKeyConstraint(["account_id", "message_id"], ["messages.account_id", "messages.message_id"]),

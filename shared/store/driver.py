@@ -71,6 +71,8 @@ def failure_of(error: BaseException | None, dbapi: DBAPIModule) -> StoreUnavaila
         return StoreUnavailable("The store is not migrated yet: run `foretell store migrate`.")
     if code in _WAITED or reason.endswith("is locked"):
         return busy()
+    if reason == "interrupted":
+        return StoreUnavailable("The store did not come to an answer in time; ask for less, or try again soon.")
     if isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError)):
         return unreachable()
     if type(error) is dbapi.DatabaseError:  # SQLite's word for a file that is none of its own, or a broken one

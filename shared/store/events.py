@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import SelectBase, String, bindparam, cast, func, or_
+from sqlalchemy import SelectBase, String, bindparam, cast, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import EventRow, Microseconds
@@ -262,6 +262,28 @@ class Events:
         with self._scope.reading() as connection:
             return {type_: EventCount(*counts) for type_, *counts in connection.execute(statement)}
 
+    def of_contact(
+        self, contact_id: str, *, limit: int, before: tuple[Microseconds, str] | None = None, type_: str | None = None
+    ) -> list[EventRow]:
+        """List one contact's events, newest first; reads all of the contact, and of nobody else.
+
+        Args:
+            contact_id: whose.
+            limit: at most so many; fewer only at the end.
+            before: instant and id of the last one seen.
+            type_: only of this type; None: of all.
+        """
+        table = EventTable
+        order = tuple_(table.occurred_at, table.event_id)
+        statement = self._scope.select(*COLUMNS).where(table.contact_id == contact_id)
+        if type_ is not None:
+            statement = statement.where(table.type == type_)
+        if before is not None:
+            statement = statement.where(order < tuple_(*before))
+        statement = statement.order_by(table.occurred_at.desc(), table.event_id.desc()).limit(limit)
+        with self._scope.reading() as connection:
+            return [EventRow(*row) for row in connection.execute(statement)]
+
     def types(self) -> list[EventTypeUse]:
         """Count the account's events by type, most frequent first; reads all of them."""
         statement = (
@@ -288,11 +310,14 @@ class Events:
             for part in connection.stream(statement, chunk).partitions():
                 yield list(part)
 
-    def scan_times(self, contacts: int = 250) -> Iterator[list[EventTimes]]:
+    def scan_times(
+        self, contacts: int = 250, *, contact_ids: Sequence[str] | None = None
+    ) -> Iterator[list[EventTimes]]:
         """Stream when each contact did what, one consistent state; a tenth of what `scan` costs.
 
         Args:
             contacts: held at once.
+            contact_ids: of whom; None: of everybody.
         """
         table = EventTable
         columns = (table.type, table.occurred_at, func.coalesce(table.human, UNKNOWN_MAKER), table.value.is_not(None))
@@ -300,8 +325,11 @@ class Events:
             # One row a contact: the database is faster at writing lists than the driver at making tuples.
             listing = func.json_group_array if connection.is_sqlite else func.json_agg
             statement = self._scope.select(table.contact_id, *(cast(listing(one), String) for one in columns), of=table)
-            for part in connection.stream(statement.group_by(table.contact_id), contacts).partitions():
-                yield [EventTimes(contact_id, *map(orjson.loads, lists)) for contact_id, *lists in part]
+            whom = [()] if contact_ids is None else [(table.contact_id.in_(one),) for one in batches(contact_ids)]
+            for mine in whom:
+                grouped = statement.where(*mine).group_by(table.contact_id)
+                for part in connection.stream(grouped, contacts).partitions():
+                    yield [EventTimes(contact_id, *map(orjson.loads, lists)) for contact_id, *lists in part]
 
     def times_of(self, contact_ids: Sequence[str], types: Collection[str]) -> list[EventTimes]:
         """Read when some contacts did what, of some types only; those who did none of it are missing."""

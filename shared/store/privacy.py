@@ -35,7 +35,7 @@ from shared.store.identities import (
 )
 from shared.store.imports import note_import_erasure
 from shared.store.model_tables import ShadowPredictionTable
-from shared.store.predictions import LatestPredictionTable
+from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,
     StoreTable,

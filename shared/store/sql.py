@@ -36,11 +36,15 @@ _UNREACHED = ("unable to open", "not a database", "malformed")
 _PROBE_SECONDS = 0.1
 SCRUB_SECONDS = 1.0
 """How long readers of older states are waited for before their part of the log is left for a later time."""
+LOOKS_AFTER = 100_000
+"""Instructions of SQLite's machine between two looks at the clock: about a millisecond."""
 READERS = 20
 """Connections of a process; apart from half as many that write (PostgreSQL), so that those leave readers theirs."""
 
 
-def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: Patience) -> Engine:
+def new_engine(
+    url: str, *, durable: bool, writes: bool, places: int, patience: Patience, cuts_off: bool = False
+) -> Engine:
     """Make an engine that opens nothing yet.
 
     Args:
@@ -49,12 +53,15 @@ def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: 
         writes: whether transactions of SQLite take the write lock at their beginning.
         places: how many connections at most; who takes them waits for one before.
         patience: how long each wait may take.
+        cuts_off: whether a statement of SQLite ends at its request's deadline, as one of PostgreSQL does anyway.
     """
     if url.startswith("sqlite"):
         engine = create_engine(
             url, connect_args={"check_same_thread": False}, pool_size=places, max_overflow=0, pool_timeout=0
         )
         _limit_sqlite(engine, patience, durable=durable, writes=writes)
+        if cuts_off:
+            _cut_off(engine)
     else:
         # One state for all that a connection reads.
         isolation: Any = "READ COMMITTED" if writes else "REPEATABLE READ"
@@ -93,6 +100,22 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
         driver: Any = connection.connection.dbapi_connection
         driver.execute(f"PRAGMA busy_timeout={milliseconds(patience())}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _cut_off(engine: Engine) -> None:
+    """Let SQLite ask after each millisecond of computing whether somebody still waits.
+
+    Only where it is worth it: each time the thread has to get the interpreter's lock.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _look(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.set_progress_handler(_is_over, LOOKS_AFTER)
+
+
+def _is_over() -> bool:
+    left = deadline.seconds_left()
+    return left is not None and left <= 0
 
 
 def _make_private(path: str) -> None:
@@ -149,7 +172,13 @@ class Sql:
     """A database with its pool; readers see a snapshot, writers of SQLite take turns."""
 
     def __init__(
-        self, url: str, *, durable: bool, patience_seconds: float = PATIENCE_SECONDS, readers: int = READERS
+        self,
+        url: str,
+        *,
+        durable: bool,
+        patience_seconds: float = PATIENCE_SECONDS,
+        readers: int = READERS,
+        cuts_off: bool = False,
     ) -> None:
         """Prepare the engines; nothing is opened yet.
 
@@ -158,11 +187,14 @@ class Sql:
             durable: whether a commit survives a power failure (SQLite; PostgreSQL decides for itself).
             patience_seconds: how long is waited for locks where no request's deadline says it.
             readers: connections that read at most; half as many may write, where there can be several.
+            cuts_off: whether what SQLite reads ends at its request's deadline, as with PostgreSQL anyway.
         """
         self.is_sqlite = url.startswith("sqlite")
         self._patience = patience_of(patience_seconds)
         writers = 1 if self.is_sqlite else -(-readers // 2)
-        self.engine = new_engine(url, durable=durable, writes=False, places=readers, patience=self._patience)
+        self.engine = new_engine(
+            url, durable=durable, writes=False, places=readers, patience=self._patience, cuts_off=cuts_off
+        )
         self.writer = new_engine(url, durable=durable, writes=True, places=writers, patience=self._patience)
         # SQLite has one writer.
         self._readers, self._writers = Places(readers, self._patience), Places(writers, self._patience)

@@ -64,9 +64,10 @@ WIDE = (
     "/contacts/{contact_id}/",
     "/contacts/delete",
     "/deliveries/replay",
+    "/segments/moves",
     *(prefix for line in TABLE for prefix in line.prefixes),
 )
-"""Paths that say nothing of methods: ids may hold slashes or be verbs; what lies below a prefix its service knows."""
+"""Paths that say nothing of methods: ids may hold slashes or be our words; a service knows what lies below its own."""
 
 
 class Placed(GatewaySettings):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,11 +83,11 @@ def copied(root: Path) -> None:
 
 def with_the_toy(root: Path) -> set[str]:
     """Add the files and the line of the page; returns which files that touched."""
-    (root / "services" / "toy").mkdir()
     blocks = BLOCK.findall(PAGE.read_text())
     files = {f"services/toy/{name}": text for name, text in blocks if name}
     (line,) = [text for name, text in blocks if not name]
     for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     table = root / "shared" / "capabilities.py"
     before, end, after = table.read_text().partition("\n)\n\n\ndef capability(")
@@ -152,6 +153,15 @@ def posted(url: str, key: str, body: Any) -> Any:
         return json.load(answer)
 
 
+def console_page(console: str, key: str, path: str) -> str:
+    """Sign in to the console and read a page of it."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.open(f"{console}/sign-in", urllib.parse.urlencode({"key": key}).encode(), timeout=60).close()
+    with browser.open(f"{console}/{path}", timeout=60) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
 def test_one_folder_and_one_line_are_all_that_is_touched_by_hand(tree: Tree) -> None:
     assert {path for path in tree.by_hand if not path.startswith("services/toy/")} == {"shared/capabilities.py"}
     assert tree.changed - tree.written == tree.by_hand
@@ -194,6 +204,7 @@ def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree)
         answer = posted(url, key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]})
         asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
         together = posted(f"http://127.0.0.1:{tree.port}/predict", key, asked)
+        page = console_page(f"http://127.0.0.1:{tree.port}/console", key, "toy")
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")
@@ -202,6 +213,8 @@ def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree)
     assert answer["model"]["capability"] == "toy"
     assert "toy" not in together["problems"]
     assert together["answers"]["toy"]["predictions"][0]["probability"] == first["probability"]
+    assert '<a href="/console/toy" aria-current="page">One habit</a>' in page
+    assert "Nobody was judged yet" in page or "the likeliest first" in page
 
 
 def checked(tree: Tree, files: str, chosen: str) -> "subprocess.CompletedProcess[str]":

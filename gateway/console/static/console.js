@@ -34,6 +34,12 @@
   };
   document.addEventListener("DOMContentLoaded", () => start(document));
   document.addEventListener("htmx:afterSwap", (event) => start(event.target));
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("[data-copies]");
+    if (!copy) return;
+    await navigator.clipboard.writeText(document.getElementById(copy.dataset.copies).textContent);
+    copy.textContent = "Copied";
+  });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-toggles]");
     if (!button) return;

@@ -37,6 +37,7 @@ class PlanValues:
     hours: NDArray[np.int64]
     """(hours,) start of each, UTC."""
     is_chance: bool
+    """Whether values are chances of an answer; else shares of activity."""
 
 
 class DealtPlan(NamedTuple):
@@ -68,7 +69,7 @@ def values_of(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], options: Sen
     found = model.valued(pasts, cutoffs, SendTimeQuery(rules, options.engagement, options.campaign_id))
     can = (found.value >= 0).any(axis=1).tolist()
     return [
-        HourValues(status="ok" if able else "no_slot", value=value, zone=zone, is_chance=found.is_chance)
+        HourValues(status="ok" if able else "no_slot", value=value, zone=zone)
         for able, value, zone in zip(can, found.value, found.zones, strict=True)
     ]
 
@@ -88,12 +89,17 @@ def packed(answers: Sequence[Prediction]) -> Arrays:
         "head": np.array(heads, dtype=np.bytes_),
         "zone": np.array(["" if one is None else one.zone for one in valued], dtype=np.str_),
         "value": np.array([nothing if one is None or one.status != "ok" else one.value for one in valued], np.float32),
-        "is_chance": np.array(known is None or known.is_chance),
     }
 
 
-def assigned_parts(parts: Sequence[Arrays], options: SendPlanOptions, cutoff: Microseconds) -> PlannedBatch:
+def assigned_parts(model: Any, parts: Sequence[Arrays], options: SendPlanOptions, cutoff: Microseconds) -> PlannedBatch:
     """Deal the hours out to the contacts of all parts of a batch.
+
+    Args:
+        model: the champion, which knows what its values are also where nobody has one.
+        parts: as `packed` laid them out.
+        options: of the plan.
+        cutoff: of the batch.
 
     Raises:
         BadRequest: there are more contacts and hours than fit into memory.
@@ -113,8 +119,9 @@ def assigned_parts(parts: Sequence[Arrays], options: SendPlanOptions, cutoff: Mi
         values[first : first + len(value), : value.shape[1]] = value
         first += len(value)
     status, zone = (_joined(parts, name) for name in ("status", "zone"))
-    is_chance = all(bool(part["is_chance"]) for part in parts)
-    found = assigned(PlanValues(status, zone, values, hours, is_chance), rules, options.capacity_per_hour)
+    found = assigned(
+        PlanValues(status, zone, values, hours, model.is_chance(options.engagement)), rules, options.capacity_per_hour
+    )
     return PlannedBatch(_rows(parts, found.rows), found.summary)
 
 

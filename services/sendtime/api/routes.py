@@ -11,13 +11,17 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.sendtime.api.experiments import ExperimentReport
+from services.sendtime.api.model_info import model_info
 from services.sendtime.api.planning import PlanValues, assigned, hours_of, values_of
+from services.sendtime.api.weeks import WEEKS_ROUTE
 from services.sendtime.model.query import HourValues
 from services.sendtime.model.request_mapping import allowed_by
 from services.sendtime.schemas import (
+    EXPERIMENT_LIST_EXAMPLE,
     EXPERIMENT_RESPONSE_EXAMPLE,
     PLAN_REQUEST_EXAMPLE,
     PLAN_RESPONSE_EXAMPLE,
+    ExperimentList,
     ExperimentResponse,
     PlanRequest,
     PlanResponse,
@@ -25,12 +29,11 @@ from services.sendtime.schemas import (
 from shared.contracts.credentials import SERVED_HEADER
 from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS
-from shared.contracts.rows import Microseconds, denies_profiling, microseconds
+from shared.contracts.rows import Microseconds, denies_profiling, instant_of, microseconds
 from shared.errors import BadRequest
 from shared.http import problem
 from shared.http.middleware import parse_json
 from shared.serving.capability_spec import ExtraRoute
-from shared.serving.champions import Champion
 from shared.serving.request_contacts import CLOCK_SLACK
 from shared.serving.service import Service, require_scope
 from shared.timeline import build
@@ -78,7 +81,8 @@ class Planning:
         value = np.array([one.value for one in valued], dtype=np.float32)
         value[[one != "ok" for one in status]] = -1.0
         hours = hours_of(allowed_by(self.request, self.cutoff))
-        return PlanValues(status, [one.zone for one in valued], value, hours, valued[0].is_chance)
+        zones = [one.zone for one in valued]
+        return PlanValues(status, zones, value, hours, self.model.is_chance(self.request.engagement))
 
     def _unless_held_out(self, contact_id: str, status: str) -> str:
         return "control" if status == "ok" and holding(self.holdouts, contact_id) is not None else status
@@ -102,19 +106,6 @@ def _read(content: Any) -> PlanRequest:
     return plan_request
 
 
-def _info(champion: Champion) -> dict[str, Any]:
-    model = champion.model
-    return {
-        "capability": "sendtime",
-        "outcome": None,
-        "version": champion.version,
-        "kind": model.kind,
-        "horizon_days": model.horizon_days,
-        "trained_at": model.trained_at,
-        "grade": model.grade,
-    }
-
-
 async def _plan(request: Request) -> Response:
     service: Service = request.app.state.service
     call = request.state.call
@@ -131,7 +122,7 @@ async def _plan(request: Request) -> Response:
     store = service.store.of(call.account)
     planning = Planning(store, champion.model, plan_request, microseconds(cutoff), asked_at, held)
     members = await service.pools.run(planning.members, contacts=MAX_CONTACTS)
-    members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
+    members |= {"model": model_info(champion), "cutoff": cutoff, "request_id": call.request_id}
     body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
     served = sum(1 for one in members["assignments"] if one["status"] == "ok")
     request.state.facts = {
@@ -157,7 +148,47 @@ async def _experiment(
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
+def _listed(account: Any, limit: int, after: str | None) -> dict[str, Any]:
+    rows = account.experiments.assignments.campaigns(limit, after=after)
+    experiments = [
+        {
+            "campaign_id": row.campaign_id,
+            "engagement": row.engagement or None,
+            "assigned_at": instant_of(row.assigned_at),
+            "default_send_at": instant_of(row.default_send_at),
+            "version": row.version,
+        }
+        for row in rows
+    ]
+    return {"experiments": experiments, "next_cursor": rows[-1].campaign_id if len(rows) == limit else None}
+
+
+async def _experiments(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")] = None,
+) -> Response:
+    service: Service = request.app.state.service
+    call = request.state.call
+    require_scope(call, "read")
+    found = await asyncio.to_thread(_listed, service.store.of(call.account), limit, cursor)
+    answer = ExperimentList.model_validate({**found, "request_id": call.request_id})
+    request.state.facts = {"account": call.account}
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
 EXTRA_ROUTES = (
+    WEEKS_ROUTE,
+    ExtraRoute(
+        path="/experiments",
+        method="get",
+        operation_id="list_experiments",
+        summary="Which experiments of sending times are there?",
+        handler=_experiments,
+        problems=("store-unavailable",),
+        response=ExperimentList,
+        response_example=EXPERIMENT_LIST_EXAMPLE,
+    ),
     ExtraRoute(
         path="/best-send-time/plan",
         method="post",

@@ -146,6 +146,10 @@ class Activity:
         """Return each contact's share of the hours of the day, all weekdays together, shape (n, 24)."""
         return by_hour(self.stages(counts).days)
 
+    def group_weeks(self) -> Matrix:
+        """Return the share of each slot for each group of look-alikes, shape (k, 168)."""
+        return self._week(self.group_hours, self.group_days)
+
     def _week(self, hours: Matrix, days: Matrix) -> Matrix:
         """Bend the population's week to given hours and weekdays, shape (n, 168)."""
         odd_hours = hours / by_hour(self.population)

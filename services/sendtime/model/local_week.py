@@ -24,6 +24,15 @@ DAY_OF = np.arange(SLOTS) // HOURS
 """Weekday of each slot, Monday 0, shape (168,)."""
 
 
+def slot_name(slot: int) -> str:
+    """Write a slot as a person says it.
+
+    >>> slot_name(33)
+    'Tuesday 09:00'
+    """
+    return f"{DAY_NAMES[slot // HOURS]} {slot % HOURS:02d}:00"
+
+
 def slot_of(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the slot of local wall-clock instants.
 

@@ -129,7 +129,6 @@ class Valued:
     """(n, hours) chance or share; -1 where the hour is not allowed; hours of UTC, from that of the window's start."""
     zones: tuple[str, ...]
     """(n,)"""
-    is_chance: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,4 +138,3 @@ class HourValues(Prediction):
     value: NDArray[np.float32]
     """(hours,) as in `Valued`."""
     zone: str
-    is_chance: bool

@@ -18,6 +18,7 @@ from services.sendtime.model.local_week import (
     HOURS,
     SLOTS,
     Matrix,
+    Vector,
     Zones,
     candidates,
     why_none,
@@ -30,6 +31,7 @@ from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
 from services.sendtime.model.table import answers, table_inputs, table_outputs
 from services.sendtime.model.timing import Timing, activity_stages, known
+from services.sendtime.model.weeks import GroupWeeks, group_weeks, week_values
 from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
@@ -184,6 +186,14 @@ class SendTimeModel:
         """What kind of model answers by default."""
         return ACTIVITY if self.default is None else self.timings[self.default].kind
 
+    def is_chance(self, engagement: str | None) -> bool:
+        """Whether hours are valued by the chance of an answer; else by the share of activity.
+
+        Args:
+            engagement: what counts as an answer; None: the default.
+        """
+        return self._timing(engagement) is not None
+
     def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SendTimeRequest) -> list[Advice]:
         """Choose for each contact of a request; see `advise`."""
         return self.advise(pasts.columns, cutoffs, query_of(request, int(cutoffs[0])))
@@ -202,7 +212,7 @@ class SendTimeModel:
         if not len(pasts):
             return []
         zones, sources = self.zones.of(pasts, cutoffs)
-        timing = self._timing(query)
+        timing = self._timing(query.engagement)
         judge = self._judge(pasts, cutoffs, zones, timing, query)
         fallback = None if timing is None or timing.varied else FallbackHour(timing.usual_hour)
         advice: dict[int, Advice] = {}
@@ -224,9 +234,9 @@ class SendTimeModel:
             answers.append(replace(one, data_quality=quality, truncated=cut, engagement=engagement))
         return answers
 
-    def _timing(self, query: SendTimeQuery) -> Timing | None:
-        engagement = query.engagement or self.default
-        return None if engagement is None else self.timings.get(engagement)
+    def _timing(self, engagement: str | None) -> Timing | None:
+        meant = engagement or self.default
+        return None if meant is None else self.timings.get(meant)
 
     def _judge(
         self,
@@ -294,6 +304,20 @@ class SendTimeModel:
         """Answer rows with the columns of `table_inputs`, by the default engagement."""
         return answers(self._default_timing, self.activity, values)
 
+    def week(self) -> Vector:
+        """Return what each slot is worth for an average contact, by the default engagement; see `week_values`."""
+        return week_values(self.activity, self._default_timing)
+
+    def group_weeks(self) -> GroupWeeks:
+        """Return the same of each group of look-alikes, the largest first."""
+        return group_weeks(self.activity, self._default_timing)
+
+    @property
+    def usual_hour(self) -> int | None:
+        """The local hour that all sends went out at, so that hours cannot be compared; None: they can."""
+        timing = self._default_timing
+        return None if timing is None or timing.varied else timing.usual_hour
+
     @property
     def _default_timing(self) -> Timing | None:
         return None if self.default is None else self.timings[self.default]
@@ -341,7 +365,7 @@ class SendTimeModel:
             query: window and rules.
         """
         zones, _ = self.zones.of(pasts, cutoffs)
-        judge = self._judge(pasts, cutoffs, zones, self._timing(query), query)
+        judge = self._judge(pasts, cutoffs, zones, self._timing(query.engagement), query)
         first = query.rules.not_before // HOUR
         width = max(0, -(-query.rules.not_after // HOUR) - first)
         value = np.full((len(pasts), width), -1.0, dtype=np.float32)
@@ -352,4 +376,4 @@ class SendTimeModel:
                 continue
             slots, place = np.unique(allowed.slot, return_inverse=True)
             value[np.ix_(rows, allowed.at // HOUR - first)] = chance(judge.margins(rows, slots))[:, place]
-        return Valued(value, tuple(zones), judge.is_chance)
+        return Valued(value, tuple(zones))

@@ -249,6 +249,17 @@ class Timing:
         """Return the log-odds of the average contact in every slot, shape (168,)."""
         return self.margins(of_population(self.response, np.arange(SLOTS)))
 
+    def group_margins(self) -> Matrix:
+        """Return the same of a contact of each group of look-alikes of whom nothing else is known, shape (k, 168)."""
+        response, slots = self.response, np.arange(SLOTS)
+        effects = response.group_hours[:, HOUR_OF] + response.group_days[:, DAY_OF]
+        margins = []
+        for group in effects:
+            values = of_population(response, slots)
+            values[:, _PLACE["lookalike"]] = group
+            margins.append(self.margins(values))
+        return np.array(margins)
+
     def _shares(self, values: Matrix) -> Matrix:
         shares = np.zeros_like(values) if self.trees is None else self.trees.contributions(values)[:, :-1]
         shares[:, : len(PARTS)] += self.calibrator.slope * values[:, : len(PARTS)]

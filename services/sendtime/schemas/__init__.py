@@ -7,11 +7,14 @@ from services.sendtime.schemas.requests import (
     SendTimeRequest,
 )
 from services.sendtime.schemas.responses import (
+    EXPERIMENT_LIST_EXAMPLE,
     EXPERIMENT_RESPONSE_EXAMPLE,
     PLAN_RESPONSE_EXAMPLE,
     RESPONSE_EXAMPLE,
     Arm,
+    Experiment,
     ExperimentArm,
+    ExperimentList,
     ExperimentResponse,
     Option,
     PlannedContact,
@@ -24,13 +27,16 @@ from services.sendtime.schemas.responses import (
 )
 
 __all__ = [
+    "EXPERIMENT_LIST_EXAMPLE",
     "EXPERIMENT_RESPONSE_EXAMPLE",
     "PLAN_REQUEST_EXAMPLE",
     "PLAN_RESPONSE_EXAMPLE",
     "REQUEST_EXAMPLE",
     "RESPONSE_EXAMPLE",
     "Arm",
+    "Experiment",
     "ExperimentArm",
+    "ExperimentList",
     "ExperimentResponse",
     "Option",
     "PlanRequest",

@@ -318,3 +318,38 @@ class ExperimentResponse(Answer):
     verdict: Annotated[str, Field(description="In a sentence.")]
     reported_at: Annotated[datetime, Field(description="When the report was made.")]
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
+
+
+EXPERIMENT_LIST_EXAMPLE: dict[str, Any] = {
+    "experiments": [
+        {
+            "campaign_id": "may-offer",
+            "engagement": "click",
+            "assigned_at": "2026-05-04T08:00:00Z",
+            "default_send_at": "2026-05-05T07:00:00Z",
+            "version": "7",
+        }
+    ],
+    "next_cursor": None,
+    "request_id": "3f0c9a4be0d94f53a6f1c2d7e8b9a012",
+}
+
+
+class Experiment(Answer):
+    """An experiment in the list."""
+
+    campaign_id: Annotated[str, Field(description="Of the experiment; `GET /experiments/{campaign_id}` reports.")]
+    engagement: Annotated[str | None, Field(description="What counts as an answer; null: activity alone was known.")]
+    assigned_at: Annotated[datetime, Field(description="When its first contact by id was assigned, UTC.")]
+    default_send_at: Annotated[datetime, Field(description="When the message went out without the model, UTC.")]
+    version: Annotated[str, Field(description="The version that chose for that contact.")]
+
+
+class ExperimentList(Answer):
+    """A page of the account's experiments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [EXPERIMENT_LIST_EXAMPLE]})
+
+    experiments: Annotated[list[Experiment], Field(description="By id of the campaign.")]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
+    request_id: Annotated[str, Field(description="Finds the request in the log.")]

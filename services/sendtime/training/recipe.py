@@ -8,9 +8,10 @@ import numpy as np
 
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing
+from services.sendtime.model.weeks import week_values
 from services.sendtime.training.activity import Shares, chosen_pooling, judged_from, judged_shares, shares_under
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
-from services.sendtime.training.report import of_activity, of_answers, plots, week_values
+from services.sendtime.training.report import of_activity, of_answers, plots
 from services.sendtime.training.timing import LearnedTiming, laid_out, learned
 from shared.contracts.engagement import ENGAGEMENTS
 from shared.contracts.rows import Microseconds, instant_of

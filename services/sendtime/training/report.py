@@ -10,6 +10,7 @@ from services.sendtime.model.activity import Activity
 from services.sendtime.model.local_week import DAY_NAMES, DAYS, HOURS, by_hour
 from services.sendtime.model.slot_choice import ENOUGH_SENDS
 from services.sendtime.model.timing import HIERARCHY, NAMES, Timing
+from services.sendtime.model.weeks import week_values
 from services.sendtime.training.activity import Shares
 from services.sendtime.training.material import SendTimeMaterial
 from services.sendtime.training.timing import LearnedTiming, loss_of
@@ -219,22 +220,6 @@ def plots(report: Report, activity: Activity, timing: Timing | None) -> dict[str
         "exposure": _exposure(by_hour(timing.response.sent), answers.reshape(DAYS, HOURS).mean(axis=0)),
         "reliability": _reliability_plot(report),
     }
-
-
-def week_values(activity: Activity, timing: Timing | None) -> Vector:
-    """Return what an hour of the local week is worth for an average contact, shape (168,).
-
-    Args:
-        activity: of the population.
-        timing: of the default engagement; None: the shares of the activity are returned.
-
-    Returns:
-        Chances of an answer, NaN at hours that were never tried; or shares.
-    """
-    if timing is None:
-        return activity.population
-    tried = np.tile(by_hour(timing.response.sent) >= ENOUGH_SENDS, DAYS)
-    return np.where(tried, chance(timing.population_margins()), np.nan)
 
 
 def _axes(width: float, height: float) -> tuple[Any, Any]:

@@ -105,7 +105,7 @@ def test_a_check_says_what_becomes_of_each_column_and_stores_no_contact(desk: De
     assert desk.store.contacts.ids(9) == []
 
 
-def test_what_was_said_of_a_column_holds(desk: Desk) -> None:
+def test_what_a_column_was_named_holds(desk: Desk) -> None:
     desk.upload(LEADS, options={"renames": {"Lead Source": "source", "Create Date": "-"}})
 
     row = desk.work()
@@ -184,7 +184,7 @@ def test_a_load_of_nothing_but_rejects_failed(desk: Desk) -> None:
     assert "Nothing of leads.csv was loaded" in (row.error or {})["detail"]
 
 
-def test_many_rejects_are_said_of_a_load_that_ended(desk: Desk) -> None:
+def test_a_load_that_ended_with_many_rejects_reports_them(desk: Desk) -> None:
     desk.upload("Record ID,plan\n1,a\n,b\n,c\n")
 
     row = desk.load()
@@ -247,7 +247,7 @@ def resumed(desk: Desk, left: ImportRow) -> ImportRow:
     return desk.found()
 
 
-def test_a_process_that_is_told_to_stop_gives_the_import_back(desk: Desk) -> None:
+def test_a_process_that_is_to_stop_gives_the_import_back(desk: Desk) -> None:
     desk.upload(LEADS)
     stop = threading.Event()
     stop.set()

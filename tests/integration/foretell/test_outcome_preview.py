@@ -4,10 +4,13 @@ import random
 
 import pytest
 
+from foretell.cli.outcome_preview import counted
 from foretell.train import recipe_of
 from services.specs import spec_of
 from shared.contracts.outcome import Moment, Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
+from shared.data_report.account_sample import account_sample
+from shared.data_report.outcome_preview import preview
 from shared.errors import InsufficientData
 from shared.store import AccountStore, Database
 from shared.timeline.pasts import Frames
@@ -97,3 +100,17 @@ def test_frames_labels_and_refusals_are_those_of_a_training(database: Database, 
     assert fast == whole
     assert isinstance(framed(store, OUTCOMES[0], whole=False), Frames)
     assert sum(isinstance(framed(store, one, whole=False), InsufficientData) for one in OUTCOMES) >= 3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_api_counts_whom_a_training_counts(database: Database, seed: int) -> None:
+    store = database.of("default")
+    random_account(store, seed)
+    sample = account_sample(store, now=NOW)
+
+    previewed = {one.name: [found.found for found in preview(sample, one).requirements[:2]] for one in OUTCOMES}
+    counted_there = {one.name: counted(store, one, now=NOW) for one in OUTCOMES}
+
+    assert previewed == {
+        name: [counts.contacts_with or 0, counts.contacts_without or 0] for name, counts in counted_there.items()
+    }

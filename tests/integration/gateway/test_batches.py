@@ -132,6 +132,20 @@ async def test_a_window_that_is_too_long_from_the_cutoff_on_is_refused_at_once(g
     ]
 
 
+async def test_a_plan_whose_window_is_over_is_refused_at_once(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    plan = {"capacity_per_hour": 5, "window": {"not_after": "2026-03-01T00:00:00Z"}}
+    asked = {"capabilities": ["sendtime"], "contacts": "all", "cutoff": "2026-03-01T00:00:00Z", "plan": plan}
+
+    status, problem, _ = await gateway.request("POST", "/batches", gateway.key(), json=asked)
+
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/plan/window")
+    assert problem["detail"] == (
+        "The window of the plan ends at 2026-03-01 00:00 UTC, and nothing can be sent before 2026-03-01 00:00 UTC: "
+        "give a later `not_after`."
+    )
+
+
 async def test_only_send_times_are_planned(gateway: RunningGateway) -> None:
     promote(gateway)
 

@@ -14,7 +14,7 @@ LEASE = "worker"
 PLAN = {
     "format": "CSV", "encoding": "utf-8", "delimiter": "comma", "sheet": None, "rows": 2, "readable": 1, "rejected": 1,
     "columns": [
-        {"column": "Record ID", "use": "field", "as": "id", "values": "whole numbers", "filled": 2, "missing": 0, "note": ""}
+        {"column": "Record ID", "use": "field", "as": "id", "values": "text", "filled": 2, "missing": 0, "note": ""}
     ],
     "notes": ["a note"], "rejects": [{"line": 3, "reason": "it is empty"}],
 }  # fmt: skip
@@ -101,7 +101,7 @@ async def test_columns_are_named_left_out_and_let_alone_again(gateway: RunningGa
     assert (found["options"]["timezone"], found["options"]["date_order"]) == ("Europe/Berlin", "dmy")
 
 
-async def test_a_load_is_asked_for_counted_and_undone(gateway: RunningGateway) -> None:
+async def test_a_load_is_requested_counted_and_undone(gateway: RunningGateway) -> None:
     key = gateway.key()
     path = f"/imports/{(await uploaded(gateway, key))['id']}"
     import_id = path.rpartition("/")[2]

@@ -175,3 +175,63 @@ async def test_a_cursor_of_another_segment_or_list_or_account_is_422(segmented: 
     ]
 
     assert statuses == [422, 422, 422, 422]
+
+
+def weekly(**more: Any) -> dict[str, Any]:
+    return {"week": "2026-W22", "starts_on": "2026-05-25", "contacts": 10, "moved_share": 0.2, **more}
+
+
+def counted(gateway: Any, *weeks: dict[str, Any]) -> None:
+    report = {
+        "measured_at": "2026-06-01T00:00:00Z",
+        "complete_until": None,
+        "horizon_days": None,
+        "verdict": "not_measured",
+        "judged_version": None,
+        "text": "",
+        "all_versions": None,
+        "versions": [],
+        "weeks": [],
+        "segment_weeks": list(weeks),
+        "left_out": {"repeated": 0, "not_stored": 0, "without_probability": 0, "learned_from": 0, "reached_before": 0},
+    }
+    gateway.store.of("acme").models.quality.put("segmentation", "", {"report": report}, at=NOW)
+
+
+async def test_moves_name_segments_as_the_account_does_and_those_that_are_gone_by_their_id(segmented: Any) -> None:
+    segmented.store.of("acme").segments.rename("s1", "Sleepers", at=NOW)
+    moves = [{"before": "s1", "after": "s4", "contacts": 2}]
+    counted(segmented, weekly(shares={"s1": 0.2, "s4": 0.5, "s9": 0.3}, moves=moves))
+
+    status, answer, _ = await segmented.request("GET", "/segments/moves", segmented.key(scopes=("read",)))
+
+    (week,) = answer["weeks"]
+    assert (status, answer["measured_at"], week["moved_share"]) == (200, "2026-06-01T00:00:00Z", 0.2)
+    assert [(one["name"], one["share"]) for one in week["segments"]] == [
+        ("Frequent buyers", 0.5),
+        ("s9", 0.3),
+        ("Sleepers", 0.2),
+    ]
+    assert [(one["before"]["name"], one["after"]["name"], one["contacts"]) for one in week["moves"]] == [
+        ("Sleepers", "Frequent buyers", 2)
+    ]
+
+
+async def test_a_week_that_an_older_release_counted_has_no_moves_yet(segmented: Any) -> None:
+    counted(segmented, weekly(shares={"s1": 1.0}))
+
+    _, answer, _ = await segmented.request("GET", "/segments/moves", segmented.key(scopes=("read",)))
+
+    assert [one["moves"] for one in answer["weeks"]] == [None]
+
+
+async def test_before_anything_was_counted_there_are_no_weeks(segmented: Any) -> None:
+    _, answer, _ = await segmented.request("GET", "/segments/moves", segmented.key(scopes=("read",)))
+
+    assert answer == {"weeks": [], "measured_at": None}
+
+
+async def test_the_list_says_what_sets_each_segment_apart_and_what_that_is_about(segmented: Any) -> None:
+    _, answer, _ = await segmented.request("GET", "/segments", segmented.key(scopes=("read",)))
+
+    assert [one["traits"][0]["topic"] for one in answer["segments"]] == ["F", "F"]

@@ -21,6 +21,7 @@ from shared.store import (
     IdempotencyRow,
     ImportLease,
     ImportRow,
+    KeptReport,
     Lease,
     ModelCommandRow,
     PastsWanted,
@@ -33,7 +34,7 @@ from shared.store import (
     VersionRow,
 )
 from shared.store.outbox import delivery_id
-from shared.store.predictions import PredictionFilter
+from shared.store.ranked_list import ListPlace, PredictionFilter
 from shared.store.schema import PredictionTable, StoreTable
 
 MODEL = ModelName("scoring", "x")
@@ -61,6 +62,7 @@ def fill(store: AccountStore) -> None:
     store.models.promote("scoring", "x", "1", "digest", at=1, reason="first")
     store.models.add(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.predictions.log([PREDICTION])
+    store.data_report.keep(KeptReport(1, "mark", "{}"))
     store.models.quality.put("scoring", "x", {"a": 1}, at=1)
     store.models.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
     if store.models.shadows.of("scoring", "x") is None:
@@ -136,6 +138,8 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts.find": store.contacts.find("a"),
         "contacts.page": store.contacts.page(10),
         "contacts.ids": store.contacts.ids(10),
+        "contacts.holding": store.contacts.holding(["a"], "plan", "pro"),
+        "contacts.search": store.contacts.search("plan", "pro", limit=10).contacts,
         "batches.find": store.batches.find("b1"),
         "batches.page": store.batches.page(10),
         "batches.parts": store.batches.parts("b1"),
@@ -151,6 +155,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "imports.erasures": store.imports.erasures("i1"),
         "imports.with_erasures": store.imports.with_erasures(),
         "events.counts": store.events.counts("a"),
+        "events.of_contact": store.events.of_contact("a", limit=10),
         "events.types": store.events.types(),
         "events.newest_at": store.events.newest_at(),
         "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
@@ -159,8 +164,11 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.times_of": store.events.times_of(["a"], ["order_placed"]),
         "events.scan": list(store.events.scan()),
         "events.scan_times": list(store.events.scan_times()),
+        "data_report.kept": store.data_report.kept(),
         "data_report.contact_groups": store.data_report.contact_groups(),
-        "data_report.sample": store.data_report.sample(10),
+        "data_report.sample": store.data_report.sample(10).contact_ids,
+        "data_report.changes": store.data_report.changes().newest_event_at,
+        "data_report.facts": store.data_report.facts(["a"]),
         "data_report.daily_counts": store.data_report.daily_counts(["a"], until=99),
         "data_report.repeated_events": store.data_report.repeated_events(["a"]),
         "data_report.shared_addresses": store.data_report.shared_addresses(),
@@ -189,9 +197,14 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.quality.logged_predictions": list(store.models.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
+        "predictions.places": store.predictions.places(PredictionFilter("scoring", "x"), limit=10),
+        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, "a")]),
+        "predictions.count": store.predictions.count(PredictionFilter("scoring", "x")),
         "predictions.score_counts": store.predictions.score_counts("scoring", "x", "1"),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
+        "predictions.counts": store.predictions.counts.since(0),
         "predictions.of_contact": store.predictions.of_contact("a"),
+        "experiments.assignments.campaigns": store.experiments.assignments.campaigns(9),
         "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
         "experiments.holdouts.all": store.experiments.holdouts.all(),
         "experiments.holdouts.find": store.experiments.holdouts.find("spring"),
@@ -210,6 +223,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "subscriptions.secrets": store.subscriptions.secrets(1),
         "subscriptions.counts": store.subscriptions.counts(),
         "deliveries.page": store.deliveries.page(10),
+        "deliveries.backlog": store.deliveries.backlog(99).failed,
         "deliveries.find": store.deliveries.find(delivery_id("s1", "m1")),
         "deliveries.attempts": store.deliveries.attempts(delivery_id("s1", "m1")),
         "sources.all": store.sources.all(),
@@ -261,6 +275,7 @@ WRITES = {
     "changes": "put_states clear touch",
     "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",
+    "data_report": "keep mark",
     "dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many",
     "experiments": "assignments holdouts",
@@ -331,6 +346,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.contacts.put([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.outcomes.delete("scoring", "x")
     other.predictions.delete_before(99)
+    other.predictions.counts.delete_before(99)
     other.subscriptions.delete("s1")
     other.outbox.delete_before(99)
     other.idempotency.keep("again", "claim", status=200, answer="sealed", contact_ids=None)

@@ -38,3 +38,16 @@ def test_a_deleted_account_takes_its_assignments_along(database: Database) -> No
     database.create_account("default", created_at=2)
 
     assert database.of("default").experiments.assignments.of_campaign("may") == []
+
+
+def test_campaigns_are_listed_by_id_a_page_at_a_time(database: Database) -> None:
+    database.create_account("other", created_at=1)
+    assignments = database.of("default").experiments.assignments
+    for campaign in ("june", "april", "may"):
+        assignments.add(campaign, [row("b")._replace(campaign_id=campaign), row("a")._replace(campaign_id=campaign)])
+
+    first, rest = assignments.campaigns(2), assignments.campaigns(2, after="june")
+
+    assert [(one.campaign_id, one.contact_id) for one in first] == [("april", "a"), ("june", "a")]
+    assert [one.campaign_id for one in rest] == ["may"]
+    assert database.of("other").experiments.assignments.campaigns(2) == []

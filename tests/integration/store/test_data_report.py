@@ -27,9 +27,9 @@ def test_a_sample_leaves_out_who_denied_profiling_and_takes_every_so_manieth(dat
     store.contacts.put([ContactRow(f"c-{number}") for number in range(6)], recorded_at=NOW)
     store.contacts.put([ContactRow("c-6", consent={"profiling": "denied"})], recorded_at=NOW)
 
-    assert store.data_report.sample(10) == ["c-0", "c-1", "c-2", "c-3", "c-4", "c-5"]
-    assert store.data_report.sample(3) == ["c-0", "c-2", "c-4"]
-    assert store.data_report.sample(4) == ["c-0", "c-2", "c-4"]
+    assert store.data_report.sample(10).contact_ids == ["c-0", "c-1", "c-2", "c-3", "c-4", "c-5"]
+    assert store.data_report.sample(3).contact_ids == ["c-0", "c-2", "c-4"]
+    assert store.data_report.sample(4).contact_ids == ["c-0", "c-2", "c-4"]
 
 
 def test_events_are_counted_by_type_day_and_maker_up_to_an_instant(database: Database) -> None:

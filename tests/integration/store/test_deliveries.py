@@ -277,3 +277,33 @@ def test_an_account_has_at_most_a_hundred_subscriptions(database: Database) -> N
 
     with pytest.raises(Conflict, match="at most 100"):
         subscribe(store, "s100")
+
+
+def test_a_page_is_the_newest_first_over_subscriptions_and_states_and_goes_on_where_it_ended(
+    database: Database,
+) -> None:
+    store = database.of("default")
+    subscribe(store, "s1")
+    subscribe(store, "s2")
+    for number in range(4):
+        publish(store, f"m{number}", at=10 + number)
+    due = store.deliveries.lease({"s1": 2}, at=99, until=199)
+    store.deliveries.record_attempts([result(one, "failed") for one in due], at=20, pause_before=NEVER)
+    ended = {one.delivery_id for one in due}
+
+    every = store.deliveries.page(9)
+    pages = {
+        "s1": store.deliveries.page(9, subscription_id="s1"),
+        "pending": store.deliveries.page(9, state="pending"),
+        "failed": store.deliveries.page(9, state="failed"),
+        "s2 failed": store.deliveries.page(9, subscription_id="s2", state="failed"),
+    }
+    first = store.deliveries.page(3, state="pending")
+    rest = store.deliveries.page(9, state="pending", after=(first[-1].created_at, first[-1].delivery_id))
+
+    assert [one.created_at for one in every] == [13, 13, 12, 12, 11, 11, 10, 10]
+    assert pages["s1"] == [one for one in every if one.subscription_id == "s1"]
+    assert pages["pending"] == [one for one in every if one.delivery_id not in ended]
+    assert pages["failed"] == [one for one in every if one.delivery_id in ended]
+    assert pages["s2 failed"] == []
+    assert first + rest == pages["pending"]

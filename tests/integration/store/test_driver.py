@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, literal_column, select, text
+from sqlalchemy import create_engine, func, literal_column, select, text
 
 from shared import deadline
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
-from shared.store import AccountStore, Database, PastsWanted, PredictionRow
+from shared.store import AccountStore, Database, PastsWanted, PredictionRow, open_database
 from shared.store.driver import Prepared
 from shared.store.pasts import _unpacked
 from shared.store.predictions import _LOG
@@ -217,3 +218,19 @@ def test_work_whose_answer_has_begun_may_compute_as_long_as_it_needs(settings: S
 
     impatient.close()
     assert len(rows) == 1
+
+
+def test_what_a_page_reads_ends_at_its_deadline_and_the_connection_goes_on(
+    database: Database, settings: Settings
+) -> None:
+    with closing(open_database(settings, cuts_off=True)) as cut:
+        endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        with pytest.raises(StoreUnavailable), deadline.within(0.01), cut._store.reading() as connection:
+            connection.execute(endless)
+        prepared = Prepared(lambda _: select(func.count()).select_from(text(f"({endless.text}) AS endless")))
+        with pytest.raises(StoreUnavailable), deadline.within(0.01):
+            cut._store.reads.read([(prepared, {})])
+
+        with cut._store.reading() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        assert cut._store.reads.read([(Prepared(lambda _: select(literal_column("1"))), {})]) == [[(1,)]]

@@ -252,3 +252,39 @@ async def test_a_campaign_may_have_a_slash_in_its_name(opened: Opened) -> None:
         reply = await report(client, "2026/june")
 
     assert (reply.status, reply.json["assigned"]) == (200, 1)
+
+
+async def read(client: Any, path: str) -> Any:
+    return await client.send("GET", path, headers={CALL_HEADER: client.signed("GET", path, scopes=("read",))})
+
+
+async def test_experiments_are_listed_a_page_at_a_time(opened: Opened) -> None:
+    async with opened() as client:
+        for campaign in ("june", "july"):
+            await client.post(PATH, asked("c-1", **{**EXPERIMENT, "campaign_id": campaign}))
+        first = (await read(client, "/experiments?limit=1")).json
+        second = (await read(client, "/experiments?limit=1&cursor=july")).json
+
+    assert [one["campaign_id"] for one in first["experiments"]] == ["july"]
+    assert (first["next_cursor"], first["experiments"][0]["engagement"]) == ("july", "click")
+    assert [one["campaign_id"] for one in second["experiments"]] == ["june"]
+
+
+async def test_the_weeks_say_what_each_hour_is_worth_for_everybody_and_for_look_alikes(opened: Opened) -> None:
+    async with opened() as client:
+        reply = await read(client, f"{PATH}/weeks")
+
+    found = reply.json
+    assert (reply.status, found["unit"], found["is_chance"], found["usual_hour"]) == (200, "click", True, None)
+    assert found["everybody"]["values"][3] is None  # nothing was sent at 3 at night
+    assert sorted(one["best"] % 24 for one in found["groups"]) == [9, 19]
+    assert sum(one["share"] for one in found["groups"]) == pytest.approx(1.0, abs=0.001)
+    assert found["model"]["version"] == "7"
+
+
+@pytest.mark.parametrize("path", ["/experiments", f"{PATH}/weeks"])
+async def test_lists_need_the_scope_to_read(opened: Opened, path: str) -> None:
+    async with opened() as client:
+        reply = await client.send("GET", path, headers={CALL_HEADER: client.signed("GET", path, scopes=("ingest",))})
+
+    assert reply.status == 403

@@ -88,7 +88,7 @@ class FakeStore:
         self.logged: list[Any] = []
         self.logged_since: list[int | None] = []
         self.erased = 0
-        self.statements = 0
+        self.request_reads_made = 0
         self.closed = False
         self.held: dict[str, tuple[Holdout, ...]] = {}
 
@@ -102,7 +102,6 @@ class FakeStore:
     def _read(self) -> None:
         if self.away:
             raise StoreUnavailable("The store is away.")
-        self.statements += 1
 
     def ping(self) -> None:
         self._read()
@@ -133,6 +132,7 @@ class FakeStore:
 
     def request_reads(self, capability: str, outcome: str, wanted: PastsWanted, *, around: int) -> RequestReads:
         self._read()
+        self.request_reads_made += 1
         ids, since = set(wanted.contact_ids), wanted.cutoff - wanted.lookback_days * DAY
         assert len(ids) == len(wanted.contact_ids)
         before = [event for event in self.events if event[0] in ids and event[3] < wanted.cutoff]

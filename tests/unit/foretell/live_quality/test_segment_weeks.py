@@ -22,3 +22,18 @@ def test_shares_are_of_the_first_of_each_week_and_moves_of_those_there_the_week_
     assert (second.contacts, second.shares) == (3, {"x": 0.333333, "y": 0.666667})
     assert second.moved_share == 0.5
     assert (fourth.week, fourth.moved_share) == ("2026-W13", None)
+
+
+def test_who_went_where_is_counted_the_most_frequent_move_first() -> None:
+    log = [
+        [placed("a", 0, "x"), placed("a", 7, "y")],
+        [placed("b", 0, "x"), placed("b", 7, "y")],
+        [placed("c", 0, "y"), placed("c", 7, "x")],
+        [placed("d", 0, "y"), placed("d", 7, "y")],
+    ]
+
+    first, second = counted(log)
+
+    assert first.moves == []
+    assert [(one.before, one.after, one.contacts) for one in second.moves or ()] == [("x", "y", 2), ("y", "x", 1)]
+    assert second.moved_share == 0.75

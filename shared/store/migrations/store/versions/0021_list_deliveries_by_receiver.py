@@ -1,0 +1,21 @@
+"""List the newest deliveries to a subscription, in a state, without looking through all others."""
+
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_deliveries_newest",
+        "deliveries",
+        ["account_id", "subscription_id", "state", "created_at", "delivery_id"],
+        unique=False,
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_deliveries_newest", table_name="deliveries")
