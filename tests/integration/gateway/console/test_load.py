@@ -227,7 +227,7 @@ async def test_data_shows_the_report_that_was_made_last(gateway: RunningGateway,
     after = await browser.get("/console/data")
 
     assert "The report is made in the background" in before.text
-    assert "minimums are missed" in after.text
+    assert "minimums are met" in after.text
 
 
 async def test_who_may_only_read_sees_the_report_and_no_file(gateway: RunningGateway) -> None:
