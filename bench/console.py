@@ -25,7 +25,12 @@ from statistics import median
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
+from starlette.routing import compile_path
+
 from bench.serving.processes import free_port, module, product, running
+from foretell.background.data_reports import KeptDataReports
+from foretell.cli.context import now_us
+from gateway.console.routes import all_pages
 from shared.contracts.rows import DAY, HOUR, SECOND
 from shared.settings import Settings
 from shared.store import SecretRow, SubscriptionRow, migrate, open_database
@@ -219,8 +224,9 @@ def deliver(home: Path, store: sqlite3.Connection, many: int) -> None:
     )
     store.execute(
         "INSERT INTO deliveries (account_id, delivery_id, subscription_id, message_id, state, due_at, attempts, tries, "
-        "created_at, ended_at) SELECT account_id, 'dlv_' || message_id, ?, message_id, CASE rowid % 10 WHEN 0 THEN "
-        "'pending' WHEN 1 THEN 'failed' ELSE 'delivered' END, occurred_at + ?, 1, 1, occurred_at, occurred_at + ? "
+        "created_at, ended_at) SELECT account_id, 'dlv_' || lower(hex(randomblob(12))), ?, message_id, CASE rowid % 10 "
+        "WHEN 0 THEN 'pending' WHEN 1 THEN 'failed' ELSE 'delivered' END, occurred_at + ?, 1, 1, occurred_at, "
+        "occurred_at + ? "
         "FROM messages WHERE account_id = ?",
         (SUBSCRIPTION, SECOND, SECOND, ACCOUNT),
     )
@@ -230,14 +236,14 @@ def deliver(home: Path, store: sqlite3.Connection, many: int) -> None:
 def shape(path: str) -> str:
     """Return what a path has in common with those of the same page: no ids, no values.
 
-    >>> shape("/console/contacts/c-42?tab=events"), shape("/console/models")
-    ('/console/contacts/*?tab', '/console/models')
+    >>> shape("/console/models/scoring.won"), shape("/console/models?capability=churn"), shape("/console")
+    ('/console/models/{name}', '/console/models?capability', '/console')
     """
-    place, _, query = path.partition("?")
-    parts = place.removeprefix(BASE).strip("/").split("/")
-    kept = "/".join([*parts[:1], *("*" if number % 2 == 1 else part for number, part in enumerate(parts[1:], 1))])
-    asked = ",".join(sorted(one.partition("=")[0] for one in query.split("&") if one))
-    return f"{BASE}/{kept}?{asked}" if asked else f"{BASE}/{kept}".rstrip("/")
+    place, _, query = path.removeprefix(BASE).strip("/").partition("?")
+    fitting = [page.path for page in all_pages() if compile_path(page.path)[0].match(place)]
+    kept = min(fitting, key=lambda one: one.count("{"), default=place)
+    given = ",".join(sorted(one.partition("=")[0] for one in query.split("&") if one))
+    return f"{BASE}/{kept}?{given}" if given else f"{BASE}/{kept}".rstrip("/")
 
 
 def pages(visitor: Visitor) -> Iterator[str]:
@@ -297,6 +303,8 @@ def main() -> None:
 def measure(home: Path, calls: int, only: str) -> None:
     """Measure the pages of a filled folder."""
     migrate(Settings(home=home))
+    with closing(open_database(Settings(home=home))) as database:
+        KeptDataReports(database, now_us).turn()
     port = free_port()
     environment = product(port, home, signing_key=KEYS[0], identity_key=KEYS[1])
     with (

@@ -131,12 +131,11 @@ def _routes() -> tuple[BaseRoute, ...]:
     """Return the routes of all subjects; their parameters are analysed once a process, however many apps it builds."""
     router = APIRouter()
     # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions, privacy)
+    specific = (predictions, privacy, events)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
     general = (
         contacts,
-        events,
         outcomes,
         *predicted,
         *incoming,

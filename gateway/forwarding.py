@@ -154,7 +154,7 @@ def replace_emails_by_ids(contacts: list[Any], store: AccountStore, key: bytes) 
     """
     if not any(isinstance(one, dict) and _KIND in one for one in contacts):
         return contacts
-    hashes = {place: _address_hash(one[_KIND], key) for place, one in enumerate(contacts) if _has_address(one)}
+    hashes = {place: address_hash(one[_KIND], key) for place, one in enumerate(contacts) if _has_address(one)}
     found = store.identities.contacts_of({(_KIND, one) for one in hashes.values() if one})
     ids = {key_hash: contact_id for (_, key_hash), contact_id in found.items()}
     return [
@@ -167,7 +167,7 @@ def _has_address(contact: Any) -> bool:
     return isinstance(contact, dict) and contact.get(_KIND) is not None
 
 
-def _address_hash(given: Any, key: bytes) -> str | None:
+def address_hash(given: Any, key: bytes) -> str | None:
     """Return the hash of an address; "" for a placeholder, which identifies nobody; None if it is no address."""
     if not isinstance(given, str):
         return None

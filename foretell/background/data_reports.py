@@ -9,7 +9,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.data_report import data_report
 from shared.store import AccountStore, Database, KeptReport
 
-REST = 100.0
+REST = 30.0
 """A report rests so many times as long as it took."""
 OLDEST = DAY
 """A report is made again after so long also where nothing new came: it says what has grown stale."""

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.output import progress_bars
-from gateway.predictions.ranked_list import COLUMNS, cells, csv_text, pages
+from gateway.predictions.list_files import csv_pieces, write_workbook
+from gateway.predictions.ranked_list import pages
 
 if TYPE_CHECKING:
     from shared.store import AccountStore, PredictionFilter, PredictionRow
@@ -43,30 +45,12 @@ def written(store: "AccountStore", wanted: "PredictionFilter", out: Path) -> int
 
 def _write_csv(file: Path, pages_of: "Iterator[list[PredictionRow]]") -> None:
     with file.open("w", newline="", encoding="utf-8") as target:
-        for number, rows in enumerate(pages_of):
-            target.write(csv_text(rows, header=number == 0))
+        target.writelines(csv_pieces(pages_of))
 
 
 def _write_workbook(file: Path, pages_of: "Iterator[list[PredictionRow]]") -> None:
-    from xlsxwriter import Workbook
-
-    # Strings stay strings: nothing is a formula, a link or a number by its looks.
-    safe = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    with Workbook(str(file), safe) as workbook:
-        sheet = workbook.add_worksheet("predictions")
-        for column, title in enumerate(COLUMNS):
-            sheet.write_string(0, column, title)
-        for line, row in enumerate((row for rows in pages_of for row in rows), 1):
-            for column, cell in enumerate(cells(row)):
-                if isinstance(cell, str):
-                    sheet.write_string(line, column, cell)
-                elif cell is not None:
-                    sheet.write_number(line, column, cell)
+    with file.open("wb") as target:
+        write_workbook(target, chain.from_iterable(pages_of))
 
 
 @contextmanager

@@ -214,8 +214,16 @@ class PassedOn(Response):
         kept = (b"content-type", b"content-length", b"accept", b"idempotency-key") if self._with_body else (b"accept",)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in kept}
 
+        begun = False
+
         async def empty() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            nonlocal begun
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            while (message := await receive())["type"] != "http.disconnect":
+                pass  # the body of a page's request is no part of the call
+            return message
 
         inner = self._api._scope(self._method, self._target, headers)
         await self._api._run(inner, receive if self._with_body else empty, send)

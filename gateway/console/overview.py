@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from gateway.console.api import Api, segment
+from gateway.console.api import Api, ApiProblem, segment
 from gateway.console.pages import ConsolePage, PageRequest
 from gateway.console.rendering import count, words
 from shared.capabilities import TABLE, capability
@@ -76,8 +76,11 @@ async def _top(api: Api, champions: Sequence[Document], wanted: set[tuple[str, s
         return None
     first = listed[0]
     of = {"capability": first["capability"], "outcome": first["outcome"]}
-    found = await api.find("/predictions", **of, limit=TOP)
-    return None if found is None else {**of, "predictions": found["predictions"]}
+    try:
+        found = await api.find("/predictions", **of, limit=TOP)
+    except ApiProblem as problem:  # the page is looked at when something is wrong: the rest of it is shown all the same
+        return {**of, "predictions": [], "problem": problem.detail}
+    return None if found is None else {**of, "predictions": found["predictions"], "problem": None}
 
 
 async def _imports(page_request: PageRequest) -> list[Document]:
@@ -185,5 +188,5 @@ async def _load_report(page_request: PageRequest) -> Document:
 
 PAGES = (
     ConsolePage("", "Overview", "overview.html", _load, group=""),
-    ConsolePage("data-report", "Is there enough data?", "data_report.html", _load_report, seconds=REPORT_SECONDS),
+    ConsolePage("data-report", "Is there enough data?", "whole_report.html", _load_report, seconds=REPORT_SECONDS),
 )

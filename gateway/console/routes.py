@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope as ASGIScope
 
 from gateway.auth import caller_of
-from gateway.console import keys, models, overview, predict, webhooks
+from gateway.console import contacts, keys, models, overview, predict, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields, call_of, fields_of
@@ -54,7 +54,8 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages(), *predict.PAGES, *models.PAGES, *webhooks.PAGES, *keys.PAGES)
+    people, connections = (*capability_pages(), *contacts.PAGES), (*webhooks.PAGES, *keys.PAGES)
+    return (*overview.PAGES, *people, *predict.PAGES, *models.PAGES, *connections)
 
 
 class Console:

@@ -1,8 +1,10 @@
 """Routes of contacts: written, changed, listed, shown."""
 
+from collections.abc import Sequence
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.contacts import writes as contact_intake
@@ -10,6 +12,7 @@ from gateway.contacts.schemas import (
     AttributeAnswer,
     ContactAnswer,
     ContactList,
+    ContactSearch,
     ContactsResponse,
     EventTypeCount,
     ListedContact,
@@ -23,14 +26,16 @@ from gateway.context import (
     LimitParam,
     RawBody,
     ReadScope,
+    ReadScopeNoWrites,
     count_ingested,
     created_response,
     json_response,
     now,
 )
+from gateway.forwarding import address_hash, identity_key
 from gateway.idempotency import idempotent
-from shared.contracts.rows import ALWAYS, instant_of
-from shared.errors import NotFound
+from shared.contracts.rows import ALWAYS, instant_of, instant_or_none
+from shared.errors import BadRequest, NotFound
 from shared.store import StoredContact
 
 router = APIRouter()
@@ -94,14 +99,79 @@ def change_contact(authenticated: IngestScope, contact_id: PathId, body: RawBody
 @router.get(
     "/contacts", response_model=ContactList, tags=["contacts"], operation_id="list_contacts", summary="List contacts"
 )
-def list_contacts(authenticated: ReadScope, limit: LimitParam = 100, cursor: CursorParam = None) -> Response:
+def list_contacts(
+    authenticated: ReadScope,
+    id_prefix: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Only those whose id begins so.")
+    ] = None,
+    limit: LimitParam = 100,
+    cursor: CursorParam = None,
+) -> Response:
     """List contacts by id, a page at a time."""
-    place = authenticated.read_cursor("contacts", cursor)
-    page = authenticated.store.contacts.page(limit, after=str(place) if place is not None else None)
-    next_cursor = authenticated.next_cursor("contacts", page[-1].contact_id) if len(page) == limit else None
-    return json_response(
-        ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=next_cursor)
+    purpose = "contacts" if id_prefix is None else f"contacts {id_prefix}"
+    place = authenticated.read_cursor(purpose, cursor)
+    after = str(place) if place is not None else None
+    page = authenticated.store.contacts.page(limit, after, prefix=id_prefix or "")
+    next_cursor = authenticated.next_cursor(purpose, page[-1].contact_id) if len(page) == limit else None
+    return json_response(ContactList(contacts=_listed(page), next_cursor=next_cursor))
+
+
+@router.post(
+    "/contacts/search",
+    response_model=ContactList,
+    tags=["contacts"],
+    operation_id="search_contacts",
+    summary="Search contacts",
+)
+def search_contacts(authenticated: ReadScopeNoWrites, search: ContactSearch) -> Response:
+    """Search contacts by an exact e-mail address, or by the newest value of an attribute.
+
+    What is searched for stands in the body, since addresses of pages are written into logs. A search by a value looks
+    through a part of the contacts at a time: a page may hold fewer than `limit`, also none, and still go on.
+    """
+    if search.email is not None:
+        found = _of_address(authenticated, search.email)
+        return json_response(ContactList(contacts=_listed(found), next_cursor=None))
+    name, text = search.attribute or "", _text(search.value)
+    purpose = f"contacts with {name} {text}"
+    place = authenticated.read_cursor(purpose, search.cursor)
+    part = authenticated.store.contacts.search(
+        name, text, limit=search.limit, after=str(place) if place is not None else None
     )
+    next_cursor = None if part.after is None else authenticated.next_cursor(purpose, part.after)
+    return json_response(ContactList(contacts=_listed(part.contacts), next_cursor=next_cursor))
+
+
+def _of_address(authenticated: AuthenticatedRequest, address: str) -> list[StoredContact]:
+    """Find whose an address is.
+
+    Raises:
+        BadRequest: it is no address.
+    """
+    key_hash = address_hash(address, identity_key(authenticated))
+    if key_hash is None:
+        raise BadRequest(
+            "This is no e-mail address.", errors=[{"pointer": "/email", "detail": "no e-mail address: ann@example.com"}]
+        )
+    found = authenticated.store.identities.contacts_of({(contact_intake.EMAIL, key_hash)})
+    known = [authenticated.store.contacts.find(contact_id) for contact_id in found.values()]
+    return [one for one in known if one is not None]
+
+
+def _text(value: str | bool | int | float | None) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(contacts: Sequence[StoredContact]) -> list[ListedContact]:
+    return [
+        ListedContact(
+            id=one.contact_id,
+            created_at=instant_or_none(one.created_at),
+            timezone=one.timezone,
+            consent=dict(one.consent),
+        )
+        for one in contacts
+    ]
 
 
 @router.get(
@@ -124,7 +194,7 @@ def show_contact(authenticated: ReadScope, contact_id: PathId) -> Response:
     return json_response(
         ContactAnswer(
             id=stored.contact_id,
-            created_at=None if stored.created_at is None else instant_of(stored.created_at),
+            created_at=instant_or_none(stored.created_at),
             timezone=stored.timezone,
             consent=dict(stored.consent),
             attributes=_current(stored),

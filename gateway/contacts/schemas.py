@@ -1,17 +1,20 @@
 """Requests and answers of the routes of contacts."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from gateway.schemas import REQUEST
 from shared.contracts.contact import ContactFields, ContactId, ContactInput, GivenEmail, Instant, Zone
+from shared.contracts.outcome import AttributeName
 from shared.contracts.prediction import (
     Answer,
     ProblemPointer,
 )
+from shared.contracts.validation import MAX_TEXT_CHARACTERS
+from shared.values.addresses import MAX_CELL_CHARACTERS
 
 
 class ContactChanges(ContactFields):
@@ -101,10 +104,46 @@ class ContactsRequest(BaseModel):
     contacts: Annotated[list[ContactInput], Field(description="Each is judged alone.", min_length=1, max_length=1_000)]
 
 
+class ContactSearch(BaseModel):
+    """Whom to search: by an address, or by a value."""
+
+    model_config = REQUEST
+
+    email: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_CELL_CHARACTERS,
+            description="Whoever has this address; it is hashed, and neither kept nor logged.",
+            examples=["ann@example.com"],
+        ),
+    ] = None
+    attribute: Annotated[
+        AttributeName | None, Field(description="With `value`: of which attribute.", examples=["country"])
+    ] = None
+    value: Annotated[
+        Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS)] | bool | int | float | None,
+        Field(
+            description='Whose newest value it is, letter by letter; `5` and `"5"` are the same.',
+            examples=["FR"],
+        ),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1_000, description="How many at most.")] = 100
+    cursor: Annotated[str | None, Field(max_length=4_000, description="`next_cursor` of the page before.")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.email is None) == (self.attribute is None) or (self.attribute is None) != (self.value is None):
+            raise ValueError("give either email, or attribute and value")
+        return self
+
+
 class ListedContact(Answer):
     """A contact in a list."""
 
     id: Annotated[str, Field(description="Your own id of the contact.")]
+    created_at: Annotated[datetime | None, Field(description="Since when it is known, UTC.")]
+    timezone: Annotated[str | None, Field(description="IANA time zone.")]
+    consent: Annotated[dict[str, str], Field(description="As given; empty when nothing was said.")]
 
 
 class ContactList(Answer):

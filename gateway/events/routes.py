@@ -1,14 +1,32 @@
-"""Routes of events: recorded."""
+"""Routes of events: recorded, and one contact's read."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway.context import IngestScope, RawBody, count_ingested, json_response, now
+from gateway.contacts.routes import show_contact
+from gateway.contacts.schemas import PathId
+from gateway.context import (
+    CursorParam,
+    IngestScope,
+    LimitParam,
+    RawBody,
+    ReadScope,
+    count_ingested,
+    json_response,
+    now,
+)
 from gateway.events import writes as event_intake
-from gateway.events.schemas import EventsResponse
+from gateway.events.schemas import ContactEvents, EventsResponse, RecordedEvent
 from gateway.idempotency import idempotent
+from shared.contracts.outcome import EventType
+from shared.contracts.rows import EventRow, instant_of
+from shared.contracts.validation import read_all
+from shared.errors import NotFound
 
 router = APIRouter()
+OnlyOf = Annotated[EventType | None, Query(description="Only events of this type.")]
 
 
 @router.post(
@@ -29,3 +47,50 @@ def add_events(authenticated: IngestScope, body: RawBody) -> Response:
     )
     count_ingested(authenticated, "event", answer.counts.model_dump())
     return json_response(answer)
+
+
+@router.get(
+    "/contacts/{contact_id:path}/events",
+    response_model=ContactEvents,
+    tags=["events"],
+    operation_id="list_contact_events",
+    summary="List a contact's events",
+)
+def list_contact_events(
+    authenticated: ReadScope,
+    request: Request,
+    contact_id: PathId,
+    type: OnlyOf = None,
+    limit: LimitParam = 100,
+    cursor: CursorParam = None,
+) -> Response:
+    """List what a contact did and got, newest first."""
+    if request.scope["raw_path"].lower().endswith(b"%2fevents"):  # the whole is an id that ends so
+        return show_contact(authenticated, f"{contact_id}/events")
+    purpose = f"events {type or ''} of {contact_id}"
+    place: Any = authenticated.read_cursor(purpose, cursor)
+    before = None if place is None else (place[0], place[1])
+    rows = authenticated.store.events.of_contact(contact_id, limit=limit, before=before, type_=type)
+    if not rows and authenticated.store.contacts.find(contact_id) is None:
+        raise NotFound("There is no contact of this id in this account.")
+    last = rows[-1] if len(rows) == limit else None
+    next_cursor = None if last is None else authenticated.next_cursor(purpose, [last.occurred_at, last.event_id])
+    return json_response(
+        ContactEvents(contact_id=contact_id, events=[_recorded(row) for row in rows], next_cursor=next_cursor)
+    )
+
+
+def _recorded(row: EventRow) -> RecordedEvent:
+    return RecordedEvent(
+        id=row.event_id,
+        type=row.type,
+        occurred_at=instant_of(row.occurred_at),
+        recorded_at=instant_of(row.recorded_at),
+        value=row.value,
+        currency=row.currency,
+        message_id=row.message_id,
+        campaign_id=row.campaign_id,
+        item=row.item,
+        properties=None if row.properties is None else read_all(row.properties),
+        human=None if row.human is None else bool(row.human),
+    )

@@ -1,6 +1,7 @@
 """Requests and answers of the routes of events."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -44,6 +45,30 @@ class EventsResponse(Answer):
     results: Annotated[list[EventResult], Field(description="In the order of the request.")]
     counts: Annotated[EventCounts, Field(description="How many of each status.")]
     request_id: Annotated[str, Field(description="Name it when you ask for help.")]
+
+
+class RecordedEvent(Answer):
+    """A dated fact about the contact."""
+
+    id: Annotated[str, Field(description="As sent, or made of its content.")]
+    type: Annotated[str, Field(description="What happened.")]
+    occurred_at: Annotated[datetime, Field(description="When, UTC.")]
+    recorded_at: Annotated[datetime, Field(description="When it was told to us, UTC.")]
+    value: Annotated[float | None, Field(description="Money or another amount.")]
+    currency: Annotated[str | None, Field(description="ISO 4217 code of the value.")]
+    message_id: Annotated[str | None, Field(description="The message that it belongs to.")]
+    campaign_id: Annotated[str | None, Field(description="The campaign that it belongs to.")]
+    item: Annotated[str | None, Field(description="Product, page, content or category.")]
+    properties: Annotated[dict[str, Any] | None, Field(description="Anything else, as sent.")]
+    human: Annotated[bool | None, Field(description="false: made by a machine; null: unknown.")]
+
+
+class ContactEvents(Answer):
+    """A page of one contact's events."""
+
+    contact_id: Annotated[str, Field(description="Whose.")]
+    events: Annotated[list[RecordedEvent], Field(description="Newest first.")]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
 
 
 class EventsRequest(BaseModel):

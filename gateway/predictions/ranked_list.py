@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -12,7 +12,7 @@ from shared.capabilities import capability as line_of
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.outcome import STARTED
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.store import AccountStore, Place, PredictionFilter, PredictionRow, ReachedBy
+from shared.store import AccountStore, ListPlace, PredictionFilter, PredictionRow, ReachedBy
 
 REASONS: Final = 3
 COLUMNS: Final = (
@@ -33,6 +33,9 @@ COLUMNS: Final = (
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BATCH: Final = 1_000
+_SEARCHED_AT_ONCE: Final = 5_000
+SEARCHED: Final = 20_000
+"""Places of the list that a page looks through for those with an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,35 @@ class Page:
     """Rows of the list, and where it goes on; None: it ends."""
 
     rows: list[PredictionRow]
-    place: Place | None
+    place: ListPlace | None
 
 
-def page(store: AccountStore, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> Page:
+class AttributeValue(NamedTuple):
+    """A value that contacts have now, as a person writes it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows of the list, and how many places were looked through for them."""
+
+    rows: list[PredictionRow]
+    end: ListPlace | None
+    """Where the next part begins; None: the list ends."""
+    looked: int = 0
+
+
+def page(
+    store: AccountStore,
+    wanted: PredictionFilter,
+    *,
+    limit: int,
+    after: ListPlace | None = None,
+    attribute: AttributeValue | None = None,
+    searched: int = SEARCHED,
+) -> Page:
     """Read one page; contacts that reached the outcome after they were predicted are left out of what is `ok`.
 
     The worker scores them again in its next round; until then their stored prediction is out of date.
@@ -51,33 +79,68 @@ def page(store: AccountStore, wanted: PredictionFilter, *, limit: int, after: Pl
     Args:
         store: whose predictions.
         wanted: which, and in which order.
-        limit: at most so many rows; fewer only at the end.
+        limit: at most so many rows; fewer only at the end, or where an attribute is wanted.
         after: where the page before ended.
+        attribute: only contacts with this value. A page may then hold fewer rows, also none, and still go on.
+        searched: looks for them through about so many places of the list.
     """
     ending = _outcome_end(store, wanted) if wanted.status == "ok" else None
     kept: list[PredictionRow] = []
+    looked = 0
     while True:
         size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
-        rows = store.predictions.page(wanted, limit=size, after=after)
-        gone = store.predictions.reached_since(rows, ending) if rows and ending is not None else set()
-        for number, row in enumerate(rows):
-            after = (row.score, row.contact_id)
+        if attribute is None:
+            part = _read(store, wanted, size, after)
+        else:
+            places = min(searched, _SEARCHED_AT_ONCE)
+            part = _search(store, wanted, attribute, limit=size, searched=places, after=after)
+        gone = store.predictions.reached_since(part.rows, ending) if part.rows and ending is not None else set()
+        for number, row in enumerate(part.rows):
             if row.contact_id in gone:
                 continue
             kept.append(row)
             if len(kept) == limit:
-                ends = number + 1 == len(rows) < size
-                return Page(kept, None if ends else after)
-        if len(rows) < size:
-            return Page(kept, None)
+                ends = number + 1 == len(part.rows) and part.end is None
+                return Page(kept, None if ends else ListPlace(row.score, row.contact_id))
+        looked += part.looked
+        if part.end is None or (attribute is not None and looked >= searched):
+            return Page(kept, part.end)
+        after = part.end
 
 
-def pages(store: AccountStore, wanted: PredictionFilter, *, size: int = _BATCH) -> Iterator[list[PredictionRow]]:
+def _read(store: AccountStore, wanted: PredictionFilter, size: int, after: ListPlace | None) -> _Part:
+    rows = store.predictions.page(wanted, limit=size, after=after)
+    return _Part(rows, None if len(rows) < size else ListPlace(rows[-1].score, rows[-1].contact_id))
+
+
+def _search(
+    store: AccountStore,
+    wanted: PredictionFilter,
+    attribute: AttributeValue,
+    *,
+    limit: int,
+    searched: int,
+    after: ListPlace | None,
+) -> _Part:
+    """Read rows of contacts with a value, at most `limit`: attributes lie in another database than predictions."""
+    places = store.predictions.places(wanted, limit=searched, after=after)
+    holding = store.contacts.holding([place.contact_id for place in places], *attribute)
+    holders = [place for place in places if place.contact_id in holding]
+    chosen = holders[:limit]
+    rows = store.predictions.at(wanted, chosen) if chosen else []
+    if len(places) < searched and len(holders) <= limit:
+        return _Part(rows, None, len(places))
+    return _Part(rows, chosen[-1] if len(chosen) == limit else places[-1], len(places))
+
+
+def pages(
+    store: AccountStore, wanted: PredictionFilter, *, size: int = _BATCH, attribute: AttributeValue | None = None
+) -> Iterator[list[PredictionRow]]:
     """Read the whole list, page by page."""
-    found = page(store, wanted, limit=size)
+    found = page(store, wanted, limit=size, attribute=attribute)
     yield found.rows
     while found.place is not None:
-        found = page(store, wanted, limit=size, after=found.place)
+        found = page(store, wanted, limit=size, after=found.place, attribute=attribute)
         yield found.rows
 
 

@@ -1,26 +1,43 @@
 """Routes that answer from stored predictions; no model is asked."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Collection
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.schemas import PathId
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
-from gateway.predictions.schemas import ContactPredictions, EmptyBecause, PredictionList, StoredPrediction
+from gateway.predictions.list_files import csv_pieces, workbook_pieces
+from gateway.predictions.ranked_list import AttributeValue
+from gateway.predictions.schemas import (
+    ContactPredictions,
+    EmptyBecause,
+    PredictionList,
+    StoredPrediction,
+    WholePrediction,
+)
 from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
-from shared.contracts.outcome import OutcomeName
+from shared.contracts.outcome import AttributeName, OutcomeName
 from shared.contracts.prediction import Band, DataQualityDetails, Status
 from shared.contracts.rows import instant_of, microseconds
-from shared.errors import NotFound, UnknownOutcome
-from shared.store import PredictionFilter, PredictionRow
+from shared.contracts.validation import MAX_TEXT_CHARACTERS
+from shared.errors import BadRequest, NotFound, UnknownOutcome
+from shared.store import ListPlace, PredictionFilter, PredictionRow
 
 router = APIRouter()
+_WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_AS_FILE: Final = {
+    "text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])},
+    _WORKBOOK: {"schema": {"type": "string", "format": "binary"}, "example": "PK..."},
+}
+_SHARED: Final = frozenset({*StoredPrediction.model_fields, "errors"})
+"""Fields of every capability's answer."""
 
 
 @router.get(
@@ -29,7 +46,7 @@ router = APIRouter()
     tags=["predictions"],
     operation_id="list_predictions",
     summary="List the ranked contacts",
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])}}}},
+    responses={200: {"content": _AS_FILE}},
 )
 def list_predictions(
     authenticated: ReadScope,
@@ -47,9 +64,24 @@ def list_predictions(
     updated_since: Annotated[
         Instant | None, Query(description="Only predictions made at this instant or later.")
     ] = None,
+    attribute: Annotated[
+        AttributeName | None,
+        Query(
+            description="With `value`: only contacts with this value now. A page looks through 20,000 of the list: it "
+            "may hold fewer than `limit`, also nobody, and still go on."
+        ),
+    ] = None,
+    value: Annotated[
+        str | None, Query(max_length=MAX_TEXT_CHARACTERS, description="Of the attribute, letter by letter.")
+    ] = None,
     sort: Annotated[
         Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
     ] = "-score",
+    count: Annotated[bool, Query(description="Whether to count how many fit in all.")] = False,
+    format: Annotated[
+        Literal["json", "csv", "xlsx"],
+        Query(description="`csv`: the whole list as one table; `xlsx`: its first 100,000 contacts as a workbook."),
+    ] = "json",
     limit: LimitParam = 100,
     cursor: CursorParam = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
@@ -57,29 +89,82 @@ def list_predictions(
     """List the latest prediction about each contact, by score: whom to call today, or whom to leave alone.
 
     Who has reached the outcome is left out, also when that happened after the prediction. With `Accept: text/csv` the
-    page is a table, and `Link: <...>; rel="next"` says where it goes on.
+    page is a table, and `Link: <...>; rel="next"` says where it goes on. With `format` all of it is a file.
     """
     name = _outcome(authenticated, capability, outcome)
     ranked = status == "ok" and line_of(capability).per_outcome
     since = None if updated_since is None else microseconds(updated_since)
     wanted = PredictionFilter(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
-    purpose = f"predictions {wanted}"
+    held = _attribute(attribute, value)
+    if format != "json":
+        return _file(authenticated, wanted, held, format, paged={"limit", "cursor"} & request.query_params.keys())
+    purpose = f"predictions {wanted}" if held is None else f"predictions {wanted} {held}"
     place: Any = authenticated.read_cursor(purpose, cursor)
-    found = ranked_list.page(
-        authenticated.store, wanted, limit=limit, after=None if place is None else (place[0], place[1])
-    )
+    after = None if place is None else ListPlace(place[0], place[1])
+    found = ranked_list.page(authenticated.store, wanted, limit=limit, after=after, attribute=held)
     next_cursor = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
     if _wants_csv(accept):
         link = {} if next_cursor is None else {"Link": f'<?{_continued(request, next_cursor)}>; rel="next"'}
         text = ranked_list.csv_text(found.rows)
         return Response(text, media_type="text/csv", headers={**link, "Vary": "Accept"})
     because = None
-    if not found.rows and place is None:
+    if not found.rows and place is None and found.place is None:
         empty = ranked_list.why_empty(authenticated.store, wanted, now=now())
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
-    answers = [_answer(row) for row in found.rows]
-    return json_response(PredictionList(predictions=answers, empty_because=because, next_cursor=next_cursor))
+    fit = _count(authenticated, wanted, found, is_first=place is None) if count and held is None else None
+    answers = [StoredPrediction(**_fields(row, orjson.loads(row.body))) for row in found.rows]
+    return json_response(PredictionList(predictions=answers, empty_because=because, count=fit, next_cursor=next_cursor))
+
+
+def _count(
+    authenticated: AuthenticatedRequest, wanted: PredictionFilter, found: ranked_list.Page, *, is_first: bool
+) -> int | None:
+    """Count the list; None: the members of a segment would have to be looked up one by one."""
+    if is_first and found.place is None:
+        return len(found.rows)
+    return None if wanted.segment is not None else authenticated.store.predictions.count(wanted)
+
+
+def _attribute(name: str | None, value: str | None) -> AttributeValue | None:
+    """Return the value that contacts are to have; None: any.
+
+    Raises:
+        BadRequest: one was given without the other.
+    """
+    if name is not None and value is not None:
+        return AttributeValue(name, value)
+    if name is None and value is None:
+        return None
+    missing = "attribute" if name is None else "value"
+    raise BadRequest(
+        "`attribute` and `value` belong together.",
+        errors=[{"pointer": f"/query/{missing}", "detail": "give it with the other one, or leave both out"}],
+    )
+
+
+def _file(
+    authenticated: AuthenticatedRequest,
+    wanted: PredictionFilter,
+    held: AttributeValue | None,
+    kind: str,
+    *,
+    paged: Collection[str],
+) -> Response:
+    """Return the whole list as a file; a page is in memory at a time.
+
+    Raises:
+        BadRequest: a page of it was asked for.
+    """
+    if paged:
+        errors = [{"pointer": f"/query/{name}", "detail": "leave it out"} for name in sorted(paged)]
+        raise BadRequest("With `format` the list is whole: it has no pages.", errors=errors)
+    pages = ranked_list.pages(authenticated.store, wanted, attribute=held)
+    name = "-".join(part for part in (wanted.capability, wanted.outcome) if part)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    if kind == "csv":
+        return StreamingResponse(csv_pieces(pages), media_type="text/csv", headers=headers)
+    return StreamingResponse(workbook_pieces(pages), media_type=_WORKBOOK, headers=headers)
 
 
 def _wants_csv(accept: str) -> bool:
@@ -104,7 +189,7 @@ def show_predictions(authenticated: ReadScope, contact_id: PathId) -> Response:
     rows = authenticated.store.predictions.of_contact(contact_id)
     if not rows and authenticated.store.contacts.find(contact_id) is None:
         raise NotFound("There is no contact of this id in this account.")
-    return json_response(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
+    return json_response(ContactPredictions(contact_id=contact_id, predictions=[_whole(row) for row in rows]))
 
 
 def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | None) -> str:
@@ -123,26 +208,31 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     raise UnknownOutcome(f"{cause}. Known: {', '.join(known)}.", outcomes=known)
 
 
-def _answer(row: PredictionRow) -> StoredPrediction:
+def _whole(row: PredictionRow) -> WholePrediction:
     body = orjson.loads(row.body)
-    return StoredPrediction(
-        contact_id=row.contact_id,
-        capability=row.capability,
-        outcome=row.outcome or None,
-        version=row.version,
-        status=row.status,
-        detail=body.get("detail"),
-        probability=row.probability,
-        score=row.score,
-        band=row.band,
-        trend=body.get("trend"),
-        reasons=body.get("reasons", []),
-        source=row.source,
-        data_quality=body.get("data_quality", []),
-        data_quality_details=_details(body.get("data_quality_details")),
-        cutoff=instant_of(row.cutoff),
-        asked_at=instant_of(row.asked_at),
-    )
+    details = {name: value for name, value in body.items() if name not in _SHARED}
+    return WholePrediction(**_fields(row, body), details=details)
+
+
+def _fields(row: PredictionRow, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "contact_id": row.contact_id,
+        "capability": row.capability,
+        "outcome": row.outcome or None,
+        "version": row.version,
+        "status": row.status,
+        "detail": body.get("detail"),
+        "probability": row.probability,
+        "score": row.score,
+        "band": row.band,
+        "trend": body.get("trend"),
+        "reasons": body.get("reasons", []),
+        "source": row.source,
+        "data_quality": body.get("data_quality", []),
+        "data_quality_details": _details(body.get("data_quality_details")),
+        "cutoff": instant_of(row.cutoff),
+        "asked_at": instant_of(row.asked_at),
+    }
 
 
 def _details(stored: dict[str, Any] | None) -> DataQualityDetails | None:

@@ -1,7 +1,7 @@
 """Answers of the routes of predictions."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -45,11 +45,28 @@ class PredictionList(Answer):
 
     predictions: Annotated[list[StoredPrediction], Field(description="In the order asked for.")]
     empty_because: Annotated[EmptyBecause | None, Field(description="Why the first page holds nobody; else null.")]
+    count: Annotated[
+        int | None,
+        Field(
+            description="How many fit in all, as they are stored: who reached the outcome or is held out since is "
+            "among them. Null unless `count=true`, and where an attribute or a segment is asked for and there are more "
+            "pages."
+        ),
+    ]
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
+
+
+class WholePrediction(StoredPrediction):
+    """The same with all that the capability says."""
+
+    details: Annotated[
+        dict[str, Any],
+        Field(description="What the capability's own answer holds beside this: the segment, the hour, the parts."),
+    ]
 
 
 class ContactPredictions(Answer):
     """The latest predictions about one contact, all capabilities at once."""
 
     contact_id: Annotated[str, Field(description="About whom.")]
-    predictions: Annotated[list[StoredPrediction], Field(description="One a capability and outcome.")]
+    predictions: Annotated[list[WholePrediction], Field(description="One a capability and outcome.")]

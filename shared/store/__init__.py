@@ -32,8 +32,10 @@ from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
-from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
+from shared.store.prediction_tables import PredictionRow
+from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
+from shared.store.ranked_list import ListPlace, PredictionFilter
 from shared.store.schema import Account
 from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
@@ -78,11 +80,11 @@ __all__ = [
     "KeptReport",
     "KeyRow",
     "Lease",
+    "ListPlace",
     "LoggedProbability",
     "ModelCommandRow",
     "ModelCommands",
     "PastsWanted",
-    "Place",
     "PredictionFilter",
     "PredictionRow",
     "PromotionRow",

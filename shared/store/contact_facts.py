@@ -1,11 +1,12 @@
 """The tables of contacts and their attributes, and which values are news."""
 
 import json
+import math
 from bisect import insort
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ColumnElement, ForeignKey, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -64,12 +65,83 @@ def consent_of(text: str | None) -> Mapping[str, str]:
     return json.loads(text) if text else {}
 
 
-def pages(connection: AccountConnection, *, after: str | None, limit: int) -> Iterator[str]:
-    """List contact ids in order, after one."""
+def pages(connection: AccountConnection, *, after: str | None, limit: int, prefix: str = "") -> Iterator[str]:
+    """List contact ids in order, after one; only those that begin so."""
     statement = connection.select(ContactTable.contact_id)
     if after is not None:
         statement = statement.where(ContactTable.contact_id > after)
+    if prefix:
+        statement = statement.where(ContactTable.contact_id >= prefix)
+        beyond = after_all(prefix)
+        statement = statement if beyond is None else statement.where(ContactTable.contact_id < beyond)
     return iter(connection.scalars(statement.order_by(ContactTable.contact_id).limit(limit)))
+
+
+_LAST_BEFORE_SURROGATES, _FIRST_AFTER_SURROGATES, _LAST = 0xD7FF, 0xE000, 0x10FFFF
+
+
+def after_all(prefix: str) -> str | None:
+    """Return the least text that lies after all that begin so, in the order of code points; None: there is none.
+
+    >>> after_all("c-1"), after_all("a\U0010ffff"), after_all("\U0010ffff")
+    ('c-2', 'b', None)
+    """
+    kept = prefix.rstrip(chr(_LAST))
+    if not kept:
+        return None
+    last = ord(kept[-1])
+    return kept[:-1] + chr(_FIRST_AFTER_SURROGATES if last == _LAST_BEFORE_SURROGATES else last + 1)
+
+
+def spellings(text: str) -> list[str]:
+    """List how a value is stored that a person writes so: as a text, a number, or true and false.
+
+    >>> spellings("pro"), spellings("5"), spellings("true")
+    (['"pro"'], ['"5"', '5', '5.0'], ['"true"', 'true'])
+    """
+    found = [json.dumps(text)]
+    if text in {"true", "false"}:
+        return [*found, text]
+    try:
+        number = float(text)
+    except ValueError:
+        return found
+    if not math.isfinite(number):
+        return found
+    whole = [str(int(number))] if number.is_integer() else []
+    return [*found, *whole, json.dumps(number)]
+
+
+def holders(
+    connection: AccountConnection, among: ColumnElement[bool], name: str, text: str, *, limit: int | None = None
+) -> Sequence[str]:
+    """List contacts by id whose newest value of an attribute is what a person writes so.
+
+    Args:
+        connection: open for reading.
+        among: which contacts.
+        name: of the attribute.
+        text: of the value.
+        limit: at most so many.
+    """
+    table, newer = AttributeTable, AttributeTable.__table__.alias()
+    at, later = tuple_(table.valid_from, table.recorded_at), tuple_(newer.c.valid_from, newer.c.recorded_at)
+    superseded = (
+        connection.select(newer.c.contact_id, of=newer)
+        .where(newer.c.contact_id == table.contact_id, newer.c.name == table.name, later > at)
+        .exists()
+    )
+    held = connection.select(table.contact_id).where(among, table.name == name, table.value.in_(spellings(text)))
+    return connection.scalars(held.where(~superseded).order_by(table.contact_id).limit(limit)).all()
+
+
+def nth_after(connection: AccountConnection, number: int, *, after: str | None) -> str | None:
+    """Return the id of the contact that comes so many after one; None: there are not so many."""
+    statement = connection.select(ContactTable.contact_id)
+    if after is not None:
+        statement = statement.where(ContactTable.contact_id > after)
+    found: str | None = connection.scalar(statement.order_by(ContactTable.contact_id).limit(1).offset(number - 1))
+    return found
 
 
 class Entry(NamedTuple):

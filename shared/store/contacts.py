@@ -11,7 +11,7 @@ from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
-from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, pages
+from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, holders, nth_after, pages
 from shared.store.contact_writes import denies, put_batch
 from shared.store.merging import merge
 from shared.store.pasts import PastsWanted, facts_of, read_pasts
@@ -47,6 +47,16 @@ class StoredContact:
     """Names of attributes whose current value could not be read, and is None."""
 
 
+class FoundContacts(NamedTuple):
+    """What a part of a search found."""
+
+    contacts: Sequence[StoredContact]
+    after: str | None
+    """Where it goes on; None: all were looked through."""
+
+
+SEARCHED = 200_000
+"""Contacts that one call of a search looks through: about 0.1 s."""
 log = logging.getLogger(__name__)
 CHANGED = ("created", "updated")
 
@@ -127,15 +137,16 @@ class Contacts:
             facts = facts_of(connection, [contact_id]).get(contact_id)
         return None if facts is None else _stored(contact_id, facts)
 
-    def page(self, limit: int, after: str | None = None) -> list[StoredContact]:
+    def page(self, limit: int, after: str | None = None, *, prefix: str = "") -> list[StoredContact]:
         """List contacts in the order of their ids.
 
         Args:
             limit: at most so many.
             after: the last id seen; it need not exist.
+            prefix: only those whose id begins so.
         """
         with self._scope.reading() as connection:
-            ids = list(pages(connection, after=after, limit=limit))
+            ids = list(pages(connection, after=after, limit=limit, prefix=prefix))
             facts = facts_of(connection, ids)
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
 
@@ -143,6 +154,41 @@ class Contacts:
         """List ids in order; arguments as of `page`."""
         with self._scope.reading() as connection:
             return list(pages(connection, after=after, limit=limit))
+
+    def holding(self, contact_ids: Collection[str], name: str, text: str) -> set[str]:
+        """Return which of some contacts have a value now, as a person writes it: `5` is the number and the text.
+
+        Args:
+            contact_ids: any number; one indexed read a thousand.
+            name: of the attribute.
+            text: of the value.
+        """
+        found = set[str]()
+        with self._scope.reading() as connection:
+            for part in batches(sorted(contact_ids)):
+                found.update(holders(connection, AttributeTable.contact_id.in_(part), name, text))
+        return found
+
+    def search(
+        self, name: str, text: str, *, limit: int, after: str | None = None, searched: int = SEARCHED
+    ) -> FoundContacts:
+        """Search contacts by a value that they have now, by id.
+
+        Args:
+            name: of the attribute.
+            text: of the value, as a person writes it.
+            limit: at most so many.
+            after: where the call before ended.
+            searched: looks through so many at most.
+        """
+        with self._scope.reading() as connection:
+            last = nth_after(connection, searched, after=after)
+            among = AttributeTable.contact_id > (after or "")
+            among = among if last is None else among & (AttributeTable.contact_id <= last)
+            found = holders(connection, among, name, text, limit=limit)
+            facts = facts_of(connection, found)
+        stored = [_stored(contact_id, facts[contact_id]) for contact_id in found]
+        return FoundContacts(stored, found[-1] if len(found) == limit else last)
 
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import SelectBase, String, bindparam, cast, func, or_
+from sqlalchemy import SelectBase, String, bindparam, cast, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import EventRow, Microseconds
@@ -251,6 +251,28 @@ class Events:
         )
         with self._scope.reading() as connection:
             return {type_: EventCount(*counts) for type_, *counts in connection.execute(statement)}
+
+    def of_contact(
+        self, contact_id: str, *, limit: int, before: tuple[Microseconds, str] | None = None, type_: str | None = None
+    ) -> list[EventRow]:
+        """List one contact's events, newest first; reads all of the contact, and of nobody else.
+
+        Args:
+            contact_id: whose.
+            limit: at most so many; fewer only at the end.
+            before: instant and id of the last one seen.
+            type_: only of this type; None: of all.
+        """
+        table = EventTable
+        order = tuple_(table.occurred_at, table.event_id)
+        statement = self._scope.select(*COLUMNS).where(table.contact_id == contact_id)
+        if type_ is not None:
+            statement = statement.where(table.type == type_)
+        if before is not None:
+            statement = statement.where(order < tuple_(*before))
+        statement = statement.order_by(table.occurred_at.desc(), table.event_id.desc()).limit(limit)
+        with self._scope.reading() as connection:
+            return [EventRow(*row) for row in connection.execute(statement)]
 
     def types(self) -> list[EventTypeUse]:
         """Count the account's events by type, most frequent first; reads all of them."""

@@ -19,7 +19,7 @@ from shared.store.delivery_tables import MessageTable
 from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
 from shared.store.model_tables import ShadowPredictionTable
-from shared.store.predictions import LatestPredictionTable, PredictionLogTable
+from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
 from shared.store.schema import PredictionTable
 from shared.store.scope import Scope
 

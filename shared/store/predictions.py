@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
 
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
@@ -19,7 +18,22 @@ from shared.store.events import EventTable
 from shared.store.held_out import HeldOut
 from shared.store.model_tables import ShadowPredictionTable
 from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
-from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
+from shared.store.prediction_tables import (
+    COLUMNS,
+    LATEST_FIELDS,
+    LatestPredictionTable,
+    PredictionLogTable,
+    PredictionRow,
+)
+from shared.store.ranked_list import (
+    ListPlace,
+    PredictionFilter,
+    count_rows,
+    question,
+    read_places,
+    read_rows,
+    read_rows_at,
+)
 from shared.store.scope import (
     BATCH,
     IDS,
@@ -34,82 +48,6 @@ from shared.store.scope import (
     upsert_of,
 )
 from shared.timeline import PastRows
-
-
-class PredictionLogTable(PredictionTable):
-    """Every prediction that was answered; clustered so that a contact's past scores are one seek."""
-
-    __tablename__ = "prediction_log"
-    __table_args__: Any = (Index(None, "account_id", "asked_at"), CLUSTERED)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    cutoff: Mapped[Instant] = mapped_column(primary_key=True)
-    asked_at: Mapped[Instant] = mapped_column(primary_key=True)
-    request_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[str]
-    status: Mapped[str]
-    probability: Mapped[float | None]
-    score: Mapped[int | None]
-    band: Mapped[str | None]
-    source: Mapped[str | None]
-    body: Mapped[LongText]
-    segment: Mapped[OptionalKeyText]
-    """Id of the segment that the prediction tells, where the capability has segments."""
-    withheld_probability: Mapped[float | None]
-    """Of a contact that is held out (status `control`); reports, live quality and the person's own export read it."""
-
-
-class LatestPredictionTable(PredictionTable):
-    """The newest prediction of each contact, kept whatever the retention of the log."""
-
-    __tablename__ = "latest_predictions"
-    __table_args__: Any = (
-        Index("ix_latest_predictions_ranked", "account_id", "capability", "outcome", "score", "contact_id"),
-        Index("ix_latest_predictions_segment", "account_id", "segment", "contact_id"),
-        CLUSTERED,
-    )
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[str]
-    cutoff: Mapped[Instant]
-    asked_at: Mapped[Instant]
-    request_id: Mapped[KeyText]
-    status: Mapped[str]
-    probability: Mapped[float | None]
-    score: Mapped[int | None]
-    band: Mapped[str | None]
-    source: Mapped[str | None]
-    body: Mapped[LongText]
-    segment: Mapped[OptionalKeyText]
-
-
-class PredictionRow(NamedTuple):
-    """A prediction as it was answered."""
-
-    contact_id: str
-    capability: str
-    outcome: str
-    version: str
-    cutoff: Microseconds
-    asked_at: Microseconds
-    request_id: str
-    status: str
-    probability: float | None
-    score: int | None
-    band: str | None
-    source: str | None
-    body: str
-    """The prediction as it was sent, JSON."""
-    segment: str | None = None
-    """Id of the segment that it tells; None where the capability has none."""
-    withheld_probability: float | None = None
-    """Of a contact that is held out; kept in the log alone, and never read back as part of a row."""
 
 
 class RequestReads(NamedTuple):
@@ -127,33 +65,6 @@ class RequestReads(NamedTuple):
 
 NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
-
-
-LATEST_FIELDS = PredictionRow._fields[:-1]
-"""What is kept as a contact's latest prediction: nothing of what is withheld."""
-COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in LATEST_FIELDS)
-Place = tuple[int | None, str]
-"""Score and contact id of the last row seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionFilter:
-    """Which of an account's latest predictions are listed."""
-
-    capability: str
-    outcome: str
-    """Its name, "" where the capability has none."""
-    status: str = "ok"
-    ranked: bool = True
-    """By score, then contact id; False: by contact id, for predictions without a score."""
-    ascending: bool = False
-    """Lowest score first."""
-    band: str | None = None
-    min_score: int | None = None
-    segment: str | None = None
-    """Only contacts whose latest segment it is."""
-    updated_since: Microseconds | None = None
-    """Only what was asked at this instant or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,12 +219,12 @@ class Predictions:
             return connection.execute(self._scope.delete(table).where(key.in_(old))).rowcount
 
     def ranked(
-        self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: Place | None = None
+        self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: ListPlace | None = None
     ) -> list[PredictionRow]:
         """List the predictions with a score, highest first."""
         return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
 
-    def page(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
+    def page(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
         Who is held out now is not listed, also where the prediction is older than the holdout.
@@ -326,21 +237,34 @@ class Predictions:
         held = HeldOut.of(self._scope)
         kept: list[PredictionRow] = []
         while True:
-            rows = self._read_page(wanted, limit=limit, after=after)
+            with self._scope.reading_predictions() as connection:
+                rows = read_rows(connection, wanted, limit=limit, after=after)
             kept += held.listed(rows, by_segment=wanted.segment is not None)
             if len(rows) < limit or len(kept) >= limit:
                 return kept[:limit]
-            after = (rows[-1].score, rows[-1].contact_id)
+            after = ListPlace(rows[-1].score, rows[-1].contact_id)
 
-    def _read_page(self, wanted: PredictionFilter, *, limit: int, after: Place | None) -> list[PredictionRow]:
-        table = LatestPredictionTable
-        listed = self._listed(wanted)
-        score: tuple[Any, ...] = ((table.score if wanted.ascending else table.score.desc()),) if wanted.ranked else ()
-        statement = self._scope.select(*COLUMNS).where(*listed).order_by(*score, table.contact_id).limit(limit)
-        if after is not None:
-            statement = statement.where(*_beyond(after, wanted))
+    def places(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[ListPlace]:
+        """List where contacts lie in the list, a tenth of what their predictions cost; who is held out is among them.
+
+        Args:
+            wanted: which, and in which order.
+            limit: at most so many; fewer only at the end.
+            after: where the part before ended.
+        """
         with self._scope.reading_predictions() as connection:
-            return [PredictionRow(*row) for row in connection.execute(statement)]
+            return read_places(connection, wanted, limit=limit, after=after)
+
+    def at(self, wanted: PredictionFilter, places: Sequence[ListPlace]) -> list[PredictionRow]:
+        """List the predictions at places of the list, at most BATCH, in their order; as `page` does."""
+        with self._scope.reading_predictions() as connection:
+            rows = read_rows_at(connection, wanted, places)
+        return HeldOut.of(self._scope).listed(rows, by_segment=wanted.segment is not None)
+
+    def count(self, wanted: PredictionFilter) -> int:
+        """Count the predictions of the list as they are stored: also about who was held out since."""
+        with self._scope.reading_predictions() as connection:
+            return count_rows(connection, wanted)
 
     def statuses(self, capability: str, outcome: str) -> dict[str, int]:
         """Count the latest predictions of a question by status, held out as `control`; reads all of them."""
@@ -359,7 +283,7 @@ class Predictions:
     ) -> dict[Any, int]:
         """Count latest predictions by a column; those about who is held out now count as `hidden`."""
         table, held = LatestPredictionTable, HeldOut.of(self._scope).about(capability, outcome)
-        where, counts = (*_question(capability, outcome), *mine), Counter[Any]()
+        where, counts = (*question(capability, outcome), *mine), Counter[Any]()
         with self._scope.reading_predictions() as connection:
             if not held.holdouts:
                 grouped = self._scope.select(of, func.count()).where(*where).group_by(of)
@@ -407,22 +331,6 @@ class Predictions:
         with self._scope.reading() as connection:
             facts = facts_of(connection, contact_ids)
         return {contact_id for contact_id, one in facts.items() if flag.holds(one.attributes)}
-
-    def _listed(self, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
-        table = LatestPredictionTable
-        listed = [*_question(wanted.capability, wanted.outcome), table.status == wanted.status]
-        listed.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
-        if wanted.band is not None:
-            listed.append(table.band == wanted.band)
-        if wanted.min_score is not None:
-            listed.append(table.score >= wanted.min_score)
-        if wanted.updated_since is not None:
-            listed.append(table.asked_at >= wanted.updated_since)
-        if wanted.segment is not None:
-            theirs = LatestPredictionTable.__table__.alias()
-            members = self._scope.select(theirs.c.contact_id).where(theirs.c.segment == wanted.segment)
-            listed.append(table.contact_id.in_(members))
-        return listed
 
 
 def _scores(sqlite: bool) -> SelectBase:
@@ -480,19 +388,3 @@ def _withheld(row: PredictionRow, held: HeldOut) -> PredictionRow:
     body = Prediction(contact_id=row.contact_id, status="control", detail=holdout.detail).wire({}).decode()
     row = row._replace(status="control", body=body, probability=None, score=None)
     return row._replace(band=None, source=None, segment=None)
-
-
-def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
-    table = LatestPredictionTable
-    return (table.capability == capability, table.outcome == outcome)
-
-
-def _beyond(after: Place, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
-    table = LatestPredictionTable
-    score, contact_id = after
-    if not wanted.ranked or score is None:
-        return (table.contact_id > contact_id,)
-    beyond, least = (
-        (table.score > score, table.score >= score) if wanted.ascending else (table.score < score, table.score <= score)
-    )
-    return (least, or_(beyond, table.contact_id > contact_id))

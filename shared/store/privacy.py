@@ -34,7 +34,7 @@ from shared.store.identities import (
     merged_ids,
 )
 from shared.store.model_tables import ShadowPredictionTable
-from shared.store.predictions import LatestPredictionTable
+from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,
     StoreTable,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.rows import Microseconds
 from shared.store.held_out import HeldOut
 from shared.store.pasts import facts_of
-from shared.store.predictions import PredictionLogTable
+from shared.store.prediction_tables import PredictionLogTable
 from shared.store.schema import KEY_TEXT, Instant, KeyText, LongText, StoreTable
 from shared.store.scope import BATCH, Scope, batches
 from shared.timeline import ContactFacts

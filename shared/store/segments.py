@@ -9,7 +9,7 @@ from shared.contracts.rows import Microseconds
 from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.held_out import HeldOut
-from shared.store.predictions import COLUMNS, LatestPredictionTable, PredictionRow
+from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, PredictionRow
 from shared.store.schema import KEY_TEXT, Instant, KeyText, StoreTable
 from shared.store.scope import Scope, select_by_parameter
 

@@ -36,12 +36,10 @@ def test_answers_are_drawn_beside_a_sentence(visitor: Visitor) -> None:
     assert visitor.window.faults == []
 
 
-def test_the_whole_report_can_be_made_again(visitor: Visitor) -> None:
-    page = visitor.open("/data-report")
+def test_the_whole_report_can_be_made_now(visitor: Visitor) -> None:
+    page = visitor.open("/data-report?now=yes")
 
-    page.get_by_role("link", name="Make it again now").click()
-
-    assert page.get_by_text("just now").is_visible()
+    assert page.get_by_text("Made just now").is_visible()
 
 
 def test_signing_out_ends_it(visitor: Visitor) -> None:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from starlette.routing import compile_path
+
+from gateway.console.routes import all_pages
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
 SERIOUS = ("serious", "critical")
@@ -146,11 +149,11 @@ def _is_download(path: str) -> bool:
 def shape(path: str) -> str:
     """Return what a path has in common with those of the same page: no ids, no values.
 
-    >>> shape("/contacts/c-42?tab=events"), shape("/models"), shape("/models/scoring.won/versions/2")
-    ('/contacts/*?tab', '/models', '/models/*/versions/*')
+    >>> shape("/models/scoring.won"), shape("/models?capability=churn"), shape("/nothing/like/it")
+    ('/models/{name}', '/models?capability', '/nothing/like/it')
     """
-    place, _, query = path.partition("?")
-    parts = place.strip("/").split("/")
-    kept = "/".join("*" if number % 2 else part for number, part in enumerate(parts))
-    asked = ",".join(sorted(one.partition("=")[0] for one in query.split("&") if one))
-    return f"/{kept}?{asked}" if asked else f"/{kept}".rstrip("/")
+    place, _, query = path.strip("/").partition("?")
+    fitting = [page.path for page in all_pages() if compile_path(page.path)[0].match(place)]
+    kept = min(fitting, key=lambda one: one.count("{"), default=place)
+    given = ",".join(sorted(one.partition("=")[0] for one in query.split("&") if one))
+    return f"/{kept}?{given}" if given else f"/{kept}".rstrip("/")

@@ -19,7 +19,7 @@ from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
     "get": "list|show|check|export",
-    "post": "put|add|cancel|erase|plan|predict|preview|promote|receive|release|replay|retry|rollback|test|train",
+    "post": "put|add|cancel|erase|plan|predict|preview|promote|receive|release|replay|retry|rollback|search|test|train",
     "put": "put",
     "patch": "change|rename",
     "delete": "delete|erase",

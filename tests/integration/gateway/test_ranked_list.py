@@ -3,11 +3,14 @@ import io
 import json
 from typing import Any
 
+from python_calamine import CalamineWorkbook
+
+from gateway.predictions.ranked_list import AttributeValue, page
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, SECOND, instant_of
 from shared.ingest import contact_row, event_row
-from shared.store import PredictionRow
+from shared.store import PredictionFilter, PredictionRow
 
 NOW = 1_780_000_000 * SECOND
 KEY = b"k" * 32
@@ -185,3 +188,81 @@ async def test_the_list_as_csv_runs_no_formula(gateway) -> None:
     following = headers["Link"].split(">")[0].removeprefix("<")
     _, rest, headers = await gateway.request("GET", f"/predictions{following}", key, headers={"Accept": "text/csv"})
     assert [one["contact_id"] for one in csv.DictReader(io.StringIO(rest.decode()))] == ["b"]
+
+
+async def test_the_list_is_filtered_by_the_value_that_an_attribute_has_now(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    for one, plan, size in (("a", "pro", 5), ("b", "free", 5.0), ("c", "pro", "5"), ("d", "pro", 6)):
+        put(store, one, plan=plan, size=size, new=True)
+    put(store, "d", later=1, plan="free")
+    store.predictions.log([prediction(one, 90) for one in "abcde"])
+
+    assert ids(await listed(any_gateway, "&attribute=plan&value=pro")) == ["a", "c"]
+    assert ids(await listed(any_gateway, "&attribute=size&value=5")) == ["a", "b", "c"]
+    assert ids(await listed(any_gateway, "&attribute=new&value=true")) == ["a", "b", "c", "d"]
+    assert ids(await listed(any_gateway, "&attribute=plan&value=Pro")) == []
+
+
+async def test_an_attribute_needs_its_value(gateway) -> None:
+    key = gateway.key(scopes=("read",))
+
+    without_value = await listed(gateway, "&attribute=plan", key)
+    without_name = await listed(gateway, "&value=pro", key)
+
+    assert without_value["errors"][0]["pointer"] == "/query/value"
+    assert without_name["errors"][0]["pointer"] == "/query/attribute"
+
+
+async def test_a_search_looks_through_a_part_of_the_list_and_goes_on(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    for number in range(30):
+        put(store, f"c-{number:02}", plan="pro" if number in (14, 15, 27) else "free")
+    store.predictions.log([prediction(f"c-{number:02}", 90) for number in range(30)])
+    found, after = [], None
+    for _ in range(4):
+        part = page(
+            store, PredictionFilter("scoring", "customer"), limit=5, after=after,
+            attribute=AttributeValue("plan", "pro"), searched=10,
+        )  # fmt: skip
+        found.append([row.contact_id for row in part.rows])
+        after = part.place
+
+    assert (found, after) == ([[], ["c-14", "c-15"], ["c-27"], []], None)
+
+
+async def test_a_list_is_counted_on_request(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    store.predictions.log([prediction("a", 99), prediction("b", 60, band="low"), prediction("c", 40)])
+
+    assert (await listed(any_gateway, "&limit=1&count=true&band=high"))["count"] == 2
+    assert (await listed(any_gateway, "&limit=1"))["count"] is None
+
+
+async def test_the_whole_list_is_a_file_of_either_kind_that_runs_no_formula(gateway) -> None:
+    store = gateway.store.of("acme")
+    store.predictions.log([prediction("=1+1", 99), *(prediction(f"c-{n:04}", 50) for n in range(1_200))])
+    key, path = gateway.key(scopes=("read",)), "/predictions?capability=scoring&outcome=customer&format="
+
+    _, table, headers = await gateway.request("GET", f"{path}csv", key)
+    _, workbook, _ = await gateway.request("GET", f"{path}xlsx", key)
+
+    of_table = [row["contact_id"] for row in csv.DictReader(io.StringIO(table.decode()))]
+    of_sheet = CalamineWorkbook.from_filelike(io.BytesIO(workbook)).get_sheet_by_index(0).to_python()
+    assert headers["Content-Disposition"] == 'attachment; filename="scoring-customer.csv"'
+    assert (len(of_table), of_table[:2]) == (1_201, ["'=1+1", "c-0000"])
+    assert ([row[0] for row in of_sheet[:3]], len(of_sheet)) == (["contact_id", "=1+1", "c-0000"], 1_202)
+
+
+async def test_a_file_has_no_pages(gateway) -> None:
+    problem = await listed(gateway, "&format=csv&limit=5")
+
+    assert problem["errors"] == [{"pointer": "/query/limit", "detail": "leave it out"}]
+
+
+async def test_a_contact_is_shown_the_whole_answer_of_a_capability(gateway) -> None:
+    body = json.dumps({"contact_id": "a", "errors": [], "reasons": [], "parts": {"fit": 0.4}})
+    gateway.store.of("acme").predictions.log([prediction("a", 90, body=body)])
+
+    answer = (await gateway.request("GET", "/contacts/a/predictions", gateway.key(scopes=("read",))))[1]
+
+    assert answer["predictions"][0]["details"] == {"parts": {"fit": 0.4}}

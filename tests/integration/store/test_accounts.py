@@ -32,7 +32,7 @@ from shared.store import (
     VersionRow,
 )
 from shared.store.outbox import delivery_id
-from shared.store.predictions import PredictionFilter
+from shared.store.ranked_list import ListPlace, PredictionFilter
 from shared.store.schema import PredictionTable, StoreTable
 
 MODEL = ModelName("scoring", "x")
@@ -122,6 +122,8 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts.find": store.contacts.find("a"),
         "contacts.page": store.contacts.page(10),
         "contacts.ids": store.contacts.ids(10),
+        "contacts.holding": store.contacts.holding(["a"], "plan", "pro"),
+        "contacts.search": store.contacts.search("plan", "pro", limit=10).contacts,
         "batches.find": store.batches.find("b1"),
         "batches.page": store.batches.page(10),
         "batches.parts": store.batches.parts("b1"),
@@ -130,6 +132,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "batches.with_erasures": store.batches.with_erasures(),
         "contacts.attribute_names": store.contacts.attribute_names(),
         "events.counts": store.events.counts("a"),
+        "events.of_contact": store.events.of_contact("a", limit=10),
         "events.types": store.events.types(),
         "events.newest_at": store.events.newest_at(),
         "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
@@ -171,6 +174,9 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.quality.logged_predictions": list(store.models.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
+        "predictions.places": store.predictions.places(PredictionFilter("scoring", "x"), limit=10),
+        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, "a")]),
+        "predictions.count": store.predictions.count(PredictionFilter("scoring", "x")),
         "predictions.score_counts": store.predictions.score_counts("scoring", "x", "1"),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.counts": store.predictions.counts.since(0),

@@ -11,7 +11,7 @@ from shared import deadline
 from shared.contracts.rows import ContactRow
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, AssignmentRow, Database, PastsWanted, PredictionRow
-from shared.store.predictions import LatestPredictionTable
+from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import predictions_of, queue
 
 KEY = b"an identity key of the tests, long enough"

@@ -1,6 +1,10 @@
 """Migrations of the predictions database."""
 
+from shared.store.answer_counts import AnswerCountTable
 from shared.store.migrations import environment
-from shared.store.predictions import PredictionLogTable
+from shared.store.model_tables import ShadowPredictionTable
+from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
 
-environment.run(PredictionLogTable.metadata, "predictions_revision")
+TABLES = (AnswerCountTable, LatestPredictionTable, PredictionLogTable, ShadowPredictionTable)
+"""All of them are imported, so that the metadata they share knows each."""
+environment.run(TABLES[0].metadata, "predictions_revision")

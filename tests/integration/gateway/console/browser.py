@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import aiohttp
+import yarl
 
 from tests.integration.gateway.conftest import RunningGateway
 
@@ -31,6 +32,14 @@ class Browser:
     async def sign_in(self, key: str) -> Answered:
         return await self.post("/console/sign-in", {"key": key, "to": "/console"})
 
+    async def download(self, path: str) -> bytes:
+        """Return a file as its bytes."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        url = yarl.URL(self.gateway.url + path, encoded=True)
+        async with self.gateway.client.get(url, headers={"Cookie": cookies}) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.read()
+
     async def call(self, what: str, fields: dict[str, str], **headers: str) -> Answered:
         """Send a form of a page, with the token that the page gave out."""
         page = await self.get("/console/webhooks")
@@ -41,7 +50,11 @@ class Browser:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         client: aiohttp.ClientSession = self.gateway.client
         async with client.request(
-            method, self.gateway.url + path, headers={"Cookie": cookies, **names}, allow_redirects=False, **more
+            method,
+            yarl.URL(self.gateway.url + path, encoded=True),
+            headers={"Cookie": cookies, **names},
+            allow_redirects=False,
+            **more,
         ) as answer:
             for name, morsel in answer.cookies.items():
                 if morsel.value and morsel["max-age"] != "0":

@@ -1,0 +1,138 @@
+"""The latest predictions as a list: by score, or by contact id where there is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, func, or_
+
+from shared.contracts.rows import Microseconds
+from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, PredictionRow
+from shared.store.scope import AccountConnection, AnySelect
+
+
+class ListPlace(NamedTuple):
+    """Where a row lies in the list."""
+
+    score: int | None
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which of an account's latest predictions are listed."""
+
+    capability: str
+    outcome: str
+    """Its name, "" where the capability has none."""
+    status: str = "ok"
+    ranked: bool = True
+    """By score, then contact id; False: by contact id, for predictions without a score."""
+    ascending: bool = False
+    """Lowest score first."""
+    band: str | None = None
+    min_score: int | None = None
+    segment: str | None = None
+    """Only contacts whose latest segment it is."""
+    updated_since: Microseconds | None = None
+    """Only what was asked at this instant or later."""
+
+
+def question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
+    """Say that a latest prediction is about a question."""
+    table = LatestPredictionTable
+    return (table.capability == capability, table.outcome == outcome)
+
+
+def read_rows(
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
+) -> list[PredictionRow]:
+    """Read rows of the list.
+
+    Their places come from the index first: it knows all that is asked, and who does not fit costs no row.
+
+    Args:
+        connection: of the predictions.
+        wanted: which, and in which order.
+        limit: at most so many.
+        after: where the part before ended.
+    """
+    table, places = LatestPredictionTable, _chosen(connection, wanted, limit=limit, after=after).subquery()
+    statement = (
+        connection.select(*COLUMNS, of=table)
+        .join(places, table.contact_id == places.c.contact_id)
+        .where(*question(wanted.capability, wanted.outcome))
+        .order_by(*_order(wanted))
+    )
+    return [PredictionRow(*row) for row in connection.execute(statement)]
+
+
+def read_rows_at(
+    connection: AccountConnection, wanted: PredictionFilter, places: Sequence[ListPlace]
+) -> list[PredictionRow]:
+    """Read the rows at places of the list, in their order; one that fits no longer is left out."""
+    table = LatestPredictionTable
+    ids = [place.contact_id for place in places]
+    mine = (*question(wanted.capability, wanted.outcome), table.contact_id.in_(ids), table.status == wanted.status)
+    found = {
+        row.contact_id: PredictionRow(*row) for row in connection.execute(connection.select(*COLUMNS).where(*mine))
+    }
+    return [found[contact_id] for contact_id in ids if contact_id in found]
+
+
+def read_places(
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
+) -> list[ListPlace]:
+    """Read where rows lie, without what they hold."""
+    return [ListPlace(*row) for row in connection.execute(_chosen(connection, wanted, limit=limit, after=after))]
+
+
+def count_rows(connection: AccountConnection, wanted: PredictionFilter) -> int:
+    """Count the rows of the list, in the index alone."""
+    fits = connection.select(func.count(), of=LatestPredictionTable).where(*_fits(connection, wanted))
+    return int(connection.scalar(fits))
+
+
+def _chosen(
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
+) -> AnySelect:
+    table = LatestPredictionTable
+    statement = connection.select(table.score, table.contact_id).where(*_fits(connection, wanted))
+    if after is not None:
+        statement = statement.where(*_beyond(after, wanted))
+    return statement.order_by(*_order(wanted)).limit(limit)
+
+
+def _order(wanted: PredictionFilter) -> tuple[Any, ...]:
+    table = LatestPredictionTable
+    if not wanted.ranked:
+        return (table.contact_id,)
+    return (table.score if wanted.ascending else table.score.desc(), table.contact_id)
+
+
+def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
+    table = LatestPredictionTable
+    fits = [*question(wanted.capability, wanted.outcome), table.status == wanted.status]
+    fits.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
+    if wanted.band is not None:
+        fits.append(table.band == wanted.band)
+    if wanted.min_score is not None:
+        fits.append(table.score >= wanted.min_score)
+    if wanted.updated_since is not None:
+        fits.append(table.asked_at >= wanted.updated_since)
+    if wanted.segment is not None:
+        theirs = LatestPredictionTable.__table__.alias()
+        members = connection.select(theirs.c.contact_id).where(theirs.c.segment == wanted.segment)
+        fits.append(table.contact_id.in_(members))
+    return fits
+
+
+def _beyond(after: ListPlace, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
+    table = LatestPredictionTable
+    score, contact_id = after
+    if not wanted.ranked or score is None:
+        return (table.contact_id > contact_id,)
+    beyond, least = (
+        (table.score > score, table.score >= score) if wanted.ascending else (table.score < score, table.score <= score)
+    )
+    return (least, or_(beyond, table.contact_id > contact_id))
