@@ -4,6 +4,7 @@ import argparse
 import multiprocessing
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow.csv as pcsv
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from bench.ingest import NOW, write
 from foretell.importing import Import
+from foretell.rejects import place
 from shared.contracts.rows import EventRow
 from shared.settings import Settings
 from shared.store import migrate, open_database
@@ -59,8 +61,9 @@ def main() -> None:
         process = multiprocessing.Process(target=writer, args=(folder, begun, stop, waits))
         process.start()
         begun.wait()
+        rejects = partial(place, Path(folder), "bench")
         for what in ("first import", "the same again"):
-            summary = Import(database.of("bench"), KEY, Path(folder)).load(file, "events", announce=quiet)
+            summary = Import(database.of("bench"), KEY, rejects).load(file, "events", announce=quiet)
             rate = summary.rows / summary.seconds
             print(f"{what}: {summary.new:,} new, {summary.unchanged:,} unchanged, {rate:,.0f} rows/s")
         stop.set()

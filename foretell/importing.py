@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,20 +12,20 @@ from foretell.cli.context import now_us
 from foretell.cli.output import progress_bars
 from foretell.owners import owners_of
 from foretell.rejects import Rejects
-from shared.contracts.rows import SHARED_BY
+from shared.contracts.rows import SHARED_BY, Microseconds
 from shared.errors import FileRefused
 from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file
 from shared.ingest.plan import Subject, lines_text
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from shared.store import AccountStore
+    from shared.store import AccountStore, ImportLease
 
 Row = TypeVar("Row")
 CHECKED = 0.3
 """Share of the progress that the first reading is, which only looks."""
 ERASED = "left out: the contact was erased"
+Showing = Callable[[str], AbstractContextManager[Callable[[float], None]]]
+"""Shows how far the work on a file is, by its name."""
 SHARED = f"its address is that of {SHARED_BY} contacts or more, so the event is nobody's"
 
 
@@ -104,15 +105,35 @@ class Summary:
         return None
 
 
+@contextmanager
+def shown_in_terminal(name: str) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar while the block runs."""
+    with progress_bars() as progress:
+        task = progress.add_task(name, total=1.0)
+        yield lambda fraction: progress.update(task, completed=fraction)
+
+
+def _uncounted(rows: int) -> None:
+    """Take how many rows are done, and show it nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Import:
     """One run over a file of contacts, a file of events, or both."""
 
     store: "AccountStore"
     identity_key: bytes
-    home: Path
+    rejects_of: Callable[[Path], Path]
+    """Says where the rejects of a file go."""
     options: Options = field(default_factory=Options)
     max_errors: int | None = None
+    showing: Showing = shown_in_terminal
+    count_rows: Callable[[int], None] = _uncounted
+    """Takes how many rows are done, after each batch; what it raises ends the import."""
+    lease: "ImportLease | None" = None
+    """Of an import that counts what it stores; None: nothing is counted in the store."""
+    recorded_at: Microseconds | None = None
+    """When what it stores counts as recorded; None: now."""
 
     def check(self, path: Path, subject: Subject) -> Summary:
         """Read a file as an import would, and write nothing.
@@ -120,13 +141,14 @@ class Import:
         Raises:
             FileRefused: it cannot be read.
         """
-        with progress_bars() as progress:
+        with self.showing(path.name) as progress:
             plan, shown = self._planned(path, subject, progress)
             summary, findings = Summary(plan), Findings()
             for batch in self._batches(plan, findings, now_us(), shown):
                 summary.new += len(batch.rows)
                 summary.rejected += len(batch.rejects)
                 summary.first_rejects += batch.rejects[: max(0, 5 - len(summary.first_rejects))]
+                self.count_rows(summary.rows)
             summary.findings = findings.sentences({column.name: column.filled for column in plan.columns})
         return summary
 
@@ -141,18 +163,19 @@ class Import:
         Raises:
             FileRefused: it cannot be read, or has too many bad rows.
         """
-        at, began = now_us(), time.monotonic()
-        with progress_bars() as progress:
+        at, began = now_us() if self.recorded_at is None else self.recorded_at, time.monotonic()
+        with self.showing(path.name) as progress:
             plan, shown = self._planned(path, subject, progress)
             announce(plan)
             summary, findings = Summary(plan), Findings()
-            rejects = Rejects(self.home, self.store.account, path, [column.name for column in plan.columns])
+            rejects = Rejects(self.rejects_of(path), [column.name for column in plan.columns])
             write = self._writer(subject, summary, rejects, at)
             try:
                 for batch in one_ahead(self._batches(plan, findings, at, shown)):
                     write(batch)
                     rejects.take(batch.rejects)
                     self._refuse_many(path, rejects)
+                    self.count_rows(summary.rows + rejects.count)
             finally:
                 rejects.close()
         summary.rejected, summary.first_rejects = rejects.count, rejects.first
@@ -161,13 +184,12 @@ class Import:
         summary.seconds = time.monotonic() - began
         return summary
 
-    def _planned(self, path: Path, subject: Subject, progress: "Progress") -> tuple[Plan, Callable[[float], None]]:
+    def _planned(
+        self, path: Path, subject: Subject, progress: Callable[[float], None]
+    ) -> tuple[Plan, Callable[[float], None]]:
         """Read a file for the first time; the progress goes on with the second one."""
-        task = progress.add_task(path.name, total=1.0)
-        plan = plan_file(
-            path, subject, self.options, lambda fraction: progress.update(task, completed=CHECKED * fraction)
-        )
-        return plan, lambda fraction: progress.update(task, completed=CHECKED + (1 - CHECKED) * fraction)
+        plan = plan_file(path, subject, self.options, lambda fraction: progress(CHECKED * fraction))
+        return plan, lambda fraction: progress(CHECKED + (1 - CHECKED) * fraction)
 
     def _batches(
         self, plan: Plan, findings: Findings, at: int, progress: Callable[[float], None]
@@ -182,7 +204,7 @@ class Import:
         pacing = BulkPacing()
 
         def contacts(batch: Batch[Any]) -> None:
-            counts = self.store.contacts.put_bulk(batch.rows, recorded_at=at, pacing=pacing)
+            counts = self.store.contacts.put_bulk(batch.rows, recorded_at=at, pacing=pacing, lease=self.lease)
             summary.new += counts.created
             summary.updated += counts.updated
             summary.unchanged += counts.unchanged
@@ -191,7 +213,7 @@ class Import:
         def events(batch: Batch[Any]) -> None:
             if batch.addresses:
                 owned(batch)
-            added = self.store.events.add_bulk(batch.rows, pacing=pacing)
+            added = self.store.events.add_bulk(batch.rows, pacing=pacing, lease=self.lease)
             summary.new += added.new
             summary.unchanged += len(batch.rows) - added.new - added.erased
             if added.erased_contacts:
@@ -199,7 +221,7 @@ class Import:
                 erased([line for row, line in pairs if row.contact_id in added.erased_contacts])
 
         def owned(batch: Batch[Any]) -> None:
-            owners = owners_of(self.store, batch.addresses, at=at)
+            owners = owners_of(self.store, batch.addresses, at=at, lease=self.lease)
             summary.made += owners.made
             numbered = list(zip(batch.rows, batch.lines, strict=True))
             batch.rejects += [Reject(line, SHARED) for row, line in numbered if row.contact_id in owners.shared]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.contracts.rows import ContactRow, Microseconds
 
 if TYPE_CHECKING:
-    from shared.store import AccountStore
+    from shared.store import AccountStore, ImportLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,16 @@ class Owners:
     """How many contacts were made."""
 
 
-def owners_of(store: "AccountStore", addresses: Mapping[str, str], *, at: Microseconds) -> Owners:
+def owners_of(
+    store: "AccountStore", addresses: Mapping[str, str], *, at: Microseconds, lease: "ImportLease | None" = None
+) -> Owners:
     """Find the contacts that have addresses, as webhooks do, and make those that are missing.
 
     Args:
         store: of the account.
         addresses: keyed hash by the contact id that is made from it.
         at: now.
+        lease: of the import that they are part of, where it counts what it stores.
     """
     identities = {made_id: ("email", hashed) for made_id, hashed in addresses.items()}
     shared_identities, pointing = (
@@ -46,7 +49,7 @@ def owners_of(store: "AccountStore", addresses: Mapping[str, str], *, at: Micros
         ContactRow(made_id, created_at=None, timezone=None, consent=None, email_hash=addresses[made_id], attributes=())
         for made_id in missing
     ]
-    counts = store.contacts.put_bulk(rows, recorded_at=at)
+    counts = store.contacts.put_bulk(rows, recorded_at=at, lease=lease)
     erased = frozenset(missing[place] for place in counts.erased_rows)
     contacts |= {made_id: made_id for made_id in missing if made_id not in erased}
     return Owners(contacts, shared, erased, counts.created)

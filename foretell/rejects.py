@@ -2,26 +2,22 @@
 
 import csv
 import hashlib
-import os
-import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.contracts.rows import contact_hash
-from shared.ingest import Reject, email_hash
-from shared.values.addresses import maybe_address
+from shared.imports.naming import identities_of, private_text, without_rows, words_of
+from shared.ingest import Reject
 
 if TYPE_CHECKING:
     from shared.store import AccountStore, Database
 
 RETENTION_DAYS = 30
 """After so long a file of rejects is deleted, whatever became of its rows."""
-_WORD = re.compile(r"[^\s,;|\"'<>(){}\[\]]+")
 
 
 def folder(home: Path, account: str) -> Path:
@@ -29,20 +25,29 @@ def folder(home: Path, account: str) -> Path:
     return home / "rejects" / account
 
 
+def place(home: Path, account: str, source: Path) -> Path:
+    """Say where the rejects of a file lie.
+
+    Args:
+        home: folder of the installation.
+        account: whose rows they are.
+        source: the file that is imported.
+    """
+    named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+    return folder(home, account) / f"{source.name}.{named}.rejects.csv"
+
+
 class Rejects:
     """The file that takes line, reason and cells of each bad row of one file; made when there is one."""
 
-    def __init__(self, home: Path, account: str, source: Path, columns: Sequence[str]) -> None:
-        """Choose the file's place and take away what an earlier import of the same file left there.
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        """Take away what an earlier import of the same file left.
 
         Args:
-            home: folder of the installation.
-            account: whose rows they are.
-            source: the file that is imported.
-            columns: of it, in order.
+            path: of the file of rejects.
+            columns: of the file that is imported, in order.
         """
-        named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
-        self.path = folder(home, account) / f"{source.name}.{named}.rejects.csv"
+        self.path = path
         self.path.unlink(missing_ok=True)
         self._columns = list(columns)
         self.count = self.left_out = 0
@@ -65,7 +70,7 @@ class Rejects:
     def _write(self, reject: Reject) -> None:
         if self._writer is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._writer = csv.writer(self._open.enter_context(_made(self.path)))
+            self._writer = csv.writer(self._open.enter_context(private_text(self.path)))
             self._writer.writerow(("line", "reason", *self._columns, "row"))
         cells = reject.row if isinstance(reject.row, Mapping) else {}
         raw = reject.row if isinstance(reject.row, str) else ""
@@ -104,7 +109,7 @@ def erase(home: Path, account: str, contact_id: str) -> bool:
     """Take the rows of one contact away, of whom nothing but rejects may be held; say whether there were any."""
     found = False
     for file in _files(folder(home, account)):
-        found |= _without_rows(file, {number for word, number in _words_of(file) if word == contact_id})
+        found |= without_rows(file, {number for word, number in words_of(file) if word == contact_id})
     return found
 
 
@@ -118,46 +123,10 @@ def _without_erased(file: Path, store: "AccountStore", key: bytes | None) -> Non
         file.unlink(missing_ok=True)
         return
     rows: dict[tuple[str, str], set[int]] = {}
-    for word, number in _words_of(file):
-        for identity in _identities(word, key):
+    for word, number in words_of(file):
+        for identity in identities_of(word, key):
             rows.setdefault(identity, set()).add(number)
-    _without_rows(file, set[int]().union(*(rows[identity] for identity in store.identities.erased(rows))))
-
-
-def _without_rows(file: Path, gone: set[int]) -> bool:
-    """Write a file again without some of its rows."""
-    if not gone:
-        return False
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
-    with file.open(newline="", encoding="utf-8") as source, _made(fresh) as target:
-        csv.writer(target).writerows(row for number, row in enumerate(csv.reader(source)) if number not in gone)
-    os.utime(fresh, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
-    fresh.replace(file)
-    return True
-
-
-def _words_of(file: Path) -> Iterator[tuple[str, int]]:
-    """Give every cell and every word of it with the number of its row: what could not be read is one text."""
-    with file.open(newline="", encoding="utf-8") as opened:
-        for number, row in enumerate(csv.reader(opened)):
-            for cell in row[2:] if number else ():
-                if cell:
-                    yield cell.strip(), number
-                    yield from ((word, number) for word in _WORD.findall(cell))
-
-
-def _identities(word: str, key: bytes) -> Iterator[tuple[str, str]]:
-    yield "contact", contact_hash(word, key)
-    address = maybe_address(word) if "@" in word else None
-    if address is not None:
-        yield "email", email_hash(address.email, key)
-
-
-def _made(path: Path) -> Any:
-    """Make a file that only this user reads; one that is there, or a link, is never written through."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    return os.fdopen(os.open(path, flags, 0o600), "w", newline="", encoding="utf-8", errors="backslashreplace")
+    without_rows(file, set[int]().union(*(rows[identity] for identity in store.identities.erased(rows))))
 
 
 def _text(cell: Any) -> str:

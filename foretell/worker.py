@@ -8,6 +8,8 @@ from foretell.background.calls import ServiceCalls
 from foretell.background.data_reports import KeptDataReports
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.health import health_server
+from foretell.background.imports import ImportWorker
+from foretell.background.imports import sweeping as sweeping_imports
 from foretell.background.loops import Loop, LoopMetrics, Loops
 from foretell.background.low_priority import Children
 from foretell.background.model_commands import CommandMetrics, CommandWorker
@@ -39,7 +41,7 @@ FAILING_SECONDS = 15.0
 LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
 BATCH_SECONDS = 1.0
-"""How often it is looked for batches that wait."""
+"""How often it is looked for batches and imports that wait."""
 QUALITY_SECONDS = 60.0
 """How often it is looked for models whose predictions are to be compared with what happened."""
 COMMAND_SECONDS = 1.0
@@ -92,10 +94,12 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
             Loop("quality", QUALITY_SECONDS, quality.turn),
             Loop("shadows", SHADOW_SECONDS, ShadowComparisons(database, now_us, metrics).turn),
+            Loop("imports", BATCH_SECONDS, ImportWorker(database, children, now_us).turn),
             Loop("data_reports", DATA_REPORT_SECONDS, KeptDataReports(database, now_us, metrics).turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, children, now_us).turn),
             *_command_loops(settings, database, children, metrics),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),
+            Loop("import_files", BATCH_FILES_SECONDS, sweeping_imports(settings, database, now_us)),
             Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,

@@ -16,9 +16,10 @@ from gateway import audit, health, openapi, pages
 from gateway.activity import routes as activity
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
-from gateway.batches.uploads import upload_bounds
+from gateway.batches.uploads import carries_file as brings_batch
 from gateway.console import routes as console
 from gateway.console.routes import Console
+from gateway.console.uploads import brings_file
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import with_cors
@@ -29,6 +30,8 @@ from gateway.events import routes as events
 from gateway.forwarding import add_forwarding, metered, prediction
 from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
+from gateway.imports import routes as imports
+from gateway.imports.uploads import carries_file as brings_import
 from gateway.keys import routes as keys
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
@@ -44,6 +47,7 @@ from gateway.rate_limits import QuotaHeaders, RateLimits
 from gateway.segments import routes as segments
 from gateway.sources import routes as sources
 from gateway.subscriptions import routes as subscriptions
+from gateway.uploads import upload_bounds
 from gateway.upstream import Upstreams
 from gateway.webhooks import routes as webhooks
 from gateway.webhooks.failure_limits import FailureLimits
@@ -100,7 +104,8 @@ def create_app(
     app.router.routes.extend(_routes())
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=upload_bounds(settings))
+    files = upload_bounds(settings, brings_batch, brings_import, brings_file)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=files)
     app.add_middleware(QuotaHeaders)
     app.add_middleware(with_cors, origins=settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
@@ -136,6 +141,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
     general = (
         contacts,
+        imports,
         outcomes,
         *predicted,
         *incoming,

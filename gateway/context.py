@@ -31,7 +31,7 @@ from gateway.webhooks.intake import DeadLetterRetry
 from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
 from shared.contracts.credentials import Scope
-from shared.contracts.rows import Microseconds, microseconds
+from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, StoreUnavailable
 from shared.http.exchange import refuse_encoded
 from shared.http.middleware import refuse_unknown_query
@@ -305,7 +305,7 @@ def created_response(authenticated: AuthenticatedRequest, answer: BaseModel, pat
 
 def now() -> Microseconds:
     """Return the present time as the store keeps it."""
-    return microseconds(datetime.now(UTC))
+    return recording_instant(datetime.now(UTC))
 
 
 def count_ingested(authenticated: AuthenticatedRequest, kind: str, counts: dict[str, int]) -> None:

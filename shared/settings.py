@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     """How long work behind which no client waits (worker, commands, polls) waits for a locked store."""
 
     files: Annotated[str, AfterValidator(_folder)] | None = None
-    """Folder of the files of batches, the same for gateway and worker; None: `files` in `home`."""
+    """Folder of the files of batches and imports, the same for gateway and worker; None: `files` in `home`."""
 
     dask_scheduler: Annotated[str, AfterValidator(_scheduler)] | None = None
     """Address of a Dask scheduler, such as tcp://dask-scheduler:8786, whose workers do what is done bucket by bucket;
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
     @property
     def files_folder(self) -> Path:
-        """Where the files of batches lie."""
+        """Where the files of batches and imports lie."""
         return self.home / "files" if self.files is None else Path(self.files)
 
     @property
@@ -266,13 +266,13 @@ class GatewaySettings(UpstreamSettings):
     """Where several gateways count together; None: each counts alone, in memory."""
 
     batch_upload_bytes: PositiveInt = 1_000_000_000
-    """Largest file of contacts that a batch may be given."""
+    """Largest file that a batch or an import may be given."""
 
     batch_upload_seconds: PositiveFloat = 600.0
     """How long such a file may take to arrive."""
 
     batches_open: PositiveInt = 20
-    """How many batches of an account may wait or run at once."""
+    """How many batches of an account may wait or run at once, and how many uploaded files may wait to be loaded."""
 
     cors_origins: str | None = None
     """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
@@ -303,7 +303,13 @@ class WorkerSettings(UpstreamSettings):
     """How long a batch is kept with its result after it has ended."""
 
     batch_lease_seconds: Annotated[float, Field(ge=1)] = 30.0
-    """After how long without a sign of life a batch is taken over and gone on with."""
+    """After how long without a sign of life a batch or an import is taken over and gone on with."""
+
+    import_upload_days: PositiveFloat = 1.0
+    """How long an uploaded file waits to be loaded before it is removed."""
+
+    import_retention_days: PositiveFloat = 30.0
+    """How long the rejects of an import are kept after it has ended."""
 
     retrain_scoring_days: NonNegativeFloat = 14.0
     """After how many days a scoring model that answers is trained again; 0: never by itself."""

@@ -61,6 +61,9 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             repeated(lambda store, at: store.models.commands.delete_before(at)),
         ),
         RetentionRule(
+            "imports", settings.audit_retention_days, repeated(lambda store, at: store.imports.delete_before(at))
+        ),
+        RetentionRule(
             "dead_letters",
             settings.dead_letter_retention_days,
             repeated(lambda store, at: store.dead_letters.delete_before(at)),

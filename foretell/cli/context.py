@@ -9,7 +9,7 @@ from foretell import home
 from foretell.cli.options import DEFAULT_ACCOUNT
 from shared.capabilities import TABLE
 from shared.contracts import credentials as keys
-from shared.contracts.rows import Microseconds, microseconds
+from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
 from shared.store import AccountStore, Database, migrate, open_database
@@ -21,7 +21,7 @@ _ACCOUNT = re.compile(r"[a-z0-9-]{1,39}")
 
 def now_us() -> Microseconds:
     """Return the time, in the store's unit."""
-    return microseconds(datetime.now(UTC))
+    return recording_instant(datetime.now(UTC))
 
 
 def account_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,7 +98,7 @@ def import_files(
     from foretell.cli.context import identity_key, opened_account
     from foretell.cli.output import show_rows
     from foretell.importing import Import
-    from foretell.rejects import sweep
+    from foretell.rejects import place, sweep
     from shared.ingest import Options, subject_of
 
     named: list[tuple[Path, Subject]] = []
@@ -121,7 +122,7 @@ def import_files(
     )
     with opened_account(account) as (settings, database, store):
         key = identity_key(settings)
-        run = Import(store, key, settings.home, options, max_errors)
+        run = Import(store, key, partial(place, settings.home, account), options, max_errors)
         if check:
             named += [(path, subject_of(path, options)) for path in files or ()]
             _show_checks([run.check(path, subject) for path, subject in named], as_json=json)

@@ -2,11 +2,10 @@
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ValidationError
@@ -15,18 +14,16 @@ from starlette.types import Scope as ASGIScope
 
 from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
+from gateway.uploads import media_of, stream, temporary
 from shared import deadline
-from shared.batches.files import BatchFiles, needing_space, open_private
+from shared.batches.files import BatchFiles
 from shared.batches.request import ANY_FILE, UPLOADS
 from shared.contracts.credentials import Scope
 from shared.errors import BadRequest, UnsupportedMediaType
 from shared.http import problem
 from shared.http.middleware import parse_json
-from shared.settings import GatewaySettings
 
 PATH: Final = "/batches"
-BUFFER_BYTES: Final = 1_000_000
-"""So much is gathered before a thread writes it."""
 _SCOPE: Final[Scope] = "predict"
 _PARQUET: Final = b"PAR1"
 CapabilitiesParam = Annotated[
@@ -54,21 +51,10 @@ class ReceivedBatch:
     """Of that file."""
 
 
-def upload_bounds(settings: GatewaySettings) -> Callable[[ASGIScope], tuple[int, float] | None]:
-    """Return what says how many bytes and seconds a file may take; None: the request carries none."""
-
-    def bounds(scope: ASGIScope) -> tuple[int, float] | None:
-        if scope["method"] != "POST" or scope["path"] != PATH:
-            return None
-        media = _media_of(Headers(scope=scope))
-        is_file = media in UPLOADS or media == ANY_FILE
-        return (settings.batch_upload_bytes, settings.batch_upload_seconds) if is_file else None
-
-    return bounds
-
-
-def _media_of(headers: Headers) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+def carries_file(scope: ASGIScope) -> bool:
+    """Whether a request brings a file of contacts."""
+    media = media_of(Headers(scope=scope))
+    return scope["path"] == PATH and (media in UPLOADS or media == ANY_FILE)
 
 
 async def _received(
@@ -90,7 +76,7 @@ async def _received(
     authenticated = await authenticate(request, _SCOPE)
     query = {"capabilities": capabilities, "outcome": outcome, "reasons": reasons, "cutoff": cutoff}
     given = {name: value for name, value in {**query, "format": result_format}.items() if value is not None}
-    media = _media_of(request.headers)
+    media = media_of(request.headers)
     gateway = gateway_of(request)
     if media == "application/json":
         received = ReceivedBatch(authenticated, _from_json(await request.body(), given))
@@ -101,8 +87,8 @@ async def _received(
         known = ", ".join(("application/json", *UPLOADS, ANY_FILE))
         raise UnsupportedMediaType(f"Name in Content-Type what the body is: {known}.")
     requested = _from_query(given)
-    with _temporary(BatchFiles(gateway.settings.files_folder)) as upload:
-        await _stream(request, upload)
+    with temporary(BatchFiles(gateway.settings.files_folder)) as upload:
+        await stream(request, upload)
         ending = await asyncio.to_thread(_checked, upload, UPLOADS.get(media))
         async with gateway.writing(deadline.seconds_left()):
             yield ReceivedBatch(authenticated, requested, upload, ending)
@@ -118,33 +104,6 @@ async def _authenticated(received: Received) -> AuthenticatedRequest:
 
 ReceivedScope = Annotated[AuthenticatedRequest, Depends(_authenticated)]
 """Of the same request."""
-
-
-@contextmanager
-def _temporary(files: BatchFiles) -> Iterator[Path]:
-    """Name a file that is gone in the end, unless it was moved to its place."""
-    upload = files.new_upload()
-    try:
-        yield upload
-    finally:
-        upload.unlink(missing_ok=True)
-
-
-async def _stream(request: Request, upload: Path) -> None:
-    """Write a body to a file as it comes; no more than a buffer is held."""
-    held = bytearray()
-    with needing_space(), open_private(upload) as target:
-        async for chunk in request.stream():
-            held += chunk
-            if len(held) >= BUFFER_BYTES:
-                await asyncio.to_thread(_write, target, bytes(held))
-                held.clear()
-        await asyncio.to_thread(_write, target, bytes(held))
-    request.state.body_is_read = True
-
-
-def _write(target: IO[bytes], content: bytes) -> None:
-    target.write(content)
 
 
 def _checked(upload: Path, ending: str | None) -> str:

@@ -19,13 +19,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope as ASGIScope
 
 from gateway.auth import caller_of
-from gateway.console import contacts, keys, models, overview, predict, webhooks
+from gateway.console import contacts, data, keys, load, models, overview, predict, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
-from gateway.console.forms import body_of_fields, call_of, fields_of
+from gateway.console.forms import body_of_fields, call_of, fields_of, is_own
 from gateway.console.pages import GROUPS, ConsolePage, PageRequest, nothing
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session, spent
+from gateway.console.uploads import FORM_HEADER, TARGETS
+from gateway.console.uploads import PATH as UPLOAD_PATH
 from gateway.context import Gateway, now
 from shared import deadline
 from shared.contracts.credentials import digest_of, public_id_of
@@ -55,7 +57,8 @@ router = APIRouter(include_in_schema=False)
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
     people, connections = (*capability_pages(), *contacts.PAGES), (*webhooks.PAGES, *keys.PAGES)
-    return (*overview.PAGES, *people, *predict.PAGES, *models.PAGES, *connections)
+    loaded, learned = (*load.PAGES, *data.PAGES), (*predict.PAGES, *models.PAGES)
+    return (*overview.PAGES, *people, *loaded, *learned, *connections)
 
 
 class Console:
@@ -331,6 +334,20 @@ def _shown_once(page_request: PageRequest, session: ConsoleSession, own: Mapping
     if in_place:
         made.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
     return made
+
+
+@router.post(UPLOAD_PATH)
+async def upload(request: Request) -> Response:
+    """Pass a file on to the API as it comes; its answer is the page's script's to read."""
+    page_request, session = await _page_request(request)
+    console = _console(request)
+    is_ours = console.sessions.is_form_token(session, request.headers.get(FORM_HEADER))
+    if not is_ours or not is_own(request.headers, console.gateway.settings.public_url):
+        raise BadRequest("This page is too old, or of another session: open it again.")
+    target = request.query_params.get("to", "")
+    if target.partition("?")[0] not in TARGETS:
+        raise BadRequest("This path of the API takes no file.")
+    return page_request.api.passed_on("POST", target, with_body=True)
 
 
 @router.get(PATH + "/static/{name}")

@@ -17,6 +17,8 @@ router = APIRouter(tags=["sources"])
 LetterId = Annotated[str, Path(description="The letter's id.", max_length=200)]
 OfSource = Annotated[str | None, Query(description="Only of this source.", max_length=200)]
 WithReason = Annotated[str | None, Query(description="Only with this reason.", max_length=200)]
+EVERY_LETTER = RetryRequest()
+"""What is retried where nothing is named."""
 
 
 @router.get(
@@ -58,7 +60,7 @@ def show_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response
     summary="Retry dead letters",
 )
 @idempotent_exclusive
-def retry_all(authenticated: AdminScope, body: RetryRequest) -> Response:
+def retry_all(authenticated: AdminScope, body: RetryRequest = EVERY_LETTER) -> Response:
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
     taken, dead = authenticated.gateway.dead_letter_retry(authenticated.store).retry_all(
         source_id=body.source_id, reason=body.reason, at=now()

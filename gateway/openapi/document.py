@@ -37,6 +37,7 @@ _TAGS: Final = (
     ("predictions", "Ask a model, or read what was answered before."),
     ("contacts", "People being marketed to."),
     ("events", "Dated facts about contacts."),
+    ("imports", "Files of contacts and events: uploaded, checked, loaded, and undone."),
     ("outcomes", "What is predicted."),
     ("batches", "Predictions about any number of contacts, made in the background."),
     ("models", "What was trained."),

@@ -61,6 +61,7 @@ _ABSENT: Final = {
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
+    "/imports": "There is no import of this id in this account; GET /imports lists them.",
     "/keys": "There is no key of this id in this account; GET /keys lists those that there are.",
     "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
@@ -73,6 +74,12 @@ _ABSENT: Final = {
 """By the beginning of the path, the longest that fits."""
 _STATES: Final[dict[str, ForetellError]] = {
     "add_batch": Conflict("20 batches wait or run already; wait until one has ended, or cancel one.", max_batches=20),
+    "add_import": Conflict("20 uploaded files wait to be loaded already; load or delete one.", max_imports=20),
+    "change_import": Conflict("This import is loaded, and cannot be changed."),
+    "load_import": Conflict("The file of this import is gone; upload it again."),
+    "undo_import": Conflict("Only the import that was loaded last can be undone, and only once."),
+    "delete_import": Conflict("This import is loading; wait until that has ended."),
+    "export_import_rejects": Conflict("This import has no rejects: it is checked."),
     "cancel_batch": Conflict("This batch has ended: it is completed."),
     "export_batch_result": Conflict("This batch has no result: it is running."),
     "cancel_training": Conflict("It has ended: it is completed."),
@@ -165,9 +172,11 @@ def _possible(place: Place) -> Iterator[ForetellError]:
     yield from _misfits(place)
     if "requestBody" in place.operation:
         yield from _bodies()
+        if place.operation["operationId"] == "add_import":
+            yield UnsupportedMediaType("Send the file itself as the body, not as a field of a form.")
         if len(place.operation["requestBody"]["content"]) > 1:
             yield UnsupportedMediaType("Name in Content-Type what the body is: application/json, text/csv.")
-    if place.operation["operationId"] == "export_batch_result":
+    if place.operation["operationId"] in ("export_batch_result", "export_import_rejects"):
         yield ResultNotReady("A contact was erased; the result is being written again without them. Ask again soon.")
     if _may_be_absent(place):
         yield _absent(place.path)

@@ -1,6 +1,5 @@
 """Routes of webhooks that come in. They take no key: the source's address and the provider's signature replace it."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -9,6 +8,7 @@ from starlette.responses import Response
 from gateway.context import body_of, gateway_of, json_response, now
 from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
+from shared.contracts.rows import instant_of
 from shared.http.middleware import called_path
 
 router = APIRouter(tags=["webhooks"])
@@ -45,7 +45,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
         headers=_headers(request),
         url=_called(request, gateway.settings.public_url),
         method=request.method,
-        received_at=datetime.now(UTC),
+        received_at=instant_of(now()),
     )
     taken = await gateway.webhook_queue.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts

@@ -151,7 +151,7 @@ class _Csv:
         cells = row.to_cells()
         cells["data_quality"] = " ".join(cells["data_quality"] or ())  # a row of a send plan has none
         cells["cutoff"] = instant_of(row.cutoff).isoformat().replace("+00:00", "Z")
-        return [_neutral(cells[name]) for name in COLUMNS]
+        return [neutral(cells[name]) for name in COLUMNS]
 
 
 class ParquetFormat:
@@ -267,10 +267,10 @@ def status_counts(rows: Collection[ResultRow]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _neutral(cell: Any) -> Any:
+def neutral(cell: Any) -> Any:
     """Return a cell that no spreadsheet reads as a formula.
 
-    >>> _neutral("=1+1"), _neutral("ann"), _neutral(-1)
+    >>> neutral("=1+1"), neutral("ann"), neutral(-1)
     ("'=1+1", 'ann', -1)
     """
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -84,6 +84,24 @@ def microseconds(instant: datetime) -> Microseconds:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def recording_instant(now: datetime) -> Microseconds:
+    """Return an instant at which something is recorded as it comes: an even number; odd ones are those of imports.
+
+    >>> recording_instant(datetime(1970, 1, 1, 0, 0, 1, 7, tzinfo=UTC))
+    1000006
+    """
+    return microseconds(now) & ~1
+
+
+def import_instant(at: Microseconds) -> Microseconds:
+    """Return an instant at which nothing but an import records: what has it, and nothing else, the import stored.
+
+    >>> import_instant(1_000_006)
+    1000007
+    """
+    return at | 1
+
+
 def instant_of(at: Microseconds) -> datetime:
     """Return the aware instant; multiplication of integers, so nothing is rounded.
 

@@ -159,7 +159,10 @@ def plan_file(path: Path, subject: Subject, options: Options | None = None, prog
 
 
 def subject_of(path: Path, options: Options) -> Subject:
-    """Guess from the columns of a file what its rows are: events have a type and a time, all others are contacts."""
+    """Guess from the columns of a file what its rows are: events have a type and a time, all others are contacts.
+
+    Of these, events may name an address instead of a contact, where a file of contacts would lack an id.
+    """
     table = open_table(path, options)
     if not table.header:
         next(iter(table.records()), None)
@@ -167,7 +170,9 @@ def subject_of(path: Path, options: Options) -> Subject:
     found = {*fields_of(table.header, "events").header_of, *stated}
     own = {same_name_key(name) for name in table.header}
     named = bool({"contact_id", "type"} & stated) or "occurred_at" in stated or {"contactid", "occurredat"} & own
-    return "events" if {"type", "occurred_at"} <= found and (named or "contact_id" in found) else "contacts"
+    by_address = "email" in found and "id" not in {*fields_of(table.header, "contacts").header_of, *stated}
+    is_event = {"type", "occurred_at"} <= found and (named or by_address or "contact_id" in found)
+    return "events" if is_event else "contacts"
 
 
 def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: Roles, seen: _Pass) -> Plan:

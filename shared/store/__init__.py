@@ -27,6 +27,7 @@ from shared.store.delivery_tables import (
 from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
+from shared.store.import_tables import ImportLease, ImportLost, ImportRow, ImportState
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
@@ -35,7 +36,7 @@ from shared.store.pasts import PastsWanted
 from shared.store.prediction_tables import PredictionRow
 from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
-from shared.store.ranked_list import ListPlace, PredictionFilter
+from shared.store.ranked_list import ListPlace, PredictionFilter, place_of
 from shared.store.schema import Account
 from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
@@ -77,6 +78,10 @@ __all__ = [
     "FinishedPlan",
     "IdempotencyRow",
     "Identity",
+    "ImportLease",
+    "ImportLost",
+    "ImportRow",
+    "ImportState",
     "KeptReport",
     "KeyRow",
     "Lease",
@@ -106,4 +111,5 @@ __all__ = [
     "is_migrated",
     "migrate",
     "open_database",
+    "place_of",
 ]

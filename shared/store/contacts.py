@@ -13,11 +13,12 @@ from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, holders, nth_after, pages
 from shared.store.contact_writes import denies, put_batch
+from shared.store.import_tables import ImportLease, count_stored, release_contacts
 from shared.store.merging import merge
 from shared.store.pasts import PastsWanted, facts_of, read_pasts
 from shared.store.predictions import Predictions
 from shared.store.schema import AccountStateTable
-from shared.store.scope import BATCH, Scope, batches
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 
@@ -68,7 +69,13 @@ class Contacts:
     _scope: Scope
 
     def put(
-        self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, lifts: bool = True, touches: bool = True
+        self,
+        rows: Sequence[ContactRow],
+        *,
+        recorded_at: Microseconds,
+        lifts: bool = True,
+        touches: bool = True,
+        lease: ImportLease | None = None,
     ) -> list[str]:
         """Create or update contacts in one transaction; what a row leaves out stays as it is.
 
@@ -77,6 +84,7 @@ class Contacts:
             recorded_at: now.
             lifts: whether a contact that was erased may come back: the account says so explicitly.
             touches: whether those that change are stale from now on.
+            lease: of the import that puts them; None: an undo of the import that made them leaves them alone.
 
         Returns:
             For each row "created", "updated" or "unchanged"; without `lifts` also "erased": nothing was stored.
@@ -95,6 +103,7 @@ class Contacts:
                 )
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
+            _note_import(connection, lease, rows, done)
             # After all contacts: whoever holds some of them never waits for who holds a stale one (PostgreSQL).
             changed = [row.contact_id for row, word in zip(rows, done, strict=True) if word in CHANGED]
             touch(connection, changed if touches else (), at=recorded_at)
@@ -109,6 +118,7 @@ class Contacts:
         recorded_at: Microseconds,
         chunk: int = 20_000,
         pacing: BulkPacing | None = None,
+        lease: ImportLease | None = None,
     ) -> BulkCounts:
         """Put contacts in short transactions; interrupted and repeated, it changes nothing twice.
 
@@ -120,12 +130,13 @@ class Contacts:
             recorded_at: now.
             chunk: rows held at once.
             pacing: of the import that they are part of.
+            lease: of that import, where it counts what it stores.
         """
         stream, pacing, done = iter(rows), pacing or BulkPacing(), Counter[str]()
         at, erased = 0, list[int]()
         while held := list(islice(stream, chunk)):
             for part in pacing.parts(held, has_gaps=self._scope.store.is_sqlite):
-                words = self.put(part, recorded_at=recorded_at, lifts=False, touches=False)
+                words = self.put(part, recorded_at=recorded_at, lifts=False, touches=False, lease=lease)
                 done.update(words)
                 erased += [at + place for place, word in enumerate(words) if word == "erased"]
                 at += len(part)
@@ -280,6 +291,18 @@ class Contacts:
             denied = merge(connection, former, into, at=at, key=self._scope.known_key)
         if denied:
             Predictions(self._scope).forget_latest([former, into])
+
+
+def _note_import(
+    connection: AccountConnection, lease: ImportLease | None, rows: Sequence[ContactRow], done: Sequence[str]
+) -> None:
+    """Count what an import put; of anybody else, note that these contacts are not its alone any more."""
+    if lease is None:
+        known = {row.contact_id for row, word in zip(rows, done, strict=True) if word in ("updated", "unchanged")}
+        release_contacts(connection, known)
+        return
+    made = [row.contact_id for row, word in zip(rows, done, strict=True) if word == "created"]
+    count_stored(connection, lease, contacts=made, updated=done.count("updated"))
 
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:

@@ -28,6 +28,9 @@ from shared.store.events import Events
 from shared.store.holdouts import Holdouts, HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
+from shared.store.import_tables import ImportTable
+from shared.store.imports import Imports
+from shared.store.imports import waiting as import_waits
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
 from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
@@ -172,6 +175,11 @@ class AccountStore:
     def identities(self) -> Identities:
         """What else contacts are known by."""
         return Identities(self._scope)
+
+    @property
+    def imports(self) -> Imports:
+        """Files that were uploaded, and what became of them."""
+        return Imports(self._scope)
 
     @property
     def keys(self) -> Keys:
@@ -386,6 +394,13 @@ class Database:
         statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
         with self._store.reading() as connection:
             return [(account, batch_id) for account, batch_id in connection.execute(statement)]
+
+    def waiting_imports(self, at: Microseconds) -> list[tuple[str, str]]:
+        """List account and id of the imports on which nobody does what is to be done, the oldest first."""
+        table = ImportTable
+        statement = select(table.account_id, table.import_id).where(import_waits(at)).order_by(table.created_at)
+        with self._store.reading() as connection:
+            return [(account, import_id) for account, import_id in connection.execute(statement)]
 
     def waiting_model_commands(self, at: Microseconds, kinds: Collection[CommandKind]) -> list[tuple[str, str]]:
         """List account and id of the commands of some kinds that nobody works on, the oldest first.

@@ -15,6 +15,7 @@ from shared.store.change_detection import touch
 from shared.store.contact_facts import ContactTable, pages
 from shared.store.driver import Prepared
 from shared.store.identities import erased_among
+from shared.store.import_tables import ImportLease, count_stored
 from shared.store.schema import CLUSTERED, AccountStateTable, Instant, KeyText, OptionalLongText, StoreTable
 from shared.store.scope import IDS, AccountConnection, Scope, among_ids, batches, select_by_parameter
 from shared.timeline import UNKNOWN_MAKER, EventTimes, EventTuple
@@ -83,7 +84,11 @@ def newest(rows: Collection[EventRow]) -> Microseconds:
 
 
 def add_missing_contacts(
-    connection: AccountConnection, contact_ids: Collection[str], *, identity_key: bytes | None
+    connection: AccountConnection,
+    contact_ids: Collection[str],
+    *,
+    identity_key: bytes | None,
+    lease: ImportLease | None = None,
 ) -> frozenset[str]:
     """Create contacts that are known by an event only, in key order.
 
@@ -104,6 +109,8 @@ def add_missing_contacts(
     for part in batches(sorted(erased)):
         mine = ContactTable.contact_id.in_(part)
         connection.execute(connection.delete(ContactTable).where(mine))
+    if lease is not None:
+        count_stored(connection, lease, contacts=[one for one in created if one not in erased])
     return erased
 
 
@@ -213,7 +220,9 @@ class Events:
             raise_newest_event(connection, newest(kept))
         return [None if row.contact_id in erased else _taken(new, row) for row in rows]
 
-    def add_bulk(self, rows: Sequence[EventRow], *, pacing: BulkPacing | None = None) -> AddedEvents:
+    def add_bulk(
+        self, rows: Sequence[EventRow], *, pacing: BulkPacing | None = None, lease: ImportLease | None = None
+    ) -> AddedEvents:
         """Add many events in short transactions; contacts that are not known yet are created.
 
         Interrupted and repeated, it adds what is missing.
@@ -221,6 +230,7 @@ class Events:
         Args:
             rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
             pacing: of the import that they are part of.
+            lease: of that import, where it counts what it stores.
 
         Returns:
             How many were new, and how many were left out, of whom.
@@ -229,7 +239,7 @@ class Events:
         ordered = sorted(rows, key=itemgetter(0, 1))
         new, left_out, of_erased = 0, 0, set[str]()
         for part in pacing.parts(ordered, has_gaps=self._scope.store.is_sqlite):
-            added = self._add_part(part)
+            added = self._add_part(part, lease)
             new, left_out = new + added.new, left_out + added.erased
             of_erased |= added.erased_contacts
         return AddedEvents(new, left_out, frozenset(of_erased))
@@ -396,14 +406,17 @@ class Events:
         with self._scope.writing() as connection:
             connection.execute(statement, values)
 
-    def _add_part(self, rows: Sequence[EventRow]) -> AddedEvents:
+    def _add_part(self, rows: Sequence[EventRow], lease: ImportLease | None) -> AddedEvents:
         contact_ids = {row.contact_id for row in rows}
         with self._scope.writing() as connection:
-            erased = add_missing_contacts(connection, contact_ids, identity_key=self._scope.identity_key)
+            key = self._scope.identity_key
+            erased = add_missing_contacts(connection, contact_ids, identity_key=key, lease=lease)
             kept = [row for row in rows if row.contact_id not in erased] if erased else rows
             if not kept:
                 return AddedEvents(0, len(rows), erased)
             added = insert_many(connection, kept)
+            if lease is not None:
+                count_stored(connection, lease, events=added)
             raise_newest_event(connection, newest(kept))
         return AddedEvents(added, len(rows) - len(kept), erased)
 

@@ -47,7 +47,17 @@ SECTIONS: Final[Mapping[str, Any]] = {
 """Parts of the document in their order, and the tables that they come from."""
 
 UNSAID_TABLES: Final = frozenset(
-    {"stale_contacts", "idempotency_keys", "deliveries", "attempts", "tombstones", "audit", "batch_erasures"}
+    {
+        "stale_contacts",
+        "idempotency_keys",
+        "deliveries",
+        "attempts",
+        "tombstones",
+        "audit",
+        "batch_erasures",
+        "import_contacts",
+        "import_erasures",
+    }
 )
 """What says nothing of the person: that something waits, answers kept for a day, how messages travelled."""
 

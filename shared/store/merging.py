@@ -13,6 +13,7 @@ from shared.store.contact_facts import AttributeTable, ContactTable, consent_of
 from shared.store.contact_writes import forget_profile
 from shared.store.events import EventTable
 from shared.store.identities import CONTACT, IdentityMergeTable, IdentityTable
+from shared.store.import_tables import merge_marks
 from shared.store.scope import AccountConnection
 
 _MOVED = (EventTable, AttributeTable, AssignmentTable, LastKnownStateTable)
@@ -45,6 +46,7 @@ def merge(connection: AccountConnection, former: str, into: str, *, at: Microsec
     _repoint(connection, former, into, at, key())
     for table in _MOVED:
         _move(connection, table, former, into)
+    merge_marks(connection, former, into)
     if denied:
         forget_profile(connection, [former, into])
     connection.execute(connection.delete(StaleContactTable).where(StaleContactTable.contact_id == former))

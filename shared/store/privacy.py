@@ -33,6 +33,7 @@ from shared.store.identities import (
     erased_among,
     merged_ids,
 )
+from shared.store.imports import note_import_erasure
 from shared.store.model_tables import ShadowPredictionTable
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.schema import (
@@ -94,9 +95,9 @@ HIDDEN: Final[Mapping[str, Callable[[Erased], ColumnElement[bool]]]] = {
 BLANKED: Final = frozenset({"idempotency_keys"})
 """Tables whose rows stay, without what they say of the contact."""
 
-HASHED: Final = frozenset({"tombstones", "audit", "batch_erasures"})
+HASHED: Final = frozenset({"tombstones", "audit", "batch_erasures", "import_erasures"})
 """Tables that keep the hash of who was erased, on purpose: to keep late events out, to prove the erasure, and to take
-who was erased out of the files of batches."""
+who was erased out of the files of batches and imports."""
 
 
 def is_direct(table: Table) -> bool:
@@ -124,7 +125,8 @@ class Privacy:
             identity_key: the installation's; None: the one that the store was opened with.
 
         Returns:
-            Whether the store held anything; if not, nothing is written but whom to take out of the files of batches.
+            Whether the store held anything; if not, nothing is written but whom to take out of the files of batches
+            and imports.
 
         Raises:
             NotFound: there is no such account.
@@ -140,6 +142,8 @@ class Privacy:
             erased = Erased(self._scope.account, contact_ids, identities)
             found = _erase(connection, erased) > 0 or predicted
             note_erasure(connection, [contact_hash(one, key) for one in contact_ids], at=at)
+            named = {(CONTACT, contact_hash(one, key)) for one in contact_ids}
+            note_import_erasure(connection, identities | named, at=at)
             if found:
                 count_erasure(connection)
                 bury(connection, erased.identities, at=at)

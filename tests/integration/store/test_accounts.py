@@ -19,6 +19,8 @@ from shared.store import (
     Database,
     DeadLetterRow,
     IdempotencyRow,
+    ImportLease,
+    ImportRow,
     KeptReport,
     Lease,
     ModelCommandRow,
@@ -77,6 +79,7 @@ def fill(store: AccountStore) -> None:
     store.dead_letters.put([LETTER])
     store.idempotency.begin(ANSWER, stuck_before=0, expired_before=0)
     fill_batches(store)
+    fill_imports(store)
     store.contacts.put([ContactRow("gone")], recorded_at=3)
     store.hashing(b"k" * 32).privacy.erase("gone", at=4)
     store.changes.put_states([STANDING])
@@ -96,6 +99,19 @@ def fill_batches(store: AccountStore) -> None:
         store.batches.take(lease, at=1, until=9)
         store.batches.plan(lease, [], [2], until=9)
         store.batches.complete(lease, BatchEnd("result", Message("m0", "y", 1, {}), 1), erased=())
+
+
+def fill_imports(store: AccountStore) -> None:
+    """Load a file, of which one contact is nobody else's; what is filled once stays as it is."""
+    if store.imports.find("i1") is None:
+        lease = ImportLease("i1", "claim")
+        store.imports.create(ImportRow("i1", "uploaded", "contacts", "leads.csv", 9, 1, "key"), most_open=9)
+        store.imports.take(lease, at=1, until=9)
+        store.imports.checked(lease, "contacts", {"a": 1}, rows=1)
+        store.imports.request_load("i1", {}, at=1)
+        store.imports.take(lease, at=9, until=99)
+        store.contacts.put_bulk([ContactRow("imported")], recorded_at=3, lease=lease)
+        store.imports.loaded(lease, {"a": 1}, rows=1, at=9)
 
 
 def fill_deliveries(store: AccountStore) -> None:
@@ -131,6 +147,13 @@ def everything(store: AccountStore) -> dict[str, object]:
         "batches.erasures": store.batches.erasures("b1"),
         "batches.with_erasures": store.batches.with_erasures(),
         "contacts.attribute_names": store.contacts.attribute_names(),
+        "imports.find": store.imports.find("i1"),
+        "imports.page": store.imports.page(10),
+        "imports.last_loaded": store.imports.last_loaded(),
+        "imports.made_contacts": store.imports.made_contacts("i1"),
+        "imports.with_files": store.imports.with_files(),
+        "imports.erasures": store.imports.erasures("i1"),
+        "imports.with_erasures": store.imports.with_erasures(),
         "events.counts": store.events.counts("a"),
         "events.of_contact": store.events.of_contact("a", limit=10),
         "events.types": store.events.types(),
@@ -175,7 +198,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.places": store.predictions.places(PredictionFilter("scoring", "x"), limit=10),
-        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, "a")]),
+        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, 0.5, "a")]),
         "predictions.count": store.predictions.count(PredictionFilter("scoring", "x")),
         "predictions.score_counts": store.predictions.score_counts("scoring", "x", "1"),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
@@ -261,6 +284,8 @@ WRITES = {
     "events": "add add_bulk correct delete_before",
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
+    "imports": "create change request_load request_undo delete take renew advance checked loaded undone fail release "
+    "undo forget_marks drop_file delete_before forget_erasures",
     "keys": "create rotate revoke",
     "models": "promote rollback add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",

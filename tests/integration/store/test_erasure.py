@@ -61,6 +61,7 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     store.outbox.publish([told], at=1)
     others: dict[str, dict[str, Any]] = {
         "attempts": {"delivery_id": delivery(store, contact_id), "number": 1, "attempted_at": 1, "milliseconds": 1},
+        "import_contacts": {"contact_id": contact_id, "import_id": "imp_1"},
         "standings": {"contact_id": contact_id, "capability": "scoring", "outcome": "x", "state": "low",
                       "version": "1", "cause": "first", "changed_at": 1},
         "dead_letters": {"dead_letter_id": contact_id, "source_id": "s", "provider": "p", "reason": "r", "detail": "d",

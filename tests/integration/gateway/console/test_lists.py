@@ -11,7 +11,7 @@ from shared.contracts.rows import DAY, SECOND
 from shared.ingest import contact_row
 from shared.store import PredictionRow
 from tests.integration.gateway.conftest import LONG_AGO, RunningGateway
-from tests.integration.gateway.console.browser import Browser
+from tests.integration.gateway.console.browser import Browser, token_in
 
 NOW = 1_780_000_000 * SECOND
 REASON = {"feature": "f", "value": 4, "effect": "raises", "contribution": 0.8, "text": "Clicked <b>4</b> emails"}
@@ -133,3 +133,24 @@ async def test_lists_need_the_scope_read(gateway: RunningGateway) -> None:
 
     assert page.status == 403
     assert "needs the scope read" in page.text
+
+
+async def test_a_list_is_followed_by_a_subscription_whose_secret_is_shown_once(gateway: RunningGateway) -> None:
+    browser = Browser(gateway)
+    await browser.sign_in(gateway.key())
+    page = (await browser.get("/console/churn")).text
+    fields = {"_show": "secret", "event_types[]": "churn_risk.band_changed", "description": "Who is leaving"}
+
+    answer = await browser.post(
+        "/console/call",
+        {"_token": token_in(page), "_call": "POST /subscriptions", "url": "https://8.8.8.8/in", **fields},
+    )
+
+    (made,) = gateway.store.of("acme").subscriptions.all()
+    assert 'value="churn_risk.band_changed"' in page
+    assert "whsec_" in answer.text
+    assert (made.event_types, made.description) == (("churn_risk.band_changed",), "Who is leaving")
+
+
+async def test_who_only_reads_is_offered_no_subscription(browser: Browser) -> None:
+    assert "Save as a subscription" not in (await browser.get("/console/scoring")).text

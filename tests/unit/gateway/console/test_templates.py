@@ -76,6 +76,8 @@ def poisoned() -> Environment:
         "plot": lambda value: json.dumps(value, default=str),
         "round": lambda value, *_: value,
         "sort": lambda value, *_, **__: value,
+        "selectattr": lambda value, *_: [Poison(), Poison()],
+        "map": lambda value, *_, **__: [Poison(), Poison()],
     }
     made.globals = environment().globals | {
         "bar": lambda *_: "",

@@ -1,0 +1,1 @@
+"""Imports: routes, schemas, uploads."""
