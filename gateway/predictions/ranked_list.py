@@ -12,7 +12,7 @@ from shared.capabilities import capability as line_of
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.outcome import STARTED
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.store import AccountStore, ListPlace, PredictionFilter, PredictionRow, ReachedBy
+from shared.store import AccountStore, ListPlace, PredictionFilter, PredictionRow, ReachedBy, place_of
 
 REASONS: Final = 3
 COLUMNS: Final = (
@@ -101,7 +101,7 @@ def page(
             kept.append(row)
             if len(kept) == limit:
                 ends = number + 1 == len(part.rows) and part.end is None
-                return Page(kept, None if ends else ListPlace(row.score, row.contact_id))
+                return Page(kept, None if ends else place_of(row))
         looked += part.looked
         if part.end is None or (attribute is not None and looked >= searched):
             return Page(kept, part.end)
@@ -110,7 +110,7 @@ def page(
 
 def _read(store: AccountStore, wanted: PredictionFilter, size: int, after: ListPlace | None) -> _Part:
     rows = store.predictions.page(wanted, limit=size, after=after)
-    return _Part(rows, None if len(rows) < size else ListPlace(rows[-1].score, rows[-1].contact_id))
+    return _Part(rows, None if len(rows) < size else place_of(rows[-1]))
 
 
 def _search(

@@ -88,8 +88,9 @@ def list_predictions(
 ) -> Response:
     """List the latest prediction about each contact, by score: whom to call today, or whom to leave alone.
 
-    Who has reached the outcome is left out, also when that happened after the prediction. With `Accept: text/csv` the
-    page is a table, and `Link: <...>; rel="next"` says where it goes on. With `format` all of it is a file.
+    Equal scores are listed by probability, then by contact id. Who has reached the outcome is left out, also when that
+    happened after the prediction. With `Accept: text/csv` the page is a table, and `Link: <...>; rel="next"` says where
+    it goes on. With `format` all of it is a file.
     """
     name = _outcome(authenticated, capability, outcome)
     ranked = status == "ok" and line_of(capability).per_outcome
@@ -98,9 +99,9 @@ def list_predictions(
     held = _attribute(attribute, value)
     if format != "json":
         return _file(authenticated, wanted, held, format, paged={"limit", "cursor"} & request.query_params.keys())
-    purpose = f"predictions {wanted}" if held is None else f"predictions {wanted} {held}"
+    purpose = f"predictions by score {wanted}" if held is None else f"predictions by score {wanted} {held}"
     place: Any = authenticated.read_cursor(purpose, cursor)
-    after = None if place is None else ListPlace(place[0], place[1])
+    after = None if place is None else ListPlace(*place)
     found = ranked_list.page(authenticated.store, wanted, limit=limit, after=after, attribute=held)
     next_cursor = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
     if _wants_csv(accept):

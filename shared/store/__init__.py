@@ -36,7 +36,7 @@ from shared.store.pasts import PastsWanted
 from shared.store.prediction_tables import PredictionRow
 from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
-from shared.store.ranked_list import ListPlace, PredictionFilter
+from shared.store.ranked_list import ListPlace, PredictionFilter, place_of
 from shared.store.schema import Account
 from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
@@ -111,4 +111,5 @@ __all__ = [
     "is_migrated",
     "migrate",
     "open_database",
+    "place_of",
 ]

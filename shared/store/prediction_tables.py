@@ -8,8 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.rows import Microseconds
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 
-_LISTED = ("account_id", "capability", "outcome", "score", "contact_id", "status", "band", "asked_at")
-"""In the order of the list, and all that it is filtered by: what is left out of it is passed by in the index alone."""
+_LISTED = (
+    *("account_id", "capability", "outcome", "score", "probability", "contact_id"),
+    *("status", "band", "asked_at", "version"),
+)
+"""In the order of the list, and all that it is filtered and counted by: what is left out is passed by in the index."""
 
 
 class PredictionLogTable(PredictionTable):

@@ -29,6 +29,7 @@ from shared.store.ranked_list import (
     ListPlace,
     PredictionFilter,
     count_rows,
+    place_of,
     question,
     read_places,
     read_rows,
@@ -225,7 +226,7 @@ class Predictions:
         return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
 
     def page(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[PredictionRow]:
-        """List contacts' latest predictions; equal scores are ordered by contact id.
+        """List contacts' latest predictions; equal scores are ordered by probability, then contact id.
 
         Who is held out now is not listed, also where the prediction is older than the holdout.
 
@@ -242,7 +243,7 @@ class Predictions:
             kept += held.listed(rows, by_segment=wanted.segment is not None)
             if len(rows) < limit or len(kept) >= limit:
                 return kept[:limit]
-            after = ListPlace(rows[-1].score, rows[-1].contact_id)
+            after = place_of(rows[-1])
 
     def places(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[ListPlace]:
         """List where contacts lie in the list, a tenth of what their predictions cost; who is held out is among them.

@@ -1,10 +1,10 @@
-"""The latest predictions as a list: by score, or by contact id where there is none."""
+"""The latest predictions as a list: by score, then probability, or by contact id where there is no score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 
 from shared.contracts.rows import Microseconds
 from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, PredictionRow
@@ -15,7 +15,13 @@ class ListPlace(NamedTuple):
     """Where a row lies in the list."""
 
     score: int | None
+    probability: float | None
     contact_id: str
+
+
+def place_of(row: PredictionRow) -> ListPlace:
+    """Return where a row lies."""
+    return ListPlace(row.score, row.probability, row.contact_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class PredictionFilter:
     """Its name, "" where the capability has none."""
     status: str = "ok"
     ranked: bool = True
-    """By score, then contact id; False: by contact id, for predictions without a score."""
+    """By score, then probability, then contact id; False: by contact id, for predictions without a score."""
     ascending: bool = False
     """Lowest score first."""
     band: str | None = None
@@ -97,7 +103,7 @@ def _chosen(
     connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
 ) -> AnySelect:
     table = LatestPredictionTable
-    statement = connection.select(table.score, table.contact_id).where(*_fits(connection, wanted))
+    statement = connection.select(table.score, table.probability, table.contact_id).where(*_fits(connection, wanted))
     if after is not None:
         statement = statement.where(*_beyond(after, wanted))
     return statement.order_by(*_order(wanted)).limit(limit)
@@ -107,7 +113,9 @@ def _order(wanted: PredictionFilter) -> tuple[Any, ...]:
     table = LatestPredictionTable
     if not wanted.ranked:
         return (table.contact_id,)
-    return (table.score if wanted.ascending else table.score.desc(), table.contact_id)
+    if wanted.ascending:
+        return (table.score, table.probability.asc().nulls_first(), table.contact_id)
+    return (table.score.desc(), table.probability.desc().nulls_last(), table.contact_id)
 
 
 def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
@@ -129,10 +137,23 @@ def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[Colum
 
 def _beyond(after: ListPlace, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
     table = LatestPredictionTable
-    score, contact_id = after
+    score, probability, contact_id = after
     if not wanted.ranked or score is None:
         return (table.contact_id > contact_id,)
     beyond, least = (
         (table.score > score, table.score >= score) if wanted.ascending else (table.score < score, table.score <= score)
     )
-    return (least, or_(beyond, table.contact_id > contact_id))
+    same_score = and_(table.score == score, _later(probability, contact_id, ascending=wanted.ascending))
+    return (least, or_(beyond, same_score))
+
+
+def _later(probability: float | None, contact_id: str, *, ascending: bool) -> ColumnElement[bool]:
+    """Say what comes after a place among equal scores: who has no probability is the lowest."""
+    table = LatestPredictionTable
+    if probability is None:
+        same = and_(table.probability.is_(None), table.contact_id > contact_id)
+        return or_(same, table.probability.is_not(None)) if ascending else same
+    same = and_(table.probability == probability, table.contact_id > contact_id)
+    if ascending:
+        return or_(table.probability > probability, same)
+    return or_(table.probability < probability, table.probability.is_(None), same)

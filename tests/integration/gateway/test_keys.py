@@ -51,7 +51,7 @@ async def test_the_key_of_the_call_is_revoked_only_when_that_is_confirmed(gatewa
     assert (refused, problem["code"], done) == (409, "conflict", 204)
 
 
-async def test_a_key_is_replaced_by_one_of_the_same_kind_and_works_on_for_as_long_as_said(
+async def test_a_key_is_replaced_by_one_of_the_same_kind_and_ends_after_the_overlap(
     gateway: RunningGateway,
 ) -> None:
     admin, old = gateway.key(), gateway.key(scopes=("ingest",))

@@ -198,7 +198,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.places": store.predictions.places(PredictionFilter("scoring", "x"), limit=10),
-        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, "a")]),
+        "predictions.at": store.predictions.at(PredictionFilter("scoring", "x"), [ListPlace(50, 0.5, "a")]),
         "predictions.count": store.predictions.count(PredictionFilter("scoring", "x")),
         "predictions.score_counts": store.predictions.score_counts("scoring", "x", "1"),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),

@@ -7,16 +7,17 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-KEYS = ["account_id", "capability", "outcome", "score", "contact_id"]
+QUESTION = ["account_id", "capability", "outcome"]
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_latest_predictions_listed", "latest_predictions", [*KEYS, "status", "band", "asked_at"], unique=False
-    )
+    listed = [*QUESTION, "score", "probability", "contact_id", "status", "band", "asked_at", "version"]
+    op.create_index("ix_latest_predictions_listed", "latest_predictions", listed, unique=False)
     op.drop_index("ix_latest_predictions_ranked", table_name="latest_predictions")
 
 
 def downgrade() -> None:
-    op.create_index("ix_latest_predictions_ranked", "latest_predictions", KEYS, unique=False)
+    op.create_index(
+        "ix_latest_predictions_ranked", "latest_predictions", [*QUESTION, "score", "contact_id"], unique=False
+    )
     op.drop_index("ix_latest_predictions_listed", table_name="latest_predictions")
