@@ -9,7 +9,7 @@ from shared.contracts.rows import Microseconds
 from shared.errors import FileRefused, ForetellError
 from shared.imports.files import ImportFiles
 from shared.imports.naming import names_any, without_named
-from shared.store import AccountStore, Database, ImportRow
+from shared.store import WORKED_ON, AccountStore, Database, ImportRow
 
 EXPIRED: Final = {
     "code": "upload-expired",
@@ -58,6 +58,9 @@ def sweep(database: Database, files: ImportFiles, identity_key: bytes, ages: Imp
         for row in store.imports.with_files():
             _drop_old_upload(store, files, row, ages, at=at)
         for import_id in store.imports.with_erasures():
+            row = store.imports.find(import_id)
+            if row is not None and row.state in WORKED_ON:
+                continue  # its process takes them out before it begins, and its next state is looked at again
             try:
                 take_out(store, files, import_id, identity_key, at=at)
             except (OSError, ValueError, ForetellError) as error:  # no room, or the file is damaged

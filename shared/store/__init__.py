@@ -27,7 +27,7 @@ from shared.store.delivery_tables import (
 from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
-from shared.store.import_tables import ImportLease, ImportLost, ImportRow, ImportState
+from shared.store.import_tables import WORKED_ON, ImportLease, ImportLost, ImportRow, ImportState
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
@@ -45,6 +45,7 @@ __all__ = [
     "BULK_ROWS",
     "ENDED",
     "OPEN_STATES",
+    "WORKED_ON",
     "Account",
     "AccountChanges",
     "AccountStore",

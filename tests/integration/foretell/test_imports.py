@@ -21,7 +21,7 @@ from foretell.background.low_priority import Children
 from shared.contracts.rows import DAY, SECOND, ContactRow
 from shared.imports.files import ImportFiles, ImportFolder
 from shared.settings import WorkerSettings
-from shared.store import AccountStore, Database, ImportLease, ImportRow, open_database
+from shared.store import AccountStore, Database, ImportLease, ImportLost, ImportRow, open_database
 
 KEY = "k" * 32
 AT = 1_700_000_000 * SECOND
@@ -247,6 +247,48 @@ def resumed(desk: Desk, left: ImportRow) -> ImportRow:
     return desk.found()
 
 
+def test_the_worker_lets_a_process_of_its_own_do_the_work(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(desk).items():
+        monkeypatch.setenv(name, value)
+    desk.upload(LEADS)
+
+    ImportWorker(desk.database, Children(threading.Event()), lambda: AT).turn()
+
+    assert desk.found().state == "checked"
+    assert not work(desk.settings, "default", "imp_1", threading.Event()), "there is nothing to do"
+
+
+def test_a_worker_that_is_to_stop_begins_nothing(desk: Desk) -> None:
+    desk.upload(LEADS)
+    stop = threading.Event()
+    stop.set()
+
+    ImportWorker(desk.database, Children(stop), lambda: AT).turn()
+
+    assert desk.found().attempts == 0
+
+
+def test_an_import_that_is_deleted_under_way_stores_nothing_more(desk: Desk) -> None:
+    desk.upload(LEADS)
+    desk.work()
+    desk.store.imports.request_load("imp_1", desk.found().options, at=AT)
+    lease = ImportLease("imp_1", "me")
+    row = desk.store.imports.take(lease, at=AT, until=AT)
+    assert row is not None
+    desk.store.imports.delete("imp_1", at=AT + 1)
+
+    with pytest.raises(ImportLost):
+        ImportRun(desk.store, desk.files, lease, KEY.encode(), lambda: AT, lambda: False).run(row)
+
+    assert desk.store.contacts.ids(9) == []
+
+
+def test_a_file_that_is_gone_by_other_hands_is_missed_in_words(desk: Desk) -> None:
+    desk.upload(LEADS).drop_upload()
+
+    assert "is gone" in (desk.work().error or {})["detail"]
+
+
 def test_a_process_that_is_to_stop_gives_the_import_back(desk: Desk) -> None:
     desk.upload(LEADS)
     stop = threading.Event()
@@ -290,6 +332,30 @@ def test_a_file_that_names_who_was_erased_since_goes_before_it_is_read(desk: Des
     assert folder.upload() is None
     assert (desk.found().state, (desk.found().error or {})["code"]) == ("failed", "upload-erased")
     assert desk.store.imports.with_erasures() == []
+
+
+def test_a_file_in_which_nobody_can_be_looked_for_goes_too(desk: Desk) -> None:
+    folder = desk.upload("%PDF-1.7")
+    desk.work()
+    desk.store.privacy.erase("2", at=AT)
+
+    desk.sweep()
+
+    assert folder.upload() is None
+
+
+def test_whom_an_erasure_names_waits_for_a_load_that_is_under_way(desk: Desk) -> None:
+    folder = desk.upload(LEADS)
+    desk.work()
+    desk.store.imports.request_load("imp_1", desk.found().options, at=AT)
+    desk.store.privacy.erase("2", at=AT)
+
+    desk.sweep()
+    assert folder.upload() is not None
+    row = desk.work()  # its process looks first
+
+    assert (row.error or {})["code"] == "upload-erased"
+    assert desk.store.contacts.ids(9) == []
 
 
 def test_a_file_that_does_not_name_who_was_erased_stays(desk: Desk) -> None:

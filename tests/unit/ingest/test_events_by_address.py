@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import FileRefused
-from shared.ingest import Findings, Options, event_batches, plan_file
+from shared.ingest import Findings, Options, event_batches, plan_file, subject_of
 
 KEY = b"k" * 32
 AT = 1_780_000_000_000_000
@@ -49,3 +49,20 @@ def test_a_contact_id_counts_before_an_address(tmp_path: Path) -> None:
 def test_without_both_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="no column contact_id"):
         plan_file(written(tmp_path, "type,occurred_at\norder_placed,2026-05-03T10:00:00Z\n"), "events")
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        ("Email,Event,Timestamp", "events"),
+        ("Record ID,Email,Type,Created", "contacts"),
+        ("Email,Type,Plan", "contacts"),
+    ],
+)
+def test_rows_with_an_address_a_type_and_a_time_are_events_unless_they_have_an_id(
+    tmp_path: Path, header: str, subject: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{header}\n" + ",".join("x" for _ in header.split(",")) + "\n")
+
+    assert subject_of(file, Options()) == subject
