@@ -23,9 +23,9 @@ def leads(tmp_path: Path) -> Path:
     return file
 
 
-def over(page: Page) -> None:
-    """Wait until nothing is under way."""
-    expect(page.locator("#progress")).to_have_count(0, timeout=PATIENCE)
+def reached(page: Page, state: str) -> None:
+    """Wait until the page says how far the import is."""
+    expect(page.locator("h1 .chip")).to_have_text(state, timeout=PATIENCE)
 
 
 def test_a_file_is_checked_changed_loaded_and_undone(visitor: Visitor, leads: Path) -> None:
@@ -34,27 +34,37 @@ def test_a_file_is_checked_changed_loaded_and_undone(visitor: Visitor, leads: Pa
 
     page.locator("#file").set_input_files(leads)
     page.wait_for_url("**/load/imp_*")
-    over(page)
+    reached(page, "ready to load")
     expect(page.get_by_text("3 rows of contacts can be loaded, 1 cannot be read")).to_be_visible()
     page.get_by_label("What Lifecycle Stage becomes").select_option(label="leave it out")
     page.get_by_role("button", name="Check again").click()
-    over(page)
-    expect(page.get_by_role("row").filter(has_text="as you said")).to_contain_text("Lifecycle Stage")
+    expect(page.get_by_role("row").filter(has_text="as you said")).to_contain_text("Lifecycle Stage", timeout=PATIENCE)
     serious = visitor.window.violations()
     page.get_by_role("checkbox", name="Lead Source").check()
     page.get_by_role("button", name="Load", exact=True).click()
-    over(page)
+    reached(page, "loaded")
     expect(page.locator(".tiles")).to_contain_text("New contacts3")
     with page.expect_download() as rejects:
         page.get_by_role("link", name="Download them as CSV").click()
     serious += visitor.window.violations()
     page.get_by_role("button", name="Undo").click()
-    over(page)
+    reached(page, "undone")
 
     expect(page.get_by_text("3 contacts and 0 events were removed")).to_be_visible()
     assert "Record ID is empty" in Path(rejects.value.path()).read_text()
     assert serious == []
     assert visitor.window.faults == []
+
+
+def test_the_page_of_a_check_fits_a_narrow_screen(visitor: Visitor, leads: Path) -> None:
+    window = visitor.opened(narrow=True)
+    window.open("/load")
+
+    window.page.locator("#file").set_input_files(leads)
+    window.page.wait_for_url("**/load/imp_*")
+    reached(window.page, "ready to load")
+
+    assert window.sideways() <= 0
 
 
 def test_a_file_that_is_none_is_refused_in_words(visitor: Visitor, tmp_path: Path) -> None:
@@ -64,6 +74,6 @@ def test_a_file_that_is_none_is_refused_in_words(visitor: Visitor, tmp_path: Pat
 
     page.locator("#file").set_input_files(file)
     page.wait_for_url("**/load/imp_*")
-    over(page)
+    reached(page, "failed")
 
     expect(page.get_by_role("alert")).to_contain_text("export it as CSV")
