@@ -69,8 +69,9 @@ class Links(HTMLParser):
         self.found: dict[str, None] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the place of a link."""
-        place = dict(attrs).get("href") or "" if tag == "a" else ""
+        """Keep the place of a link; a download is no page."""
+        given = dict(attrs)
+        place = given.get("href") or "" if tag == "a" and "download" not in given else ""
         if place == BASE or place.startswith((f"{BASE}/", f"{BASE}?")):
             self.found[place.partition("#")[0]] = None
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from anyio import CapacityLimiter, fail_after
 from fastapi import FastAPI
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.auth import Caller
@@ -76,6 +76,8 @@ class Api:
     caller: Caller
     client: tuple[str, int] | None
     limiter: CapacityLimiter = field(repr=False)
+    streams: CapacityLimiter = field(repr=False)
+    """Of downloads and uploads, which take minutes: they leave pages their places."""
     within_seconds: float = 300.0
     """How long a call is waited for."""
 
@@ -151,7 +153,7 @@ class Api:
 
         given = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
         scope = self._scope(method, _with_query(path, query), given if content else dict(headers or {}))
-        await self._within(self._run(scope, receive, send))
+        await self._within(self._run(self.limiter, scope, receive, send))
         answer = ApiAnswer(status, answered, b"".join(parts))
         if status >= HTTPStatus.BAD_REQUEST:
             raise _problem(answer)
@@ -171,16 +173,16 @@ class Api:
             raise _too_long("This takes too long: what was asked did not answer in time. Try again soon.")
         task.result()
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run(self, limiter: CapacityLimiter, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with fail_after(deadline.seconds_left()):
-                await self.limiter.acquire()
+                await limiter.acquire()
         except TimeoutError:
-            raise _too_long("The console is busy with other pages; try again soon.") from None
+            raise _too_long("The console is busy with others; try again soon.") from None
         try:
             await self.app(scope, receive, send)
         finally:
-            self.limiter.release()
+            limiter.release()
 
     def _scope(self, method: str, target: str, headers: Mapping[str, str]) -> Scope:
         path, _, query = target.partition("?")
@@ -226,7 +228,10 @@ class PassedOn(Response):
             return message
 
         inner = self._api._scope(self._method, self._target, headers)
-        await self._api._run(inner, receive if self._with_body else empty, send)
+        try:
+            await self._api._run(self._api.streams, inner, receive if self._with_body else empty, send)
+        except ApiProblem as busy:
+            await PlainTextResponse(busy.detail, busy.status)(scope, receive, send)
 
 
 def segment(text: str) -> str:

@@ -67,7 +67,7 @@ class Console:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.sessions = Sessions(gateway.settings.signing_key.get_secret_value().encode())
-        self.limiter = CapacityLimiter(AT_ONCE)
+        self.limiter, self.streams = CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE)
         public = urlsplit(gateway.settings.public_url or "")
         self.base = f"{public.path}{PATH}"
         self.is_secure = public.scheme == "https"
@@ -96,7 +96,7 @@ async def _page_request(request: Request, within_seconds: float | None = None) -
     request.state.facts = {"account": caller.account, "key": caller.public_id}
     client = (request.client.host, request.client.port) if request.client is not None else None
     seconds = console.gateway.settings.long_request_timeout_seconds if within_seconds is None else within_seconds
-    api = Api(request.app, console.gateway, caller, client, console.limiter, seconds)
+    api = Api(request.app, console.gateway, caller, client, console.limiter, console.streams, seconds)
     return PageRequest(request, api, console.base), session
 
 

@@ -113,7 +113,7 @@ class Visitor:
         yield
         if self.screenshots is not None:
             self.screenshots.mkdir(parents=True, exist_ok=True)
-            place = re.sub(r"[^a-z0-9]+", "-", window.page.url.removeprefix(window.base).lower()).strip("-")
+            place = re.sub(r"[^a-z0-9]+", "-", shape(window.page.url.removeprefix(window.base))).strip("-")
             window.page.screenshot(path=self.screenshots / f"{place or 'overview'}-{mode}.png", full_page=True)
 
     def close(self) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
+from anyio import CapacityLimiter
 from starlette.responses import Response
 
 from gateway.auth import Caller
@@ -261,9 +263,8 @@ class Stuck:
 
     def __init__(self, gateway: RunningGateway) -> None:
         self.began, self.go = threading.Semaphore(0), threading.Event()
-        console = gateway.app.state.console
-        caller = Caller("acme", ("read",), "a")
-        self.api = Api(gateway.app, console.gateway, caller, None, console.limiter, within_seconds=0.01 - GRACE_SECONDS)
+        console, caller = gateway.app.state.console, Caller("acme", ("read",), "a")
+        self.api = Api(gateway.app, console.gateway, caller, None, console.limiter, console.streams)
 
         def stuck(authenticated: ReadScope) -> Response:
             self.began.release()
@@ -272,50 +273,81 @@ class Stuck:
 
         gateway.app.add_api_route("/stuck", stuck)
 
-    async def ask(self) -> None:
-        with deadline.within(0.01):
-            await self.api.get("/stuck")
+    async def fill(self, limiter: CapacityLimiter) -> list[asyncio.Task[None]]:
+        """Take all places of a kind."""
+        tasks = [asyncio.create_task(self.api._run(limiter, *_call(self.api))) for _ in range(AT_ONCE)]
+        await asyncio.to_thread(lambda: [self.began.acquire() for _ in range(AT_ONCE)])
+        return tasks
+
+    async def end(self, tasks: list[asyncio.Task[None]]) -> None:
+        self.go.set()
+        await asyncio.gather(*tasks)
 
 
-async def test_calls_of_the_console_that_are_stuck_leave_everybody_else_alone(
-    gateway: RunningGateway, signed_in: Browser
-) -> None:
-    stuck = Stuck(gateway)
-    try:
-        asked = [asyncio.create_task(stuck.api._run(*_call("/stuck", stuck.api))) for _ in range(AT_ONCE)]
-        await asyncio.to_thread(lambda: [stuck.began.acquire() for _ in range(AT_ONCE)])
-        key = gateway.key()
-        event = {"contact_id": "c", "type": "page_viewed", "occurred_at": "2026-01-01T00:00:00Z"}
-
-        added, *_ = await gateway.request("POST", "/events", key, json={"events": [event] * 1})
-        scored, *_ = await gateway.request("POST", "/score", key, json={"contacts": [{"id": "c"}]})
-        read, *_ = await gateway.request("GET", "/contacts/c", key)
-        with pytest.raises(ApiProblem, match="busy with other pages"):
-            await stuck.ask()
-
-        assert (added, scored, read) == (200, 200, 200)
-    finally:
-        stuck.go.set()
-        await asyncio.gather(*asked)
-    assert gateway.app.state.console.limiter.borrowed_tokens == 0
-
-
-def _call(path: str, api: Api) -> tuple[Any, Any, Any]:
+def _call(api: Api) -> tuple[Any, Any, Any]:
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
         pass
 
-    return api._scope("GET", path, {}), receive, send
+    return api._scope("GET", "/stuck", {}), receive, send
+
+
+async def test_calls_of_the_console_that_are_stuck_leave_everybody_else_alone(gateway: RunningGateway) -> None:
+    stuck, key = Stuck(gateway), gateway.key()
+    tasks = await stuck.fill(gateway.app.state.console.limiter)
+    try:
+        event = {"contact_id": "c", "type": "page_viewed", "occurred_at": "2026-01-01T00:00:00Z"}
+
+        added, *_ = await gateway.request("POST", "/events", key, json={"events": [event]})
+        scored, *_ = await gateway.request("POST", "/score", key, json={"contacts": [{"id": "c"}]})
+        read, *_ = await gateway.request("GET", "/contacts/c", key)
+        with pytest.raises(ApiProblem, match="busy with others"), deadline.within(0.01):
+            await stuck.api.get("/stuck")
+
+        assert (added, scored, read) == (200, 200, 200)
+    finally:
+        await stuck.end(tasks)
+    assert gateway.app.state.console.limiter.borrowed_tokens == 0
+
+
+async def test_downloads_that_are_stuck_leave_pages_alone(gateway: RunningGateway, signed_in: Browser) -> None:
+    stuck = Stuck(gateway)
+    tasks = await stuck.fill(gateway.app.state.console.streams)
+    try:
+        page = await signed_in.get("/console")
+
+        assert page.status == 200
+    finally:
+        await stuck.end(tasks)
 
 
 async def test_nobody_waits_longer_for_a_call_than_it_may_take(gateway: RunningGateway) -> None:
     stuck = Stuck(gateway)
+    impatient = replace(stuck.api, within_seconds=0.01 - GRACE_SECONDS)
     try:
         with pytest.raises(ApiProblem, match="takes too long"):
-            await stuck.api.get("/stuck")
+            await impatient.get("/stuck")
 
         assert gateway.app.state.console.limiter.borrowed_tokens == 1
     finally:
         stuck.go.set()
+
+
+async def test_a_download_for_which_there_is_no_place_says_so(gateway: RunningGateway) -> None:
+    stuck = Stuck(gateway)
+    tasks = await stuck.fill(gateway.app.state.console.streams)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    try:
+        with deadline.within(0.01):
+            await stuck.api.passed_on("GET", "/stuck")(*_call(stuck.api)[:2], send)
+    finally:
+        await stuck.end(tasks)
+
+    assert sent[0]["status"] == 503
+    assert b"busy with others" in sent[1]["body"]

@@ -74,6 +74,7 @@ def poisoned() -> Environment:
         "per_hundred": lambda value, *_: str(value),
         "seg": str,
         "plot": lambda value: json.dumps(value, default=str),
+        "tojson": lambda value, **_: json.dumps(value, default=str),
         "round": lambda value, *_: value,
         "sort": lambda value, *_, **__: value,
         "selectattr": lambda value, *_: [Poison(), Poison()],
