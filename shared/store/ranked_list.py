@@ -112,7 +112,8 @@ def _chosen(
 def _order(wanted: PredictionFilter) -> tuple[Any, ...]:
     table = LatestPredictionTable
     if not wanted.ranked:
-        return (table.contact_id,)
+        # Who has no prediction has no probability either: named here, it leads to the index, in whose order they lie.
+        return (table.contact_id,) if wanted.status == "ok" else (table.probability, table.contact_id)
     if wanted.ascending:
         return (table.score, table.probability.asc().nulls_first(), table.contact_id)
     return (table.score.desc(), table.probability.desc().nulls_last(), table.contact_id)
