@@ -8,14 +8,16 @@ from gateway.console.pages import ConsolePage, PageRequest
 
 _IMPORTS: Final = 20
 _LETTERS: Final = 25
-_FINDINGS: Final = 3
 
 
 async def _load(page_request: PageRequest) -> Mapping[str, Any]:
-    imports, sources, letters = await asyncio.gather(
-        _imports(page_request), _administered(page_request, "/sources"), _letters(page_request)
+    imports, sources, letters, report = await asyncio.gather(
+        _imports(page_request),
+        _administered(page_request, "/sources"),
+        _letters(page_request),
+        page_request.api.find("/data-report", kept="true"),
     )
-    return {"imports_page": imports, "sources": sources, "letters": letters}
+    return {"imports_page": imports, "sources": sources, "letters": letters, "report": report}
 
 
 async def _imports(page_request: PageRequest) -> Any | None:
@@ -35,13 +37,4 @@ async def _letters(page_request: PageRequest) -> Any | None:
     )
 
 
-async def _report(page_request: PageRequest) -> Mapping[str, Any]:
-    report = await page_request.api.get("/data-report")
-    layout = "bare.html" if "hx-request" in page_request.http.headers else "base.html"
-    return {"report": report, "findings": report["findings"][:_FINDINGS], "layout": layout}
-
-
-PAGES = (
-    ConsolePage("data", "Data", "data.html", _load, group="Data"),
-    ConsolePage("data/report", "Data", "data_report.html", _report, within="data"),
-)
+PAGES = (ConsolePage("data", "Data", "data.html", _load, group="Data"),)

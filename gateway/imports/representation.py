@@ -72,9 +72,7 @@ def _facts(authenticated: AuthenticatedRequest, row: ImportRow, last: str | None
         else ImportFailure(code=error["code"], detail=error["detail"], columns=error.get("columns")),
         "undo": _undo(authenticated, row) if row.import_id == last else None,
         "undone": None if undone is None else UndoneCounts(**undone),
-        "rejects": f"{base}/imports/{row.import_id}/rejects"
-        if result.get("rejected") or result.get("erased")
-        else None,
+        "rejects": f"{base}/imports/{row.import_id}/rejects" if row.has_rejects and result else None,
         "created_at": instant_of(row.created_at),
         "started_at": instant_or_none(row.started_at),
         "finished_at": instant_or_none(row.finished_at),

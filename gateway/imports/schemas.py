@@ -10,7 +10,6 @@ from shared.contracts.outcome import AttributeName
 from shared.contracts.prediction import Answer
 from shared.store import ImportState
 
-ID = r"^imp_[0-9a-f]{16}$"
 ImportKind = Literal["contacts", "events"]
 ColumnName = Annotated[str, Field(min_length=1, max_length=2_000)]
 MAX_FILE_NAME = 200

@@ -49,10 +49,12 @@ def sweep(database: Database, files: ImportFiles, identity_key: bytes, ages: Imp
         if account not in known:
             files.remove_account(account)
             continue
-        _remove_old(database.of(account), files, import_ids, ages)
+        _remove_old(database.of(account), files, import_ids)
     failed: Exception | None = None
     for account in sorted(known):
         store = database.of(account)
+        for import_id in store.imports.drop_rejects_before(ages.rejects_before):
+            files.of(account, import_id).rejects().unlink(missing_ok=True)
         for row in store.imports.with_files():
             _drop_old_upload(store, files, row, ages, at=at)
         for import_id in store.imports.with_erasures():
@@ -98,11 +100,9 @@ def _drop_old_upload(
         files.of(store.account, row.import_id).drop_upload()
 
 
-def _remove_old(store: AccountStore, files: ImportFiles, import_ids: Sequence[str], ages: ImportAges) -> None:
+def _remove_old(store: AccountStore, files: ImportFiles, import_ids: Sequence[str]) -> None:
+    """Remove the files of imports that were deleted, or never came to be."""
     for import_id in import_ids:
-        row, folder = store.imports.find(import_id), files.of(store.account, import_id)
-        if row is None:
-            if folder.is_old():
-                folder.remove()
-        elif row.finished_at is not None and row.finished_at < ages.rejects_before and not row.has_file:
+        folder = files.of(store.account, import_id)
+        if store.imports.find(import_id) is None and folder.is_old():
             folder.remove()

@@ -39,6 +39,8 @@ class ImportTable(StoreTable):
     bytes: Mapped[Instant]
     has_file: Mapped[bool]
     """Whether the uploaded file is still there."""
+    has_rejects: Mapped[bool]
+    """Whether there may be a file of rejects."""
     created_at: Mapped[Instant]
     created_by: Mapped[str]
     """Public id of the key."""
@@ -103,6 +105,7 @@ class ImportRow(NamedTuple):
     created_at: Microseconds
     created_by: str
     has_file: bool = True
+    has_rejects: bool = False
     options: Mapping[str, Any] = {}
     plan: Mapping[str, Any] | None = None
     rows: int | None = None

@@ -140,6 +140,7 @@ class Imports:
                 raise Conflict(_no_more(row, "loaded"))
             changed: dict[str, Any] = {
                 "state": "loading",
+                "has_rejects": True,
                 "error": None,
                 "finished_at": None,
                 "progress": 0.0,
@@ -222,6 +223,7 @@ class Imports:
     def loaded(self, lease: ImportLease, result: Mapping[str, Any], *, rows: int, at: Microseconds) -> bool:
         """End an import whose file is in the store; False: the lease was lost."""
         done = {"state": "loaded", "progress": 1.0, "rows": rows, "rows_done": rows, "finished_at": at, **_IDLE}
+        done["has_rejects"] = bool(result.get("rejected") or result.get("erased"))
         return self._set_own(lease, result=json.dumps(dict(result), sort_keys=True), **done)
 
     def undone(self, lease: ImportLease, result: Mapping[str, Any], *, at: Microseconds) -> bool:
@@ -266,6 +268,18 @@ class Imports:
         with self._scope.writing() as connection:
             mine = connection.update(table).where(table.import_id == import_id, unled)
             return connection.execute(mine.values(**values)).rowcount > 0
+
+    def drop_rejects_before(self, at: Microseconds) -> list[str]:
+        """Note that imports that ended before an instant keep no rejects; return their ids, for the files to go."""
+        table = ImportTable
+        old = (table.finished_at < at, table.has_rejects.is_(True), table.state.not_in(WORKED_ON))
+        with self._scope.reading() as connection:
+            ids = sorted(connection.scalars(self._scope.select(table.import_id).where(*old)))
+        if ids:
+            with self._scope.writing() as connection:
+                mine = connection.update(table).where(table.import_id.in_(ids), *old)
+                connection.execute(mine.values(has_rejects=False))
+        return ids
 
     def with_files(self) -> list[ImportRow]:
         """List the imports whose uploaded file is still there, the oldest first."""
@@ -314,16 +328,18 @@ class Imports:
 def note_import_erasure(
     connection: AccountConnection, identities: Collection[tuple[str, str]], *, at: Microseconds
 ) -> None:
-    """Note, in the transaction of an erasure, whom to take out of the files of every import that may have some.
+    """Note, in the transaction of an erasure, whom to take out of the files of every import that may have any.
 
     Args:
         connection: of the transaction.
         identities: kind and keyed hash of what the contact is known by.
         at: now.
     """
+    table = ImportTable
+    with_files = connection.select(table.import_id).where(table.has_file.is_(True) | table.has_rejects.is_(True))
     rows = [
         {"import_id": import_id, "kind": kind, "key_hash": key_hash, "erased_at": at}
-        for import_id in sorted(connection.scalars(connection.select(ImportTable.import_id)))
+        for import_id in sorted(connection.scalars(with_files))
         for kind, key_hash in sorted(identities)
     ]
     connection.insert_missing(ImportErasureTable, rows)

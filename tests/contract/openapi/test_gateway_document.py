@@ -19,7 +19,8 @@ from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
     "get": "list|show|check|export",
-    "post": "put|add|cancel|erase|plan|predict|preview|promote|receive|release|replay|retry|rollback|search|test|train",
+    "post": "put|add|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|search|test|"
+    "train|undo",
     "put": "put",
     "patch": "change|rename",
     "delete": "delete|erase",

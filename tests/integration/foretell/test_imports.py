@@ -328,7 +328,8 @@ def test_a_file_waits_for_a_day_and_rejects_for_thirty(desk: Desk) -> None:
     assert folder.rejects().exists()
 
     desk.sweep((done - AT) / DAY + 30.01)
-    assert not folder.path.exists()
+    assert not folder.rejects().exists()
+    assert not desk.found().has_rejects
 
 
 def test_files_of_nobody_go(desk: Desk) -> None:

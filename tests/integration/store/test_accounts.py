@@ -285,7 +285,7 @@ WRITES = {
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
     "imports": "create change request_load request_undo delete take renew advance checked loaded undone fail release "
-    "undo forget_marks drop_file delete_before forget_erasures",
+    "undo forget_marks drop_file drop_rejects_before delete_before forget_erasures",
     "keys": "create rotate revoke",
     "models": "promote rollback add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",

@@ -255,6 +255,9 @@ def test_an_import_whose_file_is_gone_asks_for_it_again(store: AccountStore) -> 
 
 
 def test_an_erasure_notes_whom_to_take_out_of_files_even_of_who_is_not_known(store: AccountStore) -> None:
+    began(store, "imp_0")  # has no file any more, and nothing was left out of it
+    store.imports.loaded(LEASE._replace(import_id="imp_0"), {}, rows=1, at=40)
+    store.imports.drop_file("imp_0", at=40)
     store.imports.create(row(), most_open=1)
 
     assert store.privacy.erase("nobody", at=5) is False

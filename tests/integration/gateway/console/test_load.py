@@ -6,8 +6,9 @@ from html import unescape
 import pytest
 
 from shared.contracts.rows import SECOND, ContactRow
+from shared.data_report import data_report
 from shared.imports.files import ImportFiles
-from shared.store import DeadLetterRow, ImportLease, ImportRow, SourceRow
+from shared.store import DeadLetterRow, ImportLease, ImportRow, KeptReport, SourceRow
 from tests.integration.gateway.conftest import LONG_AGO, RunningGateway
 from tests.integration.gateway.console.browser import Browser
 
@@ -218,13 +219,15 @@ async def test_data_shows_what_could_not_be_taken_and_retries_it(gateway: Runnin
     assert (answer.status, everything.status) == (303, 303)
 
 
-async def test_the_report_is_a_part_of_the_page_and_a_page_of_its_own(browser: Browser) -> None:
-    whole = await browser.get("/console/data/report")
-    part = await browser.get("/console/data/report", HX_Request="true")
+async def test_data_shows_the_report_that_was_made_last(gateway: RunningGateway, browser: Browser) -> None:
+    before = await browser.get("/console/data")
+    store = gateway.store.of("acme")
+    store.data_report.keep(KeptReport(LONG_AGO, "mark", data_report(store, now=LONG_AGO).model_dump_json()))
 
-    assert whole.text.startswith("<!doctype html>")
-    assert "<html" not in part.text
-    assert "minimums" in part.text
+    after = await browser.get("/console/data")
+
+    assert "The report is made in the background" in before.text
+    assert "minimums are missed" in after.text
 
 
 async def test_who_may_only_read_sees_the_report_and_no_file(gateway: RunningGateway) -> None:
@@ -236,4 +239,4 @@ async def test_who_may_only_read_sees_the_report_and_no_file(gateway: RunningGat
 
     assert (data.status, load_page.status) == (200, 403)
     assert "Files that were loaded" not in data.text
-    assert "Does the data suffice?" in data.text
+    assert "Is there enough data?" in data.text

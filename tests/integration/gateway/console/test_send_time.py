@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from gateway.console.capability_pages import capability_pages
 from services.sendtime.schemas.responses import EXPERIMENT_LIST_EXAMPLE, EXPERIMENT_RESPONSE_EXAMPLE
 from services.sendtime.schemas.weeks import WEEKS_RESPONSE_EXAMPLE
 from tests.integration.gateway.conftest import RunningGateway, Upstream
@@ -121,3 +122,9 @@ async def test_names_of_campaigns_are_escaped(gateway: RunningGateway, upstream:
 
     assert NAMED not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_report_of_many_contacts_may_take_longer_than_other_pages() -> None:
+    seconds = {page.path: page.seconds for page in capability_pages()}
+
+    assert (seconds["sendtime"], seconds["segmentation"]) == (60, 5)
