@@ -123,6 +123,9 @@ def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[Colum
     table = LatestPredictionTable
     fits = [*question(wanted.capability, wanted.outcome), table.status == wanted.status]
     fits.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
+    if not wanted.ranked and wanted.status != "ok":
+        # Nobody without an answer has a probability; said here, the index gives them in the order of their ids.
+        fits.append(table.probability.is_(None))
     if wanted.band is not None:
         fits.append(table.band == wanted.band)
     if wanted.min_score is not None:
