@@ -76,7 +76,6 @@ def poisoned() -> Environment:
         "seg": str,
         "tojson": lambda value, **_: htmlsafe_json_dumps(value, default=str),
         "plot": lambda value: json.dumps(value, default=str),
-        "tojson": lambda value, **_: json.dumps(value, default=str),
         "round": lambda value, *_: value,
         "sort": lambda value, *_, **__: value,
         "selectattr": lambda value, *_: [Poison(), Poison()],
