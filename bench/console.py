@@ -4,7 +4,7 @@ Run: python -m bench.console [--home FOLDER] [--contacts 1000000] [--events 1000
 of `foretell demo`, trained once in the folder (a minute), and then copied under further ids: contacts, attributes,
 the newest events, known states and predictions, as if each had been imported and asked about (five minutes, 9 GB).
 Answers are spread over the last two days, and a tenth of the contacts has a delivery. The folder is kept for the next
-time. Only the gateway runs: no page asks a service.
+time. The gateway and the services run, and no worker.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import median
@@ -31,8 +31,9 @@ from bench.serving.processes import free_port, module, product, running
 from foretell.background.data_reports import KeptDataReports
 from foretell.cli.context import now_us
 from gateway.console.routes import all_pages
+from shared.capabilities import NAMES
 from shared.contracts.rows import DAY, HOUR, SECOND
-from shared.settings import Settings
+from shared.settings import Settings, service_port
 from shared.store import SecretRow, SubscriptionRow, migrate, open_database
 
 ACCOUNT: Final = "demo"
@@ -308,10 +309,12 @@ def measure(home: Path, calls: int, only: str) -> None:
         KeptDataReports(database, now_us).turn()
     port = free_port()
     environment = product(port, home, signing_key=KEYS[0], identity_key=KEYS[1])
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running("gateway", port, [module("gateway", "--port", str(port))], environment, Path(folder), "/readyz"),
-    ):
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        # No worker: it would begin to score a million contacts meanwhile.
+        commands = {f"{name} service": (service_port(port, name), ("services", name)) for name in NAMES}
+        for named, (own, words) in {**commands, "gateway": (port, ("gateway",))}.items():
+            command = module(*words, "--port", str(own))
+            stack.enter_context(running(named, own, [command], environment, Path(folder), "/readyz"))
         visitor = Visitor(port, (home / "keys" / ACCOUNT).read_text().strip())
         show([timed(visitor, path, calls) for path in pages(visitor) if only in path])
 

@@ -112,7 +112,8 @@ def _chosen(
 def _order(wanted: PredictionFilter) -> tuple[Any, ...]:
     table = LatestPredictionTable
     if not wanted.ranked:
-        return (table.contact_id,)
+        # Who has no prediction has no probability either: named here, it leads to the index, in whose order they lie.
+        return (table.contact_id,) if wanted.status == "ok" else (table.probability, table.contact_id)
     if wanted.ascending:
         return (table.score, table.probability.asc().nulls_first(), table.contact_id)
     return (table.score.desc(), table.probability.desc().nulls_last(), table.contact_id)
@@ -122,6 +123,9 @@ def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[Colum
     table = LatestPredictionTable
     fits = [*question(wanted.capability, wanted.outcome), table.status == wanted.status]
     fits.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
+    if not wanted.ranked and wanted.status != "ok":
+        # Nobody without an answer has a probability; said here, the index gives them in the order of their ids.
+        fits.append(table.probability.is_(None))
     if wanted.band is not None:
         fits.append(table.band == wanted.band)
     if wanted.min_score is not None:

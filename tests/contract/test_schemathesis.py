@@ -63,6 +63,7 @@ CHECKS_OF_METHODS = (checks.unsupported_method, checks.allow_header_conformance)
 WIDE = (
     "/contacts/{contact_id}/",
     "/contacts/delete",
+    "/contacts/search",
     "/deliveries/replay",
     "/segments/moves",
     *(prefix for line in TABLE for prefix in line.prefixes),

@@ -29,3 +29,16 @@ def test_equal_scores_are_listed_by_probability_page_by_page(
 
     assert seen == expected
     assert [one.contact_id for one in store.predictions.page(wanted, limit=10)] == expected
+
+
+@pytest.mark.parametrize("status", ["control", "insufficient_data"])
+def test_those_without_an_answer_are_listed_by_their_ids(database: Database, status: str) -> None:
+    store = database.of("default")
+    others = [row(name, 0, None)._replace(score=None, status=status, band=None) for name in ("z", "y", "x")]
+    store.predictions.log([*others, row("a", 50, 0.4)])
+    wanted = PredictionFilter("churn", "lapse", status, ranked=False)
+
+    first = store.predictions.page(wanted, limit=2)
+    then = store.predictions.page(wanted, limit=2, after=place_of(first[-1]))
+
+    assert [one.contact_id for one in (*first, *then)] == ["x", "y", "z"]

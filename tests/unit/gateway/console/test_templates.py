@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jinja2 import Environment, meta
+from jinja2.utils import htmlsafe_json_dumps
 
 from gateway.console.rendering import environment, with_query
 
@@ -73,8 +74,8 @@ def poisoned() -> Environment:
         "share": lambda value, *_: str(value),
         "per_hundred": lambda value, *_: str(value),
         "seg": str,
+        "tojson": lambda value, **_: htmlsafe_json_dumps(value, default=str),
         "plot": lambda value: json.dumps(value, default=str),
-        "tojson": lambda value, **_: json.dumps(value, default=str),
         "round": lambda value, *_: value,
         "sort": lambda value, *_, **__: value,
         "selectattr": lambda value, *_: [Poison(), Poison()],
@@ -86,6 +87,12 @@ def poisoned() -> Environment:
         "calibration_finding": lambda *_: HARM,
         "with_query": lambda path, **given: with_query(str(path), **{name: str(one) for name, one in given.items()}),
     }
+    looked_up = made.getitem
+
+    def getitem(of: Any, key: Any) -> Any:
+        return Poison() if isinstance(key, Poison) else looked_up(of, key)
+
+    made.getitem = getitem  # type: ignore[method-assign]
     return made
 
 
@@ -101,12 +108,12 @@ def names(found: Environment, template: str) -> set[str]:
 @pytest.mark.parametrize("template", environment().list_templates(extensions=["html"]))
 def test_a_value_from_data_stays_text_in_every_template(template: str) -> None:
     found = poisoned()
-    ours = {"base": "/console", "here": "/console", "form_token": "t", "form_once": "o"}
-    given: dict[str, Any] = dict.fromkeys(names(found, template), Poison())
+    ours = {"base": "/console", "here": "/console", "form_token": "t", "form_once": "o", "layout": "base.html"}
+    given: dict[str, Any] = dict.fromkeys(names(found, template) | names(found, "base.html"), Poison())
 
     text = found.get_template(template).render(given | ours)
 
-    assert re.findall(r"<script(?! src=\"/console/static/)|<img src=x|\"'>|onerror=alert\(1\)(?!&gt;)", text) == []
+    assert re.findall(r"<script(?! src=\"/console/static/)|<img src=x|\"'>", text) == []
     assert re.findall(r"(?:href|src|action|hx-[a-z]+)=\"(?:&lt;|javascript:)", text) == []
 
 
@@ -124,9 +131,13 @@ def test_no_template_lets_a_value_by_unescaped_or_writes_a_script_or_a_style_inl
 def test_what_a_form_calls_is_made_of_escaped_parts() -> None:
     found = environment()
     assert found.loader is not None
-    sources = {name: found.loader.get_source(found, name)[0] for name in found.list_templates(extensions=["html"])}
     called = re.compile(
-        r"parts\.(?:form|button)\((?:[^,\"]*,\s*)??\"(?:POST|PUT|PATCH|DELETE) [^\"]*\" ~ (?!\([^)]*\|\s*seg\))"
+        r"parts\.(?:form|button)\((?:[^,\"]*,\s*)??\"(?:POST|PUT|PATCH|DELETE) [^\"]*\" ~ (?!\([^)]*\|\s*seg\))(\w*)"
     )
+    faults = dict[str, list[str]]()
+    for name in found.list_templates(extensions=["html"]):
+        text = found.loader.get_source(found, name)[0]
+        escaped = re.findall(r"{% set (\w+) = [^%]*\|\s*seg\b", text)
+        faults[name] = [variable for variable in called.findall(text) if variable not in escaped]
 
-    assert {name: called.findall(text) for name, text in sources.items() if called.search(text)} == {}
+    assert {name: variables for name, variables in faults.items() if variables} == {}
