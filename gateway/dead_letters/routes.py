@@ -17,8 +17,6 @@ router = APIRouter(tags=["sources"])
 LetterId = Annotated[str, Path(description="The letter's id.", max_length=200)]
 OfSource = Annotated[str | None, Query(description="Only of this source.", max_length=200)]
 WithReason = Annotated[str | None, Query(description="Only with this reason.", max_length=200)]
-EVERY_LETTER = RetryRequest()
-"""What is retried where nothing is named."""
 
 
 @router.get(
@@ -60,10 +58,11 @@ def show_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response
     summary="Retry dead letters",
 )
 @idempotent_exclusive
-def retry_all(authenticated: AdminScope, body: RetryRequest = EVERY_LETTER) -> Response:
+def retry_all(authenticated: AdminScope, body: RetryRequest | None = None) -> Response:
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
+    wanted = body or RetryRequest()
     taken, dead = authenticated.gateway.dead_letter_retry(authenticated.store).retry_all(
-        source_id=body.source_id, reason=body.reason, at=now()
+        source_id=wanted.source_id, reason=wanted.reason, at=now()
     )
     return json_response(RetryAnswer(taken=taken, dead=dead))
 

@@ -8,6 +8,7 @@ from gateway.imports.schemas import (
     ImportColumn,
     ImportCounts,
     ImportFailure,
+    ImportFirstRow,
     ImportOptions,
     ImportPlan,
     ImportProgress,
@@ -117,6 +118,6 @@ def _plan(authenticated: AuthenticatedRequest, row: ImportRow, plan: Any) -> Imp
     return ImportPlan(
         **{name: plan[name] for name in named},
         columns=columns,
-        first_rows=first_rows,
+        first_rows=[ImportFirstRow(one) for one in first_rows],
         rejects=[ImportReject(**one) for one in plan["rejects"]],
     )

@@ -58,8 +58,6 @@ REJECTS: dict[str, Any] = {
 }
 _GIVEN = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet", "constants")
 _ROWS_AT_ONCE = 1_000
-AS_IT_IS = LoadRequest()
-"""What is asked for where nothing is said."""
 
 
 @router.post(
@@ -145,10 +143,11 @@ def change_import(authenticated: IngestScope, import_id: ImportId, changes: Impo
     summary="Load a checked file",
 )
 @idempotent
-def load_import(authenticated: IngestScope, import_id: ImportId, body: LoadRequest = AS_IT_IS) -> Response:
+def load_import(authenticated: IngestScope, import_id: ImportId, requested: LoadRequest | None = None) -> Response:
     """Let the worker load the file; the same rows again change nothing, and a bad row becomes a reject."""
     row = _known(authenticated, import_id)
-    options = {**row.options, **({"static": body.static} if body.static else {})}
+    static = [] if requested is None else requested.static
+    options = {**row.options, **({"static": static} if static else {})}
     row = authenticated.store.imports.request_load(import_id, options, at=now())
     answer = answer_of(authenticated, row)
     return Response(answer.model_dump_json(), 202, media_type="application/json")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, RootModel, model_validator
 
 from gateway.schemas import REQUEST
 from shared.contracts.outcome import AttributeName
@@ -154,6 +154,10 @@ class ImportColumn(Answer):
     note: Annotated[str, Field(description="Why it is hashed or left out; empty: nothing to say.")]
 
 
+class ImportFirstRow(RootModel[dict[str, str]]):
+    """The cells of a row, by column."""
+
+
 class ImportPlan(Answer):
     """What was understood of a file, before anything of it is stored."""
 
@@ -166,7 +170,7 @@ class ImportPlan(Answer):
     rejected: Annotated[int, Field(description="Rows that could not be read.")]
     columns: Annotated[list[ImportColumn], Field(description="In the order of the file.")]
     first_rows: Annotated[
-        list[dict[str, str]],
+        list[ImportFirstRow],
         Field(description="By column; what is personal is masked. Empty once the file is loaded or gone."),
     ]
     notes: Annotated[list[str], Field(description="What was understood, and what may be wrong.")]

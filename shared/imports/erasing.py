@@ -58,8 +58,8 @@ def sweep(database: Database, files: ImportFiles, identity_key: bytes, ages: Imp
         for row in store.imports.with_files():
             _drop_old_upload(store, files, row, ages, at=at)
         for import_id in store.imports.with_erasures():
-            row = store.imports.find(import_id)
-            if row is not None and row.state in WORKED_ON:
+            found = store.imports.find(import_id)
+            if found is not None and found.state in WORKED_ON:
                 continue  # its process takes them out before it begins, and its next state is looked at again
             try:
                 take_out(store, files, import_id, identity_key, at=at)

@@ -217,7 +217,7 @@ class Imports:
     def checked(self, lease: ImportLease, kind: str, plan: Mapping[str, Any], *, rows: int) -> bool:
         """Note what was understood of a file; False: the lease was lost."""
         written = json.dumps(dict(plan), sort_keys=True)
-        done = {"state": "checked", "progress": 1.0, "error": None, **_IDLE}
+        done = {"state": "checked", "progress": 1.0, "rows_done": rows, "error": None, **_IDLE}
         return self._set_own(lease, kind=kind, plan=written, rows=rows, **done)
 
     def loaded(self, lease: ImportLease, result: Mapping[str, Any], *, rows: int, at: Microseconds) -> bool:

@@ -165,7 +165,7 @@ def _listed(account: Any, limit: int, after: str | None) -> dict[str, Any]:
 
 async def _experiments(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="How many at most.")] = 100,
     cursor: Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")] = None,
 ) -> Response:
     service: Service = request.app.state.service

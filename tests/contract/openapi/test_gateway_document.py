@@ -19,11 +19,11 @@ from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
     "get": "list|show|check|export",
-    "post": "put|add|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|search|test|"
-    "train|undo",
+    "post": "put|add|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|rotate|"
+    "search|test|train|undo",
     "put": "put",
     "patch": "change|rename",
-    "delete": "delete|erase",
+    "delete": "delete|erase|revoke",
 }
 """Of operationIds, by method."""
 PUBLISHED = Path(__file__).with_name("gateway.json")

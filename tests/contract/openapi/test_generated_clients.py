@@ -28,9 +28,11 @@ from contract_client.models import InlineContact, NoQuietHours, QuietHours, Send
 
 asked = []
 
+listed = {"id": "c-1", "created_at": "2026-01-15T00:00:00Z", "timezone": None, "consent": {}}
+
 def answer(request):
     asked.append(f"{request.method} {request.url.path} {request.headers['authorization']}")
-    return httpx.Response(200, json={"contacts": [{"id": "c-1"}], "next_cursor": None})
+    return httpx.Response(200, json={"contacts": [listed], "next_cursor": None})
 
 client = AuthenticatedClient(
     base_url="http://gateway", token="fk_test", httpx_args={"transport": httpx.MockTransport(answer)}

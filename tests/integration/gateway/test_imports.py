@@ -80,7 +80,7 @@ async def test_a_checked_file_shows_its_columns_and_first_rows(gateway: RunningG
 
     _, found, _ = await gateway.request("GET", f"/imports/{import_id}", key)
 
-    assert (found["status"], found["progress"]) == ("checked", {"rows": 2, "done": 0, "share": 1.0})
+    assert (found["status"], found["progress"]) == ("checked", {"rows": 2, "done": 2, "share": 1.0})
     assert found["plan"]["first_rows"] == [{"Record ID": "1", "Email": "***"}]
     assert found["plan"]["columns"][0]["target"] == "id"
     assert (found["counts"], found["undo"]) == (None, None)

@@ -55,7 +55,7 @@ def test_without_both_the_file_is_refused(tmp_path: Path) -> None:
     ("header", "subject"),
     [
         ("Email,Event,Timestamp", "events"),
-        ("Record ID,Email,Type,Created", "contacts"),
+        ("Record ID,Email,Lifecycle Stage,Create Date", "contacts"),
         ("Email,Type,Plan", "contacts"),
     ],
 )
