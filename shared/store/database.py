@@ -92,15 +92,6 @@ class AccountStore:
         """
         return AccountStore(replace(self._scope, actor=actor, acting_at=at))
 
-    def hashing(self, identity_key: bytes | None) -> "AccountStore":
-        """Take the same store, with the key under which it recognises who was erased.
-
-        Args:
-            identity_key: the installation's; None: it is not known here, and nobody new can be taken in where
-                somebody was erased.
-        """
-        return AccountStore(replace(self._scope, identity_key=identity_key))
-
     @contextmanager
     def transaction(self, *, alone: bool = False) -> Iterator["AccountStore"]:
         """Open one transaction for several writes: all are committed when the block ends, or none.

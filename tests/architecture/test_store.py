@@ -7,7 +7,7 @@ from shared.store import AccountStore
 from shared.store.database import Experiments
 from shared.store.models import Models
 
-MOST_ATTRIBUTES = 26
+MOST_ATTRIBUTES = 25
 STATEMENTS = {"select", "insert", "update", "delete", "exists", "text", "Table", "literal_column"}
 UNBOUND = {
     "scope": "adds the account to every statement, and holds its row",

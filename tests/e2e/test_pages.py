@@ -196,7 +196,7 @@ def answering(newcomer: Reader) -> Iterator[Reader]:
         assert process.stdout is not None
         assert any(line.startswith("Ctrl-C") for line in process.stdout)
         listed = 'curl -s "$FORETELL/predictions?capability=scoring&outcome=customer" -H "Authorization: Bearer $KEY"'
-        shown = {"predictions": ["..."] * 100, "empty_because": None, "next_cursor": "..."}
+        shown = {"predictions": ["..."] * 100, "empty_because": None, "count": None, "next_cursor": "..."}
         assert settled(newcomer, listed, shown, seconds=180) == []
         yield newcomer
     finally:

@@ -10,6 +10,7 @@ from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.data_report.account_sample import account_sample
 from shared.data_report.outcome_preview import preview
 from shared.store import AccountStore, Database
+from tests.stores import hashing
 
 NOW = 20_000 * DAY
 ORDER = {"event_types": ["order_placed"], "horizon_days": 30}
@@ -185,7 +186,7 @@ def test_a_sample_of_a_large_account_outlives_events_and_no_erasure(database: Da
     first = cache.of(store, now=NOW)
     store.events.add([EventRow("c-001", "new", "page_viewed", NOW + 1, NOW + 1)])
     after_event = cache.of(store, now=NOW)
-    store.hashing(b"k" * 32).privacy.erase("c-003", at=NOW)
+    hashing(store, b"k" * 32).privacy.erase("c-003", at=NOW)
     after_erasure = cache.of(store, now=NOW)
 
     assert after_event is first

@@ -36,6 +36,7 @@ from shared.store import (
 from shared.store.outbox import delivery_id
 from shared.store.ranked_list import ListPlace, PredictionFilter
 from shared.store.schema import PredictionTable, StoreTable
+from tests.stores import hashing
 
 MODEL = ModelName("scoring", "x")
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
@@ -81,7 +82,7 @@ def fill(store: AccountStore) -> None:
     fill_batches(store)
     fill_imports(store)
     store.contacts.put([ContactRow("gone")], recorded_at=3)
-    store.hashing(b"k" * 32).privacy.erase("gone", at=4)
+    hashing(store, b"k" * 32).privacy.erase("gone", at=4)
     store.changes.put_states([STANDING])
     store.keys.create("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
     fill_deliveries(store)
@@ -256,7 +257,7 @@ def shadowed_of(store: AccountStore) -> list[object]:
 def exported(store: AccountStore) -> list[str]:
     """Read what is held of a contact: the parts that are not empty."""
     try:
-        document = json.loads(b"".join(store.hashing(b"k" * 32).privacy.export("a", at=5)))
+        document = json.loads(b"".join(hashing(store, b"k" * 32).privacy.export("a", at=5)))
     except NotFound:
         return []
     return sorted(name for name, part in document.items() if part)
@@ -351,8 +352,8 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.outbox.delete_before(99)
     other.idempotency.keep("again", "claim", status=200, answer="sealed", contact_ids=None)
     other.idempotency.delete_before(99)
-    other.hashing(b"k" * 32).privacy.erase("a", at=9)
-    other.hashing(b"k" * 32).privacy.erase_late_predictions()
+    hashing(other, b"k" * 32).privacy.erase("a", at=9)
+    hashing(other, b"k" * 32).privacy.erase_late_predictions()
     other.privacy.forget({("email", "hash")}, at=9)
     assert sum(other.events.delete_before(99)) == 0
     other.audit.delete_before(99)

@@ -3,6 +3,7 @@
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.data_report import data_report
 from shared.store import ContactGroup, DailyCount, Database
+from tests.stores import hashing
 
 NOW = 20_000 * DAY
 
@@ -60,7 +61,7 @@ def test_events_that_differ_in_their_ids_alone_are_repeated(database: Database) 
 
 
 def test_an_address_that_two_contacts_have_is_shared_until_they_are_one(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     store.contacts.put([ContactRow("c-1"), ContactRow("c-2")], recorded_at=NOW)
     store.identities.point({("email", "h-1"): "c-1", ("email", "h-2"): "c-1"}, at=NOW)
     store.identities.point({("email", "h-1"): "c-2"}, at=NOW + 1)

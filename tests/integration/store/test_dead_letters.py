@@ -6,11 +6,12 @@ import pytest
 
 from shared.contracts.rows import ContactRow
 from shared.store import AccountStore, Database, DeadLetterRow
+from tests.stores import hashing
 
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 def erased(store: AccountStore, contact_id: str, payload: object) -> bool:

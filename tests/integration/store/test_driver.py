@@ -17,6 +17,7 @@ from shared.store import AccountStore, Database, PastsWanted, PredictionRow, ope
 from shared.store.driver import Prepared
 from shared.store.pasts import _unpacked
 from shared.store.predictions import _LOG
+from tests.stores import hashing
 
 CUTOFF = 100
 LATEST = 25.0
@@ -25,7 +26,7 @@ SHORT = 0.3
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 def wanted(*contact_ids: str, **given: Any) -> PastsWanted:

@@ -14,6 +14,7 @@ from shared.errors import BadRequest, Conflict, NotFound, UnknownOutcome
 from shared.lift.holdout_report import measure_of, report_of
 from shared.store import AccountStore, Database, PredictionFilter, PredictionRow
 from shared.store.holdouts import MAX_ACTIVE
+from tests.stores import hashing
 
 BEGUN = 100 * DAY
 SPRING = Holdout("spring", "0f" * 16, 0.5, "scoring", "customer", BEGUN, None)
@@ -153,7 +154,7 @@ def test_a_segment_has_all_members_again_once_the_holdout_is_over_by_itself(
 
 
 def test_what_is_withheld_is_kept_in_the_log_alone_and_erased_with_the_contact(database: Database) -> None:
-    store = database.of("default").hashing(b"an identity key of the tests, long enough")
+    store = hashing(database.of("default"), b"an identity key of the tests, long enough")
     store.contacts.put([ContactRow("c-1")], recorded_at=1)
     nothing = {"status": "control", "probability": None, "score": None, "band": None, "source": None}
     store.predictions.log([prediction("c-1", withheld_probability=0.4321, **nothing)])

@@ -15,6 +15,7 @@ from shared.contracts.rows import ContactRow, EventRow
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.store import AccountStore, Database
+from tests.stores import hashing
 
 SHORT = 0.3
 LATEST = 25.0
@@ -24,7 +25,7 @@ Locking = Callable[[], AbstractContextManager[None]]
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 @pytest.fixture

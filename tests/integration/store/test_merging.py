@@ -8,6 +8,7 @@ from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.store import AccountStore, AssignmentRow, Database, PredictionRow
 from shared.store.change_detection import StaleContactTable
 from shared.store.identities import IdentityMergeTable
+from tests.stores import hashing
 
 VISIT = EventRow("a-1", "1", "page_viewed", 10, 10)
 ORDER = EventRow("c-1", "2", "order_placed", 11, 11)
@@ -25,7 +26,7 @@ def attributes(store: AccountStore, contact_id: str) -> dict[str, Any]:
 
 
 def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     store.contacts.put(
         [
             ContactRow("a-1", 5, "Europe/Paris", attributes=(AttributeRow("plan", "pro", 1),)),
@@ -50,7 +51,7 @@ def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database
 
 
 def test_a_merge_is_logged_and_identities_lead_to_the_one_that_stays(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     store.contacts.put([ContactRow("a-1"), ContactRow("c-1")], recorded_at=1)
     store.identities.point({("anonymous:src_1", "hash"): "a-1"}, at=2)
 
@@ -68,7 +69,7 @@ def test_a_merge_is_logged_and_identities_lead_to_the_one_that_stays(database: D
 
 
 def test_where_both_have_a_row_that_of_the_one_that_stays_is_kept(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     for contact_id, plan in (("a-1", "basic"), ("c-1", "pro")):
         store.contacts.put([ContactRow(contact_id, attributes=(AttributeRow("plan", plan, 1),))], recorded_at=1)
         store.events.add([EventRow(contact_id, "same", "page_viewed", 10, 10)])
@@ -80,7 +81,7 @@ def test_where_both_have_a_row_that_of_the_one_that_stays_is_kept(database: Data
 
 
 def test_a_refusal_of_profiling_outlives_the_merge(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     store.contacts.put(
         [ContactRow("a-1", consent={"profiling": "denied"}), ContactRow("c-1", consent={"profiling": "granted"})],
         recorded_at=1,
@@ -94,7 +95,7 @@ def test_a_refusal_of_profiling_outlives_the_merge(database: Database) -> None:
 
 
 def test_merging_who_is_not_there_changes_nothing(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     store.contacts.put([ContactRow("c-1")], recorded_at=1)
 
     store.contacts.merge("nobody", "c-1", at=20)
@@ -104,7 +105,7 @@ def test_merging_who_is_not_there_changes_nothing(database: Database) -> None:
 
 
 def test_who_was_merged_is_on_no_list_of_predictions(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     prediction = PredictionRow("a-1", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}")
     store.predictions.log([prediction, prediction._replace(contact_id="c-1")])
 
@@ -114,7 +115,7 @@ def test_who_was_merged_is_on_no_list_of_predictions(database: Database) -> None
 
 
 def test_a_verdict_is_corrected_and_nothing_else(database: Database) -> None:
-    store = database.of("default").hashing(b"k" * 32)
+    store = hashing(database.of("default"), b"k" * 32)
     click = EventRow("c-1", "9", "email_clicked", 10, 10, message_id="m", item="https://a.example", human=1)
     store.events.add([click, click._replace(event_id="8", message_id="n"), click._replace(contact_id="c-2")])
 

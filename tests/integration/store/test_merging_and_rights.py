@@ -10,13 +10,14 @@ from shared.contracts.message import Message
 from shared.contracts.rows import ContactRow
 from shared.store import AccountStore, Database, PredictionRow
 from shared.store.schema import PredictionTable, StoreTable
+from tests.stores import hashing
 
 DENIED = {"profiling": "denied"}
 
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 def row(store: AccountStore, table: str, **values: object) -> None:

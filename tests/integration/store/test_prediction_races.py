@@ -13,13 +13,14 @@ from shared.errors import StoreUnavailable
 from shared.store import AccountStore, AssignmentRow, Database, PastsWanted, PredictionRow
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import predictions_of, queue
+from tests.stores import hashing
 
 KEY = b"an identity key of the tests, long enough"
 
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    opened = database.of("default").hashing(KEY)
+    opened = hashing(database.of("default"), KEY)
     opened.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     return opened
 

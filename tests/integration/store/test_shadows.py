@@ -8,6 +8,7 @@ from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
 from shared.store import AccountStore, Database, ShadowPrediction, VersionRow
 from shared.store.model_tables import ShadowPredictionTable, VersionTable
+from tests.stores import hashing
 
 MODEL = ("scoring", "customer")
 FOUND = ShadowComparison("1", 2, 2, 0, 0.1, 0.9, 0.5, 0, 0, None, None, None, 7)
@@ -139,7 +140,7 @@ def test_of_a_contact_the_first_answers_of_a_day_are_kept(store: AccountStore) -
 
 def test_who_was_erased_meanwhile_is_left_out(store: AccountStore, database: Database) -> None:
     row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
-    mine = database.of("default").hashing(b"k" * 32)
+    mine = hashing(database.of("default"), b"k" * 32)
     mine.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     mine.privacy.erase("a", at=2)
 
@@ -153,7 +154,7 @@ def test_an_erasure_that_was_cut_short_finds_who_only_a_shadow_speaks_of(
     store: AccountStore, database: Database
 ) -> None:
     row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
-    mine = database.of("default").hashing(b"k" * 32)
+    mine = hashing(database.of("default"), b"k" * 32)
     mine.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     mine.privacy.erase("a", at=2)
     with mine._scope.writing_predictions() as connection:  # as one who was killed before it looked

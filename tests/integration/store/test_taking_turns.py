@@ -9,11 +9,12 @@ import pytest
 
 from shared.contracts.rows import ContactRow, EventRow
 from shared.store import AccountStore, Database
+from tests.stores import hashing
 
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 @pytest.fixture

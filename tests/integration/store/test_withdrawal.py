@@ -10,13 +10,14 @@ from shared.contracts.rows import ContactRow, EventRow
 from shared.store import AccountStore, AttemptResult, Database, PredictionRow
 from shared.store.outbox import delivery_id
 from shared.store.schema import StoreTable
+from tests.stores import hashing
 
 DENIED = {"profiling": "denied"}
 
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(b"k" * 32)
+    return hashing(database.of("default"), b"k" * 32)
 
 
 def prediction(contact_id: str, asked_at: int = 10) -> PredictionRow:

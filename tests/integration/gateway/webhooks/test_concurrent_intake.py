@@ -11,6 +11,7 @@ from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Incoming, IncomingContact, IncomingEvent, Recipient
 from shared.contracts.rows import ContactRow, EventRow, microseconds
 from shared.store import AccountStore, Database, SourceRow
+from tests.stores import hashing
 
 KEY = b"k" * 32
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -29,7 +30,7 @@ class Plain:
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(KEY)
+    return hashing(database.of("default"), KEY)
 
 
 @pytest.fixture

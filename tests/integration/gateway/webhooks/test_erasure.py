@@ -10,6 +10,7 @@ from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.providers import PROVIDERS
 from shared.contracts.rows import microseconds
 from shared.store import AccountStore, Database, SourceRow
+from tests.stores import hashing
 
 KEY = b"k" * 32
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,7 +27,7 @@ def hubspot(kind: str, number: int, object_id: int = 51) -> dict[str, object]:
 
 @pytest.fixture
 def store(database: Database) -> AccountStore:
-    return database.of("default").hashing(KEY)
+    return hashing(database.of("default"), KEY)
 
 
 def take(store: AccountStore, *items: dict[str, object], creates: bool = True) -> dict[str, int]:

@@ -25,6 +25,7 @@ from shared.contracts.rows import ContactRow, microseconds
 from shared.errors import NotFound
 from shared.ingest import email_hash
 from shared.store import Database, SourceRow
+from tests.stores import hashing
 
 KEY = b"k" * 32
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -62,7 +63,7 @@ class Mail:
 
     def __init__(self, database: Database, source: SourceRow = SOURCE) -> None:
         self.plain = Plain()
-        self.store = database.of("default").hashing(KEY)
+        self.store = hashing(database.of("default"), KEY)
         self.store.sources.add(source)
         self.intake = intake_of(self.store, source, KEY)
 
