@@ -56,6 +56,7 @@ _DESCRIPTIONS: Final = {
 _ABSENT: Final = {
     "/batches": "There is no batch of this id in this account; GET /batches lists them.",
     "/contacts": "There is no contact of this id in this account.",
+    "/data-report": "No report was made yet: a worker makes one within a minute. Leave `kept` out to make it now.",
     "/dead-letters": "There is no dead letter of this id in this account; GET /dead-letters lists those there are.",
     "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
@@ -262,7 +263,7 @@ def _first_field(place: Place) -> str | None:
 
 
 def _may_be_absent(place: Place) -> bool:
-    named = place.path == "/deliveries/replay" or place.operation["operationId"] == "put_model_shadow"
+    named = place.path in ("/deliveries/replay", "/data-report") or place.operation["operationId"] == "put_model_shadow"
     return named or ("{" in place.path and place.method != "put")
 
 

@@ -49,7 +49,7 @@ def week_of(model: Any, pasts: ContactPasts, columns: list[InputColumn]) -> pd.D
     """Lay every hour of the week of every contact out."""
     query = type("Query", (), {"engagement": None, "campaign": None})()
     zones, _ = model.zones.of(pasts.columns, np.full(len(IDS), NOW_US))
-    judge = model._judge(pasts.columns, np.full(len(IDS), NOW_US), zones, model._timing(query), query)
+    judge = model._judge(pasts.columns, np.full(len(IDS), NOW_US), zones, model._timing(query.engagement), query)
     frame, slot = np.repeat(np.arange(len(IDS)), 168), np.tile(np.arange(168), len(IDS))
     table = written(judge._laid_out(frame, slot), columns[:-1], {"weekday": DAY_NAMES})
     return table.assign(contact=[IDS[row] for row in frame])

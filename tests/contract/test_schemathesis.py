@@ -65,6 +65,7 @@ WIDE = (
     "/contacts/delete",
     "/contacts/search",
     "/deliveries/replay",
+    "/outcomes/preview",
     "/segments/moves",
     *(prefix for line in TABLE for prefix in line.prefixes),
 )

@@ -77,7 +77,8 @@ async def test_many_are_erased_each_as_if_alone(gateway) -> None:
     assert answer["results"][2]["errors"][0]["pointer"] == "/contact_ids/2"
     assert answer["counts"] == {"erased": 2, "unknown": 2, "invalid": 1}
     assert late[1]["results"][0]["status"] == "erased"
-    assert (await gateway.request("GET", "/contacts", key))[1]["contacts"] == [{"id": "c"}]
+    listed = (await gateway.request("GET", "/contacts", key))[1]["contacts"]
+    assert [one["id"] for one in listed] == ["c"]
 
 
 async def test_erasing_many_needs_admin_and_keeps_to_its_bounds(gateway) -> None:

@@ -12,7 +12,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import BadRequest, Conflict, NotFound, UnknownOutcome
 from shared.lift.holdout_report import measure_of, report_of
-from shared.store import AccountStore, Database, PredictionFilter, PredictionRow
+from shared.store import AccountStore, Database, PredictionFilter, PredictionRow, place_of
 from shared.store.holdouts import MAX_ACTIVE
 from tests.stores import hashing
 
@@ -96,7 +96,7 @@ def test_predictions_older_than_the_holdout_are_not_read_any_more(store: Account
     wanted = PredictionFilter("scoring", "customer")
     while page := store.predictions.page(wanted, limit=3, after=after):
         listed += [row.contact_id for row in page]
-        after = (page[-1].score, page[-1].contact_id)
+        after = place_of(page[-1])
     (held,), (free,) = (store.predictions.of_contact(one) for one in (HELD[0], FREE[0]))
 
     assert listed == FREE[::-1]

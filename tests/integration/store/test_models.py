@@ -4,7 +4,7 @@ from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import BUILT_IN, Outcome
 from shared.contracts.rows import DAY
 from shared.errors import Conflict, UnknownOutcome
-from shared.store import AccountStore, Database, PastsWanted, PredictionRow, VersionRow
+from shared.store import AccountStore, Database, ListPlace, PastsWanted, PredictionRow, VersionRow
 
 REDEEM = Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30)
 
@@ -124,7 +124,7 @@ def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
     )
 
     first = store.predictions.ranked("scoring", "x", limit=2)
-    rest = store.predictions.ranked("scoring", "x", limit=9, after=(50, "c"))
+    rest = store.predictions.ranked("scoring", "x", limit=9, after=ListPlace(50, 0.5, "c"))
     high = store.predictions.ranked("scoring", "x", limit=9, band="high")
 
     assert [row.contact_id for row in first] == ["b", "c"]
