@@ -263,7 +263,10 @@ def _first_field(place: Place) -> str | None:
 
 
 def _may_be_absent(place: Place) -> bool:
-    named = place.path in ("/deliveries/replay", "/data-report") or place.operation["operationId"] == "put_model_shadow"
+    named = (
+        place.path in ("/deliveries/replay", "/data-report", "/outcomes/preview")
+        or place.operation["operationId"] == "put_model_shadow"
+    )
     return named or ("{" in place.path and place.method != "put")
 
 
