@@ -18,8 +18,7 @@ from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import carries_file as brings_batch
 from gateway.console import routes as console
-from gateway.console.routes import Console
-from gateway.console.uploads import brings_file
+from gateway.console.routes import Console, brings_file
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import with_cors

@@ -1,6 +1,7 @@
 """One import in the hands of its process: checked, loaded or undone, resumed after a crash without counting twice."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from shared.contracts.rows import Microseconds
 from shared.errors import BadRequest, FileRefused, ForetellError
 from shared.imports.erasing import take_out
 from shared.imports.files import ImportFiles, ImportFolder
-from shared.imports.wording import in_words
 from shared.ingest import ColumnMissing, Options, subject_of
 from shared.ingest.files import open_table
 from shared.store import AccountStore, BulkPacing, ImportLease, ImportRow
@@ -32,6 +32,26 @@ MAX_REJECTED = 0.1
 NOTE_SECONDS = 0.5
 """How often it is written down how far the work is."""
 FIELDS = ("renames", "constants", "timezone", "date_order", "decimal", "encoding", "delimiter", "sheet")
+
+_INSTEAD: Final = (
+    (r'; say (?:--map "X=\w+"\s*)+', "; say which column it is"),
+    (r' unless --map "[^"]*" names it', " unless you say what it is"),
+    (r"--map gives (\w+) to two columns", r"Two columns are to be \1"),
+    (r"--map names a column twice", "A column is named twice"),
+    (r"--map: there is no column", "There is no column"),
+    (r"--set: ", ""),
+    (r"; --sheet chooses another: ", "; others can be chosen: "),
+    (r"say --date-order dmy or mdy", "say the order of day and month (dmy or mdy)"),
+    (r"say --decimal point or --decimal comma", "say what begins decimals (point or comma)"),
+    (r"say --timezone (\S+?)(?=[);,. ]|$)", r"say the time zone, such as \1"),
+    (r"--timezone: give an", "Give an"),
+    (r"--date-order: give", "Order of day and month: give"),
+    (r"--decimal: give", "Decimals: give"),
+    (r"--encoding: ", "Encoding: "),
+    (r"--delimiter: ", "Separator: "),
+    (r"say --encoding", "say the encoding"),
+)
+"""What reading a file says, for who has a form or a call and no command line: options by their names in words."""
 
 
 class ImportStopped(Exception):
@@ -223,3 +243,16 @@ def loaded_result(summary: Summary, problem: str | None) -> dict[str, Any]:
 
 def _rejects(summary: Summary) -> list[dict[str, Any]]:
     return [{"line": one.line, "reason": in_words(one.reason)} for one in summary.first_rejects]
+
+
+def in_words(sentence: str) -> str:
+    """Take the options of the command line out of a sentence.
+
+    >>> in_words('leads.csv has no column id; found: Email; say --map "X=id".')
+    'leads.csv has no column id; found: Email; say which column it is.'
+    >>> in_words("Born: a time without a zone; left out (say --timezone Europe/Berlin) (line 3).")
+    'Born: a time without a zone; left out (say the time zone, such as Europe/Berlin) (line 3).'
+    """
+    for pattern, instead in _INSTEAD:
+        sentence = re.sub(pattern, instead, sentence)
+    return sentence

@@ -26,8 +26,6 @@ from gateway.console.forms import body_of_fields, call_of, fields_of, is_own
 from gateway.console.pages import GROUPS, ConsolePage, PageRequest, nothing
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session, spent
-from gateway.console.uploads import FORM_HEADER, TARGETS
-from gateway.console.uploads import PATH as UPLOAD_PATH
 from gateway.context import Gateway, now
 from shared import deadline
 from shared.contracts.credentials import digest_of, public_id_of
@@ -40,6 +38,11 @@ POLICY: Final = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 STATIC: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
+UPLOAD_PATH: Final = f"{PATH}/upload"
+"""Takes the body of a file as it is and streams it on; a token in a header proves that it is our page's."""
+FORM_HEADER: Final = "foretell-form"
+TAKE_FILES: Final = ("/imports",)
+"""Paths of the API that take a file."""
 SESSION_COOKIE: Final = "foretell_session"
 NOTE_COOKIE: Final = "foretell_note"
 _ANSWERS: Final = frozenset(file.stem for file in (FOLDER / "templates" / "answers").iterdir())
@@ -336,6 +339,12 @@ def _shown_once(page_request: PageRequest, session: ConsoleSession, own: Mapping
     return made
 
 
+def brings_file(scope: ASGIScope) -> bool:
+    """Whether a request brings a file, which may be larger than other bodies."""
+    found: bool = scope["path"] == UPLOAD_PATH
+    return found
+
+
 @router.post(UPLOAD_PATH)
 async def upload(request: Request) -> Response:
     """Pass a file on to the API as it comes; its answer is the page's script's to read."""
@@ -345,7 +354,7 @@ async def upload(request: Request) -> Response:
     if not is_ours or not is_own(request.headers, console.gateway.settings.public_url):
         raise BadRequest("This page is too old, or of another session: open it again.")
     target = request.query_params.get("to", "")
-    if target.partition("?")[0] not in TARGETS:
+    if target.partition("?")[0] not in TAKE_FILES:
         raise BadRequest("This path of the API takes no file.")
     return page_request.api.passed_on("POST", target, with_body=True)
 
