@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.contacts import writes as contact_intake
+from gateway.contacts.attributes import known_attribute
 from gateway.contacts.schemas import (
     AttributeAnswer,
     ContactAnswer,
@@ -132,12 +133,11 @@ def search_contacts(authenticated: ReadScopeNoWrites, search: ContactSearch) -> 
     if search.email is not None:
         found = _of_address(authenticated, search.email)
         return json_response(ContactList(contacts=_listed(found), next_cursor=None))
-    name, text = search.attribute or "", _text(search.value)
+    store, text = authenticated.store, _text(search.value)
+    name = known_attribute(store, search.attribute or "", "/attribute")
     purpose = f"contacts with {name} {text}"
     place = authenticated.read_cursor(purpose, search.cursor)
-    part = authenticated.store.contacts.search(
-        name, text, limit=search.limit, after=str(place) if place is not None else None
-    )
+    part = store.contacts.search(name, text, limit=search.limit, after=str(place) if place is not None else None)
     next_cursor = None if part.after is None else authenticated.next_cursor(purpose, part.after)
     return json_response(ContactList(contacts=_listed(part.contacts), next_cursor=next_cursor))
 

@@ -123,7 +123,7 @@ class ContactSearch(BaseModel):
     value: Annotated[
         Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS)] | bool | int | float | None,
         Field(
-            description='Whose newest value it is, letter by letter; `5` and `"5"` are the same.',
+            description='Whose newest value it is; small and capital letters are the same, `5` and `"5"` too.',
             examples=["FR"],
         ),
     ] = None

@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from gateway.contacts.attributes import known_attribute
 from gateway.contacts.schemas import PathId
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
@@ -72,7 +73,8 @@ def list_predictions(
         ),
     ] = None,
     value: Annotated[
-        str | None, Query(max_length=MAX_TEXT_CHARACTERS, description="Of the attribute, letter by letter.")
+        str | None,
+        Query(max_length=MAX_TEXT_CHARACTERS, description="Of the attribute; small and capital letters are the same."),
     ] = None,
     sort: Annotated[
         Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
@@ -96,7 +98,7 @@ def list_predictions(
     ranked = status == "ok" and line_of(capability).per_outcome
     since = None if updated_since is None else microseconds(updated_since)
     wanted = PredictionFilter(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
-    held = _attribute(attribute, value)
+    held = _attribute(authenticated, attribute, value)
     if format != "json":
         return _file(authenticated, wanted, held, format, paged={"limit", "cursor"} & request.query_params.keys())
     purpose = f"predictions by score {wanted}" if held is None else f"predictions by score {wanted} {held}"
@@ -127,14 +129,14 @@ def _count(
     return None if wanted.segment is not None else authenticated.store.predictions.count(wanted)
 
 
-def _attribute(name: str | None, value: str | None) -> AttributeValue | None:
+def _attribute(authenticated: AuthenticatedRequest, name: str | None, value: str | None) -> AttributeValue | None:
     """Return the value that contacts are to have; None: any.
 
     Raises:
-        BadRequest: one was given without the other.
+        BadRequest: one was given without the other, or no contact has such an attribute.
     """
     if name is not None and value is not None:
-        return AttributeValue(name, value)
+        return AttributeValue(known_attribute(authenticated.store, name, "/query/attribute"), value)
     if name is None and value is None:
         return None
     missing = "attribute" if name is None else "value"

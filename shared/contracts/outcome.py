@@ -1,14 +1,16 @@
 """What is predicted: an event within a horizon, or an attribute; and at which moments."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
-from shared.values.words import is_missing, read_truth, same_name_key
+from shared.values.words import is_missing, read_truth, same_name_key, same_value_key
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -61,6 +63,10 @@ class Dated(Protocol):
         """Text, number, true, false or None."""
 
 
+_value_key = lru_cache(1_024)(same_value_key)
+"""The values of an attribute that says who reached an outcome are few, and asked for again and again."""
+
+
 class Flag(NamedTuple):
     """The attribute that says whether an outcome was reached."""
 
@@ -71,13 +77,17 @@ class Flag(NamedTuple):
     def reached(self, value: Any) -> bool | None:
         """Whether a value says so; None where it says nothing.
 
-        >>> Flag("converted", None).reached("Yes"), [Flag("stage", "won").reached(one) for one in ("won", "lost", "")]
+        Texts that differ in case and space alone are one value, as they are in a model.
+
+        >>> Flag("converted", None).reached("Yes"), [Flag("stage", "won").reached(one) for one in ("Won ", "lost", "")]
         (True, [True, False, None])
+        >>> Flag("plan", "2").reached(2.0), Flag("active", "true").reached(True)
+        (True, True)
         """
         if is_missing(value):
             return None
         if self.positive is not None:
-            return str(value).strip() == self.positive
+            return _value_key(written(value)) == _value_key(self.positive)
         if isinstance(value, (bool, int, float)):
             return bool(value) if value in (0, 1) else None
         return read_truth(str(value))
@@ -226,6 +236,52 @@ def chosen(outcome: Outcome, counts: Mapping[str, tuple[int, int]]) -> Outcome:
 
 
 MOST_NEAR = 3
+MOST_VALUES = 20
+"""An attribute with more values than that is no choice between some."""
+
+
+def written(value: Any) -> str:
+    """Write a value as a person does.
+
+    >>> written(2.0), written(2.5), written(True), written(" Pro ")
+    ('2', '2.5', 'true', 'Pro')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def nobody_has_value(outcome: Outcome, values: Iterable[Any]) -> str:
+    """Say that no contact has the value of an attribute that counts as reached, with others; empty where one has.
+
+    Args:
+        outcome: as defined; one of events says nothing.
+        values: that contacts have.
+
+    >>> stage = Outcome(name="a", capability="scoring", attribute="Stage", positive="costumer")
+    >>> nobody_has_value(stage, ["Lead", "Lead", "Customer"])
+    "In 'Stage', no contact has the value 'costumer'; near: 'Customer'."
+    """
+    if outcome.attribute is None:
+        return ""
+    flag, counts = Flag(outcome.attribute, outcome.positive), Counter[str]()
+    for value in values:
+        if flag.reached(value):
+            return ""
+        if not is_missing(value):
+            counts[written(value)] += 1
+    if not counts:
+        return ""
+    named = "yes, true or 1" if outcome.positive is None else f"'{outcome.positive}'"
+    found = f"In '{outcome.attribute}', no contact has the value {named}"
+    if len(counts) > MOST_VALUES:  # no category: what people wrote is not repeated
+        return f"{found}."
+    by_key = {same_value_key(text): text for text in sorted(counts)}
+    near = [by_key[key] for key in get_close_matches(same_value_key(outcome.positive or ""), by_key, n=MOST_NEAR)]
+    shown, what = (near, "near") if near else ([text for text, _ in counts.most_common(MOST_NEAR)], "most have")
+    return f"{found}; {what}: {', '.join(map(repr, shown))}."
 
 
 def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from shared.contracts.data_report import KnownAttribute, KnownEventType, KnownValue, Vocabulary
+from shared.contracts.outcome import MOST_VALUES, written
 from shared.contracts.rows import DAY, Microseconds
 from shared.store import AccountStore
 from shared.timeline import EventTimes, Pasts, build_times
@@ -16,8 +17,6 @@ from shared.timeline.pasts import AttributeColumn
 MOST_CONTACTS: Final = 5_000
 MOST_EVENTS: Final = 500_000
 """No further contacts are read beyond so many events."""
-MOST_VALUES: Final = 20
-"""An attribute with more values than that is no choice between some."""
 _AT_ONCE: Final = 500
 
 
@@ -101,15 +100,10 @@ def vocabulary(sample: AccountSample) -> Vocabulary:
 def _attribute(name: str, column: AttributeColumn) -> KnownAttribute:
     """Count the latest values of an attribute."""
     latest = {int(contact): value for contact, value in zip(column.contact, column.value, strict=True)}
-    counts = Counter(_text(value) for value in latest.values() if value not in (None, ""))
+    counts = Counter(written(value) for value in latest.values() if value not in (None, ""))
     few = sorted(counts.items(), key=lambda one: (-one[1], one[0])) if len(counts) <= MOST_VALUES else []
     return KnownAttribute(
         name=name,
         contacts=sum(counts.values()),
         values=[KnownValue(value=value, contacts=count) for value, count in few],
     )
-
-
-def _text(value: object) -> str:
-    """Write a value as `positive` of an outcome has it."""
-    return str(value).strip()

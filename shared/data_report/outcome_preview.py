@@ -80,13 +80,15 @@ def _way_out(
     sample: AccountSample, outcome: Outcome, contacts: list[Requirement], unknown: str, *, is_framed: bool
 ) -> str:
     if unknown:
-        return "Choose a name that contacts have, or load what it needs."
+        return "Choose a name or a value that contacts have, or load what it needs."
     days = sample.history_days
     if not is_framed and not outcome.attribute and 0 < days < 2 * outcome.horizon_days:
         shorter = min(days // HORIZONS_NEEDED, outcome.horizon_days - 1)
         fits = shorter >= SHORTEST_HORIZON_DAYS
         shorten = f" Ask about {shorter} days or fewer, or load a longer past." if fits else ""
         return f"The data lasts {days} days, too short to see what happens within {outcome.horizon_days} days.{shorten}"
+    if outcome.attribute:
+        return "Load more contacts, or choose a value that more of them have and more have not."
     if contacts[0].met is False:
         return "Load more contacts and events, or ask more widely: more days, or a more frequent event."
     again = ""

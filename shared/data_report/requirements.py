@@ -15,7 +15,7 @@ from shared.contracts.defaults import (
     LOOKBACK_DAYS,
 )
 from shared.contracts.engagement import ACTIVITY, SENT
-from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped
+from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
 from shared.data_report.series import count_interval
@@ -90,8 +90,10 @@ def is_unused(data: AccountData, outcome: Outcome) -> bool:
 
 
 def unknown_in(data: ReadContacts, outcome: Outcome) -> str:
-    """Say that no contact has what an outcome names; empty where some do."""
-    return mistyped(outcome, attributes=data.pasts.attributes, types=data.pasts.types)
+    """Say that no contact has what an outcome names, an attribute's value too; empty where some do."""
+    name = mistyped(outcome, attributes=data.pasts.attributes, types=data.pasts.types)
+    held = data.pasts.attributes.get(outcome.attribute or "")
+    return name or ("" if held is None else nobody_has_value(outcome, held.value))
 
 
 def outcome_frames(data: ReadContacts, outcome: Outcome) -> Frames:

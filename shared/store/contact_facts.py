@@ -2,11 +2,12 @@
 
 import json
 import math
+import string
 from bisect import insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, tuple_
+from sqlalchemy import ColumnElement, ForeignKey, func, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -94,12 +95,19 @@ def after_all(prefix: str) -> str | None:
 
 
 def spellings(text: str) -> list[str]:
-    """List how a value is stored that a person writes so: as a text, a number, or true and false.
+    """List how a value is stored that a person writes so, in small letters: a text, a number, or true and false.
 
-    >>> spellings("pro"), spellings("5"), spellings("true")
+    Letters of ASCII are compared in small ones; of others, which are stored as escapes, the usual spellings are listed.
+
+    >>> spellings("Pro "), spellings("5"), spellings("TRUE")
     (['"pro"'], ['"5"', '5', '5.0'], ['"true"', 'true'])
+    >>> len(spellings("élan"))
+    2
     """
-    found = [json.dumps(text)]
+    text = " ".join(text.split())
+    variants = (text, text.lower(), text.upper(), text.capitalize(), text.title())
+    found = sorted({_ascii_lower(json.dumps(one)) for one in variants})
+    text = text.lower()
     if text in {"true", "false"}:
         return [*found, text]
     try:
@@ -110,6 +118,14 @@ def spellings(text: str) -> list[str]:
         return found
     whole = [str(int(number))] if number.is_integer() else []
     return [*found, *whole, json.dumps(number)]
+
+
+def _ascii_lower(text: str) -> str:
+    return text.translate(_SMALL)
+
+
+_SMALL: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+"""What SQL's `lower` does to what is stored: nothing but ASCII stands there."""
 
 
 def holders(
@@ -131,7 +147,9 @@ def holders(
         .where(newer.c.contact_id == table.contact_id, newer.c.name == table.name, later > at)
         .exists()
     )
-    held = connection.select(table.contact_id).where(among, table.name == name, table.value.in_(spellings(text)))
+    held = connection.select(table.contact_id).where(
+        among, table.name == name, func.lower(table.value).in_(spellings(text))
+    )
     return connection.scalars(held.where(~superseded).order_by(table.contact_id).limit(limit)).all()
 
 

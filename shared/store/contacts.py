@@ -169,6 +169,8 @@ class Contacts:
     def holding(self, contact_ids: Collection[str], name: str, text: str) -> set[str]:
         """Return which of some contacts have a value now, as a person writes it: `5` is the number and the text.
 
+        Small and capital letters are the same, as they are in a model.
+
         Args:
             contact_ids: any number; one indexed read a thousand.
             name: of the attribute.
@@ -200,6 +202,12 @@ class Contacts:
             facts = facts_of(connection, found)
         stored = [_stored(contact_id, facts[contact_id]) for contact_id in found]
         return FoundContacts(stored, found[-1] if len(found) == limit else last)
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether any contact has an attribute; reads all of them where none has."""
+        with self._scope.reading() as connection:
+            held = connection.select(AttributeTable.name).where(AttributeTable.name == name).limit(1)
+            return connection.execute(held).first() is not None
 
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.defaults import HORIZONS_NEEDED, LEAST_CONTACTS
-from shared.contracts.outcome import Outcome, mistyped
+from shared.contracts.outcome import Outcome, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
 from shared.features.feature import as_days
@@ -337,9 +337,11 @@ def require_enough(outcome: Outcome, frames: Frames, pasts: Pasts) -> None:
     counts = contact_counts(frames)
     if counts["with_outcome"] < LEAST_POSITIVE or counts["without_outcome"] < LEAST_NEGATIVE:
         unknown = mistyped(outcome, attributes=pasts.attributes, types=pasts.types)
+        held = pasts.attributes.get(outcome.attribute or "")
+        unknown = unknown or ("" if held is None else nobody_has_value(outcome, held.value))
         lasted = _days_of(pasts)
         if unknown:
-            way = "Define it anew under the right name, or import what it needs."
+            way = "Define it anew with the right name or value, or import what it needs."
         elif not len(frames) and not outcome.attribute and 0 < lasted < 2 * outcome.horizon_days:
             way = f"The data lasts {lasted} days, so that no horizon of {outcome.horizon_days} days is over. "
             way += _way_out(outcome, lasted)

@@ -69,6 +69,18 @@ async def test_a_search_by_a_value_knows_only_the_newest_and_goes_on(any_gateway
     assert [one.contact_id for one in second.contacts] == ["c", "d"]
 
 
+async def test_names_and_values_are_meant_as_a_person_writes_them(any_gateway) -> None:
+    for one, plan in (("a", "PRO"), ("b", "pro"), ("c", "Élan"), ("d", "free")):
+        put(any_gateway, one, attributes={"Current Plan": plan, "seats": 2.5})
+
+    assert await searched(any_gateway, attribute="current_plan", value=" Pro ") == (200, ["a", "b"])
+    assert await searched(any_gateway, attribute="Current Plan", value="élan") == (200, ["c"])
+    assert await searched(any_gateway, attribute="Seats", value="2.50") == (200, ["a", "b", "c", "d"])
+    status, problem = await searched(any_gateway, attribute="curent plan", value="pro")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/attribute")
+    assert "near: 'Current Plan'" in problem["detail"]
+
+
 async def test_pages_of_a_search_are_cut_where_they_are_full(gateway) -> None:
     for one in "abc":
         put(gateway, one, attributes={"new": True})

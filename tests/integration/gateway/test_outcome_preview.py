@@ -88,7 +88,8 @@ async def test_what_says_nothing_that_can_be_counted_is_refused(
         ({"event_types": ["order_place"]}, "near: 'order_placed'. It cannot be trained: 0 contacts reached it"),
         ({"event_types": ["order_placed"], "horizon_days": 200}, "The data lasts 180 days, too short"),
         ({"event_types": ["form_submitted"], "horizon_days": 80}, "if it can come again, count it each time"),
-        ({"attribute": "plan", "positive": "free"}, "Load more contacts and events, or ask more widely"),
+        ({"attribute": "plan", "positive": "prro"}, "no contact has the value 'prro'; near: 'pro'"),
+        ({"attribute": "plan"}, "no contact has the value yes, true or 1; most have: "),
     ],
 )
 async def test_what_does_not_suffice_says_what_to_do(gateway: Any, body: dict[str, Any], words: str) -> None:

@@ -148,6 +148,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "batches.erasures": store.batches.erasures("b1"),
         "batches.with_erasures": store.batches.with_erasures(),
         "contacts.attribute_names": store.contacts.attribute_names(),
+        "contacts.has_attribute": store.contacts.has_attribute("plan"),
         "imports.find": store.imports.find("i1"),
         "imports.page": store.imports.page(10),
         "imports.last_loaded": store.imports.last_loaded(),
