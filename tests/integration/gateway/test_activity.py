@@ -2,6 +2,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from shared.contracts.message import Message
 from shared.contracts.rows import HOUR, SECOND, ContactRow, EventRow
 from shared.store import AccountStore, KeptReport, PredictionRow, SecretRow, SubscriptionRow
@@ -27,7 +29,10 @@ async def test_nothing_goes_on_in_an_empty_account(gateway: Any) -> None:
     assert found["deliveries"] == {"due": 0, "oldest_due_at": None, "held": 0, "failed": 0}
 
 
-async def test_predictions_are_counted_by_hour_capability_and_status_as_they_are_logged(gateway: Any) -> None:
+async def test_predictions_are_counted_by_hour_capability_and_status_as_they_are_logged(
+    gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.activity.routes.now", lambda: NOW)  # no hour ends in between
     store = gateway.store.of("acme")
     store.predictions.log([prediction("a", NOW), prediction("b", NOW), prediction("c", NOW, "insufficient_data")])
     store.predictions.log([prediction("d", NOW), prediction("e", NOW - HOUR, capability="churn")])
