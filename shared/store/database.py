@@ -35,7 +35,6 @@ from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
 from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
 from shared.store.models import ChampionRow, Models, champion_rows
-from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
@@ -181,11 +180,6 @@ class AccountStore:
     def models(self) -> Models:
         """Registered versions, and which one answers."""
         return Models(self._scope)
-
-    @property
-    def outbox(self) -> Outbox:
-        """Messages that are to be delivered."""
-        return Outbox(self._scope)
 
     @property
     def outcomes(self) -> Outcomes:

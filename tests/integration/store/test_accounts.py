@@ -122,7 +122,7 @@ def fill_deliveries(store: AccountStore) -> None:
             "s1", "https://a.example", ("x",), "", None, {}, None, False, "enabled", None, 1, None, 1
         )
         store.subscriptions.create(wanted, SecretRow("s1", "sec_1", "sealed", 1, None))
-    store.outbox.publish([Message("m1", "x", 1, {})], at=1)
+    store.deliveries.outbox.publish([Message("m1", "x", 1, {})], at=1)
     for due in store.deliveries.lease({"s1": 1}, at=1, until=9):
         failed = AttemptResult(due.delivery_id, "s1", 2, 500, 1, None, "no", "failed", 2, 1, False)
         store.deliveries.record_attempts([failed], at=2, pause_before=0)
@@ -279,7 +279,8 @@ WRITES = {
     "contacts": "put put_bulk declare_static merge",
     "data_report": "keep mark",
     "dead_letters": "put remove delete_before",
-    "deliveries": "lease record_attempts replay replay_many",
+    "deliveries": "lease record_attempts replay replay_many outbox",
+    "deliveries.outbox": "publish delete_before",
     "experiments": "assignments holdouts",
     "experiments.assignments": "add",
     "experiments.holdouts": "create release",
@@ -293,7 +294,6 @@ WRITES = {
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
     "models.quality": "put put_drift",
     "models.shadows": "start end put_comparison keep delete_before",
-    "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",
@@ -310,7 +310,11 @@ def reads(store: AccountStore) -> set[str]:
         "account", "acting", "hashing", "is_alone", "transaction",
     }  # fmt: skip
     found = {name: getattr(store, name) for name in subjects}
-    below = {"models": ("commands", "quality", "shadows"), "experiments": ("assignments", "holdouts")}
+    below = {
+        "deliveries": ("outbox",),
+        "experiments": ("assignments", "holdouts"),
+        "models": ("commands", "quality", "shadows"),
+    }
     for above, name in ((above, name) for above, names in below.items() for name in names):
         found[f"{above}.{name}"] = getattr(getattr(store, above), name)
     return {
@@ -350,7 +354,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.predictions.delete_before(99)
     other.predictions.counts.delete_before(99)
     other.subscriptions.delete("s1")
-    other.outbox.delete_before(99)
+    other.deliveries.outbox.delete_before(99)
     other.idempotency.keep("again", "claim", status=200, answer="sealed", contact_ids=None)
     other.idempotency.delete_before(99)
     hashing(other, b"k" * 32).privacy.erase("a", at=9)
