@@ -31,6 +31,7 @@ from shared.store.identities import Identities
 from shared.store.import_tables import ImportTable
 from shared.store.imports import Imports
 from shared.store.imports import waiting as import_waits
+from shared.store.items import Items
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
 from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
@@ -170,6 +171,11 @@ class AccountStore:
     def imports(self) -> Imports:
         """Files that were uploaded, and what became of them."""
         return Imports(self._scope)
+
+    @property
+    def items(self) -> Items:
+        """What the account says of the items that its events name."""
+        return Items(self._scope)
 
     @property
     def keys(self) -> Keys:

@@ -21,6 +21,7 @@ from shared.store import (
     IdempotencyRow,
     ImportLease,
     ImportRow,
+    ItemChange,
     KeptReport,
     Lease,
     ModelCommandRow,
@@ -71,6 +72,8 @@ def fill(store: AccountStore) -> None:
         store.models.shadows.start("scoring", "x", "2", 0.5, at=1)
     store.models.shadows.keep([SHADOWED], since=0)
     store.segments.rename("s1", "Regulars", at=1)
+    store.items.put([ItemChange("tea", {"name": "Green tea"}), ItemChange("old", {})], at=1)
+    store.items.delete(["old"], at=2)
     store.experiments.assignments.add("may", [ASSIGNMENT])
     if store.experiments.holdouts.find("spring") is None:
         store.experiments.holdouts.create(HOLDOUT)
@@ -166,6 +169,13 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.times_of": store.events.times_of(["a"], ["order_placed"]),
         "events.scan": list(store.events.scan()),
         "events.scan_times": list(store.events.scan_times()),
+        "items.revision": store.items.revision(),
+        "items.catalogue": store.items.catalogue().items,
+        "items.find": store.items.find("tea"),
+        "items.of": store.items.of(["tea"]),
+        "items.page": store.items.page(10),
+        "items.scan": list(store.items.scan()),
+        "items.changed_since": changed_items_of(store),
         "data_report.kept": store.data_report.kept(),
         "data_report.contact_groups": store.data_report.contact_groups(),
         "data_report.sample": store.data_report.sample(10).contact_ids,
@@ -250,6 +260,11 @@ def everything(store: AccountStore) -> dict[str, object]:
     }
 
 
+def changed_items_of(store: AccountStore) -> tuple[object, ...]:
+    changed = store.items.changed_since(0)
+    return () if changed is None else (*changed.rows, *changed.deleted)
+
+
 def shadowed_of(store: AccountStore) -> list[object]:
     row = store.models.shadows.of("scoring", "x")
     return [] if row is None else list(store.models.shadows.predictions(row, "1", limit=9))
@@ -289,6 +304,7 @@ WRITES = {
     "identities": "point erased shared",
     "imports": "create change request_load request_undo delete take renew advance checked loaded undone fail release "
     "undo forget_marks drop_file drop_rejects_before delete_before forget_erasures",
+    "items": "put put_bulk delete",
     "keys": "create rotate revoke",
     "models": "promote rollback add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
