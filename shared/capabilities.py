@@ -63,6 +63,12 @@ TABLE: tuple[Capability, ...] = (
         message_types=("send_time.changed",),
         committing_fields=("purpose", "control_share", "exploration_share"),
     ),
+    Capability(
+        "recommendations",
+        "/recommendations",
+        "Which items will this contact buy next?",
+        prefixes=("/recommendations/similar", "/recommendations/popular"),
+    ),
 )
 
 

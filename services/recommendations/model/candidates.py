@@ -1,0 +1,213 @@
+"""Which items come into question for each contact, and what speaks for each of them. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommendations.model.factors import MOST_FOLDED, Factors, strength
+from services.recommendations.model.history import History, Rows, Vector
+from services.recommendations.model.items import ItemFacts, own_gap
+from services.recommendations.model.neighbours import Neighbours
+
+COLUMNS = (
+    "popularity",
+    "trend",
+    "people_alike",
+    "bought_together",
+    "own_purchases",
+    "days_since_own",
+    "own_interval",
+    "due",
+    "bought_again_by",
+    "viewed",
+    "orders_60d",
+)
+"""What speaks for an item, in matrix order."""
+POPULARITY, TREND, ALIKE, TOGETHER, OWN, SINCE, INTERVAL, DUE, AGAIN, VIEWED, LATELY = range(len(COLUMNS))
+MOST_OWN, MOST_ALIKE, MOST_TOGETHER, MOST_POPULAR, MOST_TRENDING = 100, 80, 80, 40, 10
+MOST_PULLING = 60
+"""Items of a history that pull others, the latest."""
+PULL_FADE_DAYS = 60.0
+VIEW_FADE_DAYS = 14.0
+BLOCK_CELLS = 4_000_000
+"""Contacts times items in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKnowledge:
+    """All that is known of items: each by itself, what goes together, vectors."""
+
+    facts: ItemFacts
+    neighbours: Neighbours
+    factors: Factors
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.facts.popular)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pairs of a contact and an item that comes into question."""
+
+    owner: Rows
+    """(n,) ascending."""
+    item: Rows
+    """(n,) ascending within a contact."""
+    values: NDArray[np.float64]
+    """(n, len(COLUMNS)); NaN where there is nothing to say."""
+
+
+def candidates(
+    known: ItemKnowledge, history: History, shown: NDArray[np.bool_], *, excluded_days: float = 0.0
+) -> Candidates:
+    """Gather candidates of every contact of a history.
+
+    Args:
+        known: of the items.
+        history: of the contacts.
+        shown: which items may be shown, shape (items,).
+        excluded_days: items that a contact bought within so many days are left out.
+    """
+    size = max(1, BLOCK_CELLS // max(len(known), 1))
+    blocks = [
+        _block(known, history, begin, min(begin + size, history.contacts), shown, excluded_days)
+        for begin in range(0, history.contacts, size)
+    ]
+    if len(blocks) == 1:
+        return blocks[0]
+    return Candidates(
+        np.concatenate([one.owner for one in blocks]),
+        np.concatenate([one.item for one in blocks]),
+        np.concatenate([one.values for one in blocks]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A few contacts of a history, counted from 0."""
+
+    contacts: int
+    offsets: Rows
+    owner: Rows
+    item: Rows
+    count: Vector
+    age: Vector
+    span: Vector
+    rank: Rows
+    viewed_owner: Rows
+    viewed_item: Rows
+    viewed_age: Vector
+    lately: Vector
+
+    @classmethod
+    def of(cls, history: History, begin: int, end: int) -> "_Block":
+        rows = slice(int(history.offsets[begin]), int(history.offsets[end]))
+        offsets = history.offsets[begin : end + 1] - rows.start
+        owner = history.owner[rows] - begin
+        looked = (history.viewed_owner >= begin) & (history.viewed_owner < end)
+        return cls(
+            end - begin,
+            offsets,
+            owner,
+            history.item[rows],
+            history.count[rows],
+            history.age[rows],
+            history.span[rows],
+            np.arange(len(owner)) - offsets[owner],
+            history.viewed_owner[looked] - begin,
+            history.viewed_item[looked],
+            history.viewed_age[looked],
+            history.lately[begin:end],
+        )
+
+
+def _block(
+    known: ItemKnowledge, history: History, begin: int, end: int, shown: NDArray[np.bool_], excluded_days: float
+) -> Candidates:
+    block = _Block.of(history, begin, end)
+    kept = block.rank < MOST_FOLDED
+    people = known.factors.fold_in(
+        np.searchsorted(block.owner[kept], np.arange(block.contacts + 1)),
+        block.item[kept],
+        strength(block.count[kept], block.age[kept]),
+    )
+    recent = block.rank < MOST_PULLING
+    pull = 0.5 ** (block.age[recent] / PULL_FADE_DAYS)
+    together = known.neighbours.pull(block.owner[recent], block.item[recent], pull, block.contacts)
+    open_ = np.broadcast_to(shown, together.shape)
+    if excluded_days > 0:
+        open_ = open_.copy()
+        fresh = block.age < excluded_days
+        open_[block.owner[fresh], block.item[fresh]] = False
+    owner, item = np.nonzero(_picked(known, block, people, together, open_))
+    values = np.full((len(owner), len(COLUMNS)), np.nan)
+    values[:, POPULARITY] = np.log(known.facts.popular[item] + 0.1)
+    values[:, TREND] = known.facts.trend[item]
+    # Summed row by row: a contact's numbers do not depend on who is asked about beside it.
+    values[:, ALIKE] = np.einsum("ij,ij->i", people[owner], known.factors.item[item])
+    values[:, TOGETHER] = together[owner, item]
+    values[:, AGAIN] = known.facts.rebuy[item]
+    values[:, LATELY] = block.lately[owner]
+    _put_own(known.facts, block, owner, item, values)
+    return Candidates(owner + begin, item, values)
+
+
+def _picked(
+    known: ItemKnowledge,
+    block: _Block,
+    people: NDArray[np.float64],
+    together: NDArray[np.float64],
+    open_: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Mark the candidates of a block, shape (contacts, items)."""
+    picked = np.zeros(open_.shape, dtype=bool)
+    own = block.rank < MOST_OWN
+    picked[block.owner[own], block.item[own]] = True
+    picked[block.viewed_owner, block.viewed_item] = True
+    alike = people.astype(np.float32) @ known.factors.item.T
+    _mark_top(picked, np.where(open_, alike, -np.inf), MOST_ALIKE)
+    _mark_top(picked, np.where(open_, together, 0.0), MOST_TOGETHER, least=0.0)
+    _mark_top(picked, np.where(open_, known.facts.popular, -np.inf), MOST_POPULAR)
+    _mark_top(picked, np.where(open_, known.facts.trend, -np.inf), MOST_TRENDING)
+    picked &= open_
+    return picked
+
+
+def _put_own(facts: ItemFacts, block: _Block, owner: Rows, item: Rows, values: NDArray[np.float64]) -> None:
+    """Write what a contact's own purchases and looks say of each candidate."""
+    width = len(facts.popular)
+    place = owner * width + item
+    row = _found(block.owner * width + block.item, place)
+    mine = row >= 0
+    row = row[mine]
+    gap = own_gap(facts, item[mine], block.count[row], block.span[row])
+    values[:, OWN] = 0.0
+    values[mine, OWN] = block.count[row]
+    values[mine, SINCE] = block.age[row]
+    values[mine, INTERVAL] = gap
+    values[mine, DUE] = np.log(np.maximum(block.age[row], 0.5) / gap)
+    look = _found(block.viewed_owner * width + block.viewed_item, place)
+    values[:, VIEWED] = 0.0
+    values[look >= 0, VIEWED] = 0.5 ** (block.viewed_age[look[look >= 0]] / VIEW_FADE_DAYS)
+
+
+def _found(keys: Rows, wanted: Rows) -> Rows:
+    """Return where each wanted key stands among others, -1 where it does not."""
+    if not len(keys):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    place = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    return np.where(keys[place] == wanted, place, -1)
+
+
+def _mark_top(picked: NDArray[np.bool_], value: NDArray[Any], most: int, *, least: float = -np.inf) -> None:
+    """Mark the largest values of each row that lie above a bound."""
+    if most >= value.shape[1]:
+        picked |= value > least
+        return
+    top = np.argpartition(-value, most, axis=1)[:, :most]
+    rows = np.arange(len(value))[:, None]
+    picked[rows, top] |= value[rows, top] > least
