@@ -18,6 +18,7 @@ from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
 
 if TYPE_CHECKING:
+    from services.recommendations.model.recommended import Recommended
     from services.recommendations.model.recommender import RecommendationModel
 
 
@@ -38,7 +39,7 @@ def _recipe() -> object:
     return RECIPE
 
 
-CAPABILITY = CapabilitySpec(
+CAPABILITY: CapabilitySpec["RecommendationModel", RecommendationRequest, "Recommended"] = CapabilitySpec(
     capability=capability("recommendations"),
     summary="up to 30 items a contact, each with the chance of being bought, source and reasons; filters by category, "
     "stock and past purchases; items similar to others",

@@ -9,7 +9,7 @@ from shared.contracts.contact import Text
 from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction, Reason
 from shared.contracts.training import Choices, CliOption
 
-MOST_ITEMS, MOST_LISTED, MOST_CATEGORIES, MOST_ASKED = 30, 10_000, 100, 100
+MOST_ITEMS, MOST_LISTED, MOST_CATEGORIES, MOST_SIMILAR = 30, 10_000, 100, 100
 EVER: float = float("inf")
 
 REQUEST_EXAMPLE: dict[str, Any] = {
@@ -113,7 +113,7 @@ POPULAR_RESPONSE_EXAMPLE: dict[str, Any] = {
 ItemIds = Annotated[list[Text], Field(max_length=MOST_LISTED)]
 
 
-class ItemFilter(NamedTuple):
+class ShownItems(NamedTuple):
     """Which items may be shown."""
 
     category: frozenset[str] | None = None
@@ -125,7 +125,7 @@ class ItemFilter(NamedTuple):
     @property
     def is_usual(self) -> bool:
         """Whether nothing is filtered."""
-        return self == ItemFilter()
+        return self == ShownItems()
 
 
 class _Filters(BaseModel):
@@ -144,9 +144,9 @@ class _Filters(BaseModel):
     allowed: Annotated[ItemIds | None, Field(description="Only these may be shown; up to 10,000 ids.")] = None
 
     @property
-    def filters(self) -> ItemFilter:
+    def filters(self) -> ShownItems:
         """Return the filters as the model takes them."""
-        return ItemFilter(_set(self.category), 0.0, _set(self.in_stock), _set(self.allowed))
+        return ShownItems(_set(self.category), 0.0, _set(self.in_stock), _set(self.allowed))
 
 
 def _set(listed: list[str] | None) -> frozenset[str] | None:
@@ -165,7 +165,7 @@ class RecommendationRequest(PredictionRequest, _Filters):
     ] = None
 
     @property
-    def filters(self) -> ItemFilter:
+    def filters(self) -> ShownItems:
         """Return the filters as the model takes them."""
         bought = self.exclude_bought_days
         days = 0.0 if bought is None else EVER if bought == "ever" else float(bought)
@@ -227,7 +227,7 @@ class SimilarRequest(_Filters):
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [SIMILAR_REQUEST_EXAMPLE]})
 
-    items: Annotated[list[Text], Field(min_length=1, max_length=MOST_ASKED, description="1 to 100 ids.")]
+    items: Annotated[list[Text], Field(min_length=1, max_length=MOST_SIMILAR, description="1 to 100 ids.")]
     count: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="Similar items of each, at most.")] = 10
 
 

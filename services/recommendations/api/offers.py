@@ -35,7 +35,7 @@ class CatalogueStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownOffer:
     """An account's catalogue, seen by the items of one version."""
 
     code_of: Mapping[str, int]
@@ -54,7 +54,7 @@ class KnownOffers:
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
-        self._known: OrderedDict[_Key, _Known] = OrderedDict()
+        self._known: OrderedDict[_Key, _KnownOffer] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, account: str, items: CatalogueStore, code_of: Mapping[str, int]) -> "Offer | None":
@@ -83,7 +83,7 @@ class KnownOffers:
             self._keep(key, fresh)
         return fresh.offer
 
-    def _keep(self, key: _Key, fresh: _Known) -> None:
+    def _keep(self, key: _Key, fresh: _KnownOffer) -> None:
         self._known[key] = fresh
         self._known.move_to_end(key)
         mine = [one for one in self._known if one[0] == key[0]]
@@ -92,20 +92,22 @@ class KnownOffers:
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _read(self, items: CatalogueStore, code_of: Mapping[str, int], known: _Known | None, now: float) -> _Known:
+    def _read(
+        self, items: CatalogueStore, code_of: Mapping[str, int], known: _KnownOffer | None, now: float
+    ) -> _KnownOffer:
         from services.recommendations.model.offer import Offer
 
         revision = items.revision()
         if known is not None and known.revision == revision:
             return replace(known, checked_at=now)
         if not revision:
-            return _Known(code_of, None, revision, now)
+            return _KnownOffer(code_of, None, revision, now)
         changed = None if known is None or known.offer is None else items.changed_since(known.revision)
         if changed is None or known is None or known.offer is None:
             rows = (row for part in items.scan() for row in part)
-            return _Known(code_of, Offer.of(revision, rows, code_of), revision, now)
+            return _KnownOffer(code_of, Offer.of(revision, rows, code_of), revision, now)
         offer = known.offer.changed(changed.revision, changed.rows, changed.deleted, code_of)
-        return _Known(code_of, offer, changed.revision, now)
+        return _KnownOffer(code_of, offer, changed.revision, now)
 
 
 OFFERS = KnownOffers()

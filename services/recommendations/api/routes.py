@@ -12,8 +12,8 @@ from services.recommendations.schemas import (
     POPULAR_RESPONSE_EXAMPLE,
     SIMILAR_REQUEST_EXAMPLE,
     SIMILAR_RESPONSE_EXAMPLE,
-    ItemFilter,
     PopularResponse,
+    ShownItems,
     SimilarRequest,
     SimilarResponse,
 )
@@ -25,10 +25,10 @@ from shared.serving.service import Service, require_scope
 from shared.store import AccountStore
 
 
-def similar(model: Any, asked: SimilarRequest) -> list[dict[str, Any]]:
+def similar(model: Any, wanted: SimilarRequest) -> list[dict[str, Any]]:
     """List the items similar to each, of a `RecommendationModel` with what the catalogue says now."""
-    shown = model.shown(asked.filters)
-    return [_similar_to(model, name, shown, asked.count) for name in asked.items]
+    shown = model.shown(wanted.filters)
+    return [_similar_to(model, name, shown, wanted.count) for name in wanted.items]
 
 
 def _similar_to(model: Any, name: str, shown: Any, count: int) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _similar_to(model: Any, name: str, shown: Any, count: int) -> dict[str, Any]
 
 def popular(model: Any, limit: int) -> dict[str, Any]:
     """List what most buy lately, and what more buy than before, of a `RecommendationModel`."""
-    shown = model.shown(ItemFilter())
+    shown = model.shown(ShownItems())
     return {
         name: [_popular_item(model, code) for code in model.popular(shown, limit, by_trend=name == "trending")]
         for name in ("popular", "trending")
@@ -71,14 +71,14 @@ async def _similar(request: Request) -> Response:
     require_scope(call, "predict")
     content = parse_json(await request.body())
     try:
-        asked = SimilarRequest.model_validate(content)
+        wanted = SimilarRequest.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
     champion = await service.champions.of(call.account, "")
     store = service.store.of(call.account)
-    found = await service.pools.run(lambda: similar(_current(store, champion), asked), contacts=1)
-    request.state.facts = {"account": call.account, "items": len(asked.items), "version": champion.version}
+    found = await service.pools.run(lambda: similar(_current(store, champion), wanted), contacts=1)
+    request.state.facts = {"account": call.account, "items": len(wanted.items), "version": champion.version}
     answer = SimilarResponse.model_validate(
         {"similar": found, "model": _model_info(champion), "request_id": call.request_id}
     )

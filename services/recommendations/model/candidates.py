@@ -49,7 +49,7 @@ class ItemKnowledge:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class CandidateItems:
     """Pairs of a contact and an item that comes into question."""
 
     owner: Rows
@@ -62,7 +62,7 @@ class Candidates:
 
 def candidates(
     known: ItemKnowledge, history: History, shown: NDArray[np.bool_], *, excluded_days: float = 0.0
-) -> Candidates:
+) -> CandidateItems:
     """Gather candidates of every contact of a history.
 
     Args:
@@ -78,7 +78,7 @@ def candidates(
     ]
     if len(blocks) == 1:
         return blocks[0]
-    return Candidates(
+    return CandidateItems(
         np.concatenate([one.owner for one in blocks]),
         np.concatenate([one.item for one in blocks]),
         np.concatenate([one.values for one in blocks]),
@@ -126,7 +126,7 @@ class _Block:
 
 def _block(
     known: ItemKnowledge, history: History, begin: int, end: int, shown: NDArray[np.bool_], excluded_days: float
-) -> Candidates:
+) -> CandidateItems:
     block = _Block.of(history, begin, end)
     kept = block.rank < MOST_FOLDED
     people = known.factors.fold_in(
@@ -152,7 +152,7 @@ def _block(
     values[:, AGAIN] = known.facts.rebuy[item]
     values[:, LATELY] = block.lately[owner]
     _put_own(known.facts, block, owner, item, values)
-    return Candidates(owner + begin, item, values)
+    return CandidateItems(owner + begin, item, values)
 
 
 def _picked(

@@ -44,7 +44,7 @@ class Factors:
     @property
     def width(self) -> int:
         """Return how long a vector is."""
-        return self.item.shape[1]
+        return int(self.item.shape[1])
 
     def fold_in(self, offsets: Rows, item: Rows, weight: Vector) -> NDArray[np.float64]:
         """Return each contact's vector: the least squares solution for its own items, shape (contacts, k).

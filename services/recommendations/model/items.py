@@ -48,7 +48,7 @@ class ItemFacts:
         buyers = _count(bought.item[latest], items)
         popular = np.bincount(
             bought.item[latest], weights=0.5 ** (bought.age[latest] / HALF_LIFE_DAYS), minlength=items
-        )
+        ).astype(np.float64)
         again = ~first
         gaps = np.maximum(bought.age[again] - bought.age[np.flatnonzero(again) - 1], SHORTEST_GAP_DAYS)
         whole = float(np.log(gaps).mean()) if len(gaps) else float(np.log(RECENT_DAYS))

@@ -39,5 +39,5 @@ class Neighbours:
         value = self.likeness[item] * weight[:, None]
         place = owner[:, None] * items + near
         kept = near >= 0
-        dense = np.bincount(place[kept], weights=value[kept], minlength=contacts * items)
+        dense: Vector = np.bincount(place[kept], weights=value[kept], minlength=contacts * items).astype(np.float64)
         return dense.reshape(contacts, items)

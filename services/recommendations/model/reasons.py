@@ -48,7 +48,7 @@ class NamedItems(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedItems:
     """What each thing adds to the log-odds of some candidates."""
 
     shares: NDArray[np.float64]
@@ -58,7 +58,7 @@ class Explained:
     base: float
 
     @classmethod
-    def of(cls, learner: Learner, values: NDArray[np.float64]) -> "Explained":
+    def of(cls, learner: Learner, values: NDArray[np.float64]) -> "ExplainedItems":
         """Explain rows of candidates exactly."""
         columns = learner.contributions(values)
         shares = np.column_stack([columns[:, list(mine)].sum(axis=1) for mine in THINGS.values()])
@@ -71,7 +71,7 @@ def item_reasons(
     contact: int,
     code: int,
     values: NDArray[np.float64],
-    explained: Explained,
+    explained: ExplainedItems,
     row: int,
 ) -> list[ReasonPart]:
     """List what speaks for an item and against it, the strongest for it first.

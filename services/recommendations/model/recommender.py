@@ -11,16 +11,16 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommendations.model.candidates import COLUMNS, OWN, Candidates, ItemKnowledge, candidates
+from services.recommendations.model.candidates import COLUMNS, OWN, CandidateItems, ItemKnowledge, candidates
 from services.recommendations.model.factors import Factors
 from services.recommendations.model.history import VIEWS, History, Rows, history_of, purchases
 from services.recommendations.model.items import ItemFacts
 from services.recommendations.model.neighbours import Neighbours
 from services.recommendations.model.offer import Offer
-from services.recommendations.model.reasons import Explained, item_reasons
+from services.recommendations.model.reasons import ExplainedItems, item_reasons
 from services.recommendations.model.recommended import Recommended, RecommendedItem
 from services.recommendations.model.table import MOST_BOUGHT, bought_in_table, table_inputs, table_outputs
-from services.recommendations.schemas import ItemFilter, RecommendationRequest
+from services.recommendations.schemas import RecommendationRequest, ShownItems
 from shared.contracts.prediction import Grade
 from shared.errors import ArtifactRefused
 from shared.features import Feature, truncated
@@ -88,7 +88,7 @@ class RecommendationModel:
         )
 
     def recommend(
-        self, pasts: Pasts, cutoffs: NDArray[np.int64], wanted: ItemFilter, *, most: int, reasons: int
+        self, pasts: Pasts, cutoffs: NDArray[np.int64], wanted: ShownItems, *, most: int, reasons: int
     ) -> list[Recommended]:
         """Recommend to each contact of the pasts.
 
@@ -115,13 +115,13 @@ class RecommendationModel:
         viewed = purchases(pasts, cutoffs, self.code_of, VIEWS)
         return history_of(bought, viewed, len(pasts))
 
-    def _listed(self, history: History, wanted: ItemFilter, most: int, reasons: int) -> list[Recommended]:
+    def _listed(self, history: History, wanted: ShownItems, most: int, reasons: int) -> list[Recommended]:
         shown = self.shown(wanted)
         found = candidates(self.known, history, shown, excluded_days=wanted.excluded_days)
         margin = rounded(self.learner.margins(found.values)) if len(found.owner) else np.empty(0)
         top = best(found, margin, history.contacts, most)
         share = chance(margin[top])
-        explained = Explained.of(self.learner, found.values[top]) if reasons and len(top) else None
+        explained = ExplainedItems.of(self.learner, found.values[top]) if reasons and len(top) else None
         has_past = np.zeros(history.contacts, dtype=bool)
         has_past[history.owner] = True
         has_past[history.viewed_owner] = True
@@ -141,11 +141,11 @@ class RecommendationModel:
         self,
         history: History,
         contact: int,
-        found: Candidates,
+        found: CandidateItems,
         top: Rows,
         share: NDArray[np.float64],
         rows: range,
-        explained: Explained | None,
+        explained: ExplainedItems | None,
         reasons: int,
     ) -> Recommended:
         items = []
@@ -203,7 +203,7 @@ class RecommendationModel:
         found = None if self.offer is None else self.offer.names[code]
         return self.items[code] if found is None else found
 
-    def shown(self, wanted: ItemFilter) -> NDArray[np.bool_]:
+    def shown(self, wanted: ShownItems) -> NDArray[np.bool_]:
         """Return which items may be shown, shape (items,)."""
         shown = np.ones(len(self.items), dtype=bool) if self.offer is None else self.offer.open.copy()
         for listed in (wanted.in_stock, wanted.allowed):
@@ -229,7 +229,7 @@ class RecommendationModel:
         """Answer rows with the columns of `table_inputs`: the first items, and the chance of each."""
         bought = bought_in_table(values)
         nothing = type(bought)(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-        listed = self._listed(history_of(bought, nothing, len(values)), ItemFilter(), MOST_BOUGHT, 0)
+        listed = self._listed(history_of(bought, nothing, len(values)), ShownItems(), MOST_BOUGHT, 0)
         found: dict[str, Any] = {}
         for place in range(MOST_BOUGHT):
             own = [one.items[place] if place < len(one.items) else None for one in listed]
@@ -297,7 +297,7 @@ class RecommendationModel:
         return model
 
 
-def best(found: Candidates, margin: NDArray[np.float64], contacts: int, most: int) -> Rows:
+def best(found: CandidateItems, margin: NDArray[np.float64], contacts: int, most: int) -> Rows:
     """Return the rows of each contact's candidates with the highest margin, the highest first, contact by contact."""
     order = np.lexsort((found.item, -margin, found.owner))
     starts = np.searchsorted(found.owner[order], np.arange(contacts))

@@ -9,8 +9,8 @@ import numpy as np
 
 from services.recommendations.model.candidates import COLUMNS
 from services.recommendations.model.recommender import RecommendationModel
-from services.recommendations.training.judging import POPULAR, REPEAT, Judged, Window, judged
-from services.recommendations.training.material import RecommendationMaterial, Snapshot
+from services.recommendations.training.assessment import POPULAR, REPEAT, JudgedLists, JudgedWindow, judged
+from services.recommendations.training.material import ItemSnapshot, RecommendationMaterial
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Progress, silent
@@ -33,13 +33,13 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Method:
     """One way to weigh, judged on the later window."""
 
     label: str
     kind: str
-    all_items: Judged
-    new_items: Judged
+    all_items: JudgedLists
+    new_items: JudgedLists
     learner: Learner | None = None
     """None: a plain method."""
 
@@ -54,18 +54,18 @@ class RecommendationFit:
     """A fitted model with the evidence behind it."""
 
     model: RecommendationModel
-    snapshot: Snapshot
+    snapshot: ItemSnapshot
     """At the end of the data."""
-    window: Window
+    window: JudgedWindow
     """The one that was judged on."""
-    judged_at: Snapshot
-    candidates: tuple[Candidate, ...]
-    served: Candidate
+    judged_at: ItemSnapshot
+    candidates: tuple[Method, ...]
+    served: Method
     grade: Grade
     usable: bool
     rows: int
 
-    def named(self, label: str) -> Candidate:
+    def named(self, label: str) -> Method:
         """Find a candidate by its label."""
         return next(one for one in self.candidates if one.label == label)
 
@@ -94,10 +94,10 @@ def fitted(material: RecommendationMaterial, *, now: Microseconds, progress: Pro
     """
     pasts, until, horizon = material.pasts, material.until, material.horizon
     progress("learning items for the weights", 0.0)
-    learned = Window.of(pasts, _snapshot(material, until - 2 * horizon), until - horizon, most=MOST_LEARNED)
+    learned = JudgedWindow.of(pasts, _snapshot(material, until - 2 * horizon), until - horizon, most=MOST_LEARNED)
     progress("learning items to be judged", 0.3)
     later = _snapshot(material, until - horizon)
-    window = Window.of(pasts, later, until, most=MOST_JUDGED)
+    window = JudgedWindow.of(pasts, later, until, most=MOST_JUDGED)
     if min(len(learned.judged), len(window.judged)) < LEAST_JUDGED or learned.label.sum() < LEAST_JUDGED:
         raise InsufficientData(
             f"{len(window.judged)} contacts who had bought before bought again in the last {material.horizon_days} "
@@ -131,14 +131,14 @@ def fitted(material: RecommendationMaterial, *, now: Microseconds, progress: Pro
     )
 
 
-def _snapshot(material: RecommendationMaterial, cutoff: Microseconds) -> Snapshot:
+def _snapshot(material: RecommendationMaterial, cutoff: Microseconds) -> ItemSnapshot:
     found = material.seen_from(cutoff)
     if not found.items:
         raise InsufficientData("Before the window that is judged, no item was bought by enough contacts.", items=0)
     return found
 
 
-def learners(window: Window) -> tuple[Learner, ...]:
+def learners(window: JudgedWindow) -> tuple[Learner, ...]:
     """Fit every way to weigh on a window."""
     values, columns = window.candidates.values, Columns(COLUMNS, ())
     linear = Logistic.fit(values, window.label, columns, ridge=RIDGE)
@@ -146,8 +146,8 @@ def learners(window: Window) -> tuple[Learner, ...]:
     return linear, trees, Blend(linear, trees)
 
 
-def _plain(window: Window, label: str, score: Vector) -> Candidate:
-    return Candidate(label, "rule", judged(window, score), judged(window, score, new_only=True))
+def _plain(window: JudgedWindow, label: str, score: Vector) -> Method:
+    return Method(label, "rule", judged(window, score), judged(window, score, new_only=True))
 
 
 _LABELS = {
@@ -157,13 +157,13 @@ _LABELS = {
 }
 
 
-def _learned(window: Window, learner: Learner) -> Candidate:
+def _learned(window: JudgedWindow, learner: Learner) -> Method:
     score = learner.margins(window.candidates.values)
     label = _LABELS[learner.kind]
-    return Candidate(label, learner.kind, judged(window, score), judged(window, score, new_only=True), learner)
+    return Method(label, learner.kind, judged(window, score), judged(window, score, new_only=True), learner)
 
 
-def _best_plain_rule(every: list[Candidate]) -> Candidate:
+def _best_plain_rule(every: list[Method]) -> Method:
     """Return what a careful marketer would do without a model: what is popular, or what was bought before."""
     return max((one for one in every if one.label in (POPULAR, REPEAT)), key=lambda one: one.ndcg)
 

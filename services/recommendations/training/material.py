@@ -40,13 +40,13 @@ class RecommendationMaterial:
         """Return how far ahead is looked."""
         return self.horizon_days * DAY
 
-    def seen_from(self, cutoff: Microseconds) -> "Snapshot":
+    def seen_from(self, cutoff: Microseconds) -> "ItemSnapshot":
         """Learn what is known of items before an instant."""
-        return Snapshot.of(self.pasts, cutoff)
+        return ItemSnapshot.of(self.pasts, cutoff)
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ItemSnapshot:
     """What was known at an instant."""
 
     cutoff: Microseconds
@@ -56,7 +56,7 @@ class Snapshot:
     known: ItemKnowledge
 
     @classmethod
-    def of(cls, pasts: Pasts, cutoff: Microseconds) -> "Snapshot":
+    def of(cls, pasts: Pasts, cutoff: Microseconds) -> "ItemSnapshot":
         """Learn from what lies before it."""
         items = learned_items(pasts, cutoff)
         code_of = {name: code for code, name in enumerate(items)}

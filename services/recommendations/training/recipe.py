@@ -9,9 +9,9 @@ import numpy as np
 from services.recommendations.model.history import Vector
 from services.recommendations.model.recommender import RecommendationModel
 from services.recommendations.schemas import RecommendationChoices
+from services.recommendations.training.assessment import JudgedWindow, judged
 from services.recommendations.training.fitting import RecommendationFit, fitted
-from services.recommendations.training.judging import Window, judged
-from services.recommendations.training.material import RecommendationMaterial, Snapshot, material_of
+from services.recommendations.training.material import ItemSnapshot, RecommendationMaterial, material_of
 from services.recommendations.training.report import QUESTION, plots, report
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import DAY, Microseconds
@@ -67,11 +67,11 @@ def _to_publish(run: RecommendationRun, material: RecommendationMaterial, fit: R
 
 
 @dataclass(frozen=True, slots=True)
-class _Newer:
+class _NewerWindow:
     """What both sides are judged on, by contact."""
 
-    snapshot: Snapshot
-    window: Window
+    snapshot: ItemSnapshot
+    window: JudgedWindow
     challenger: Vector
 
 
@@ -110,25 +110,25 @@ def _gate(
     return replaces(worse, margin, "1 % of NDCG", figures, champion_is_old=old)
 
 
-def _newer(material: RecommendationMaterial, fit: RecommendationFit, known_until: Microseconds) -> _Newer | None:
+def _newer(material: RecommendationMaterial, fit: RecommendationFit, known_until: Microseconds) -> _NewerWindow | None:
     """Judge the challenger, as it would have been, on what is newer than the champion's data."""
     if known_until <= fit.judged_at.cutoff:
-        return _Newer(fit.judged_at, fit.window, fit.served.all_items.ndcg)
+        return _NewerWindow(fit.judged_at, fit.window, fit.served.all_items.ndcg)
     if material.until - known_until < LEAST_NEWER_DAYS * DAY or fit.served.learner is None:
         return None
     snapshot = material.seen_from(known_until)
-    window = Window.of(material.pasts, snapshot, material.until)
+    window = JudgedWindow.of(material.pasts, snapshot, material.until)
     score = fit.served.learner.margins(window.candidates.values)
-    return _Newer(snapshot, window, judged(window, score).ndcg)
+    return _NewerWindow(snapshot, window, judged(window, score).ndcg)
 
 
 def champion_ndcg(
-    champion: RecommendationModel, pasts: Pasts, cutoff: Microseconds, window: Window, end: Microseconds
+    champion: RecommendationModel, pasts: Pasts, cutoff: Microseconds, window: JudgedWindow, end: Microseconds
 ) -> Vector:
     """Judge a champion on the contacts of a window, by its own items and candidates."""
     history = champion.history(pasts, np.full(len(pasts), cutoff, dtype=np.int64))
-    known = Snapshot(cutoff, champion.items, champion.code_of, history, champion.known)
-    own = Window.of(pasts, known, end, contacts=window.judged)
+    known = ItemSnapshot(cutoff, champion.items, champion.code_of, history, champion.known)
+    own = JudgedWindow.of(pasts, known, end, contacts=window.judged)
     return judged(own, champion.learner.margins(own.candidates.values)).ndcg
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from services.recommendations.model.candidates import COLUMNS
-from services.recommendations.training.fitting import Candidate, RecommendationFit
-from services.recommendations.training.judging import POPULAR, REPEAT, TOP
+from services.recommendations.training.assessment import POPULAR, REPEAT, TOP
+from services.recommendations.training.fitting import Method, RecommendationFit
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds, instant_of
 from shared.evaluation.metrics import Interval, of_mean
@@ -109,7 +109,7 @@ def _data(fit: RecommendationFit, until: Microseconds) -> Figures:
     }
 
 
-def _candidate(one: Candidate, served: Candidate) -> Figures:
+def _candidate(one: Method, served: Method) -> Figures:
     return {
         "label": one.label,
         "kind": one.kind,

@@ -16,12 +16,12 @@ from services.recommendations.model.candidates import (
     SINCE,
     TOGETHER,
     TREND,
-    Candidates,
+    CandidateItems,
     candidates,
 )
 from services.recommendations.model.history import Rows, Vector
 from services.recommendations.model.recommender import best
-from services.recommendations.training.material import Snapshot, bought_pairs
+from services.recommendations.training.material import ItemSnapshot, bought_pairs
 from shared.contracts.rows import Microseconds
 from shared.ties import rounded
 from shared.timeline import Pasts
@@ -38,10 +38,10 @@ POPULAR, TRENDING, REPEAT, ITEM_TO_ITEM, FACTORISATION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class JudgedWindow:
     """What contacts with a past bought after a cutoff, beside the candidates that were known at it."""
 
-    candidates: Candidates
+    candidates: CandidateItems
     label: Vector
     """(n,) 1.0 where the candidate was bought in the window."""
     targets: Vector
@@ -59,12 +59,12 @@ class Window:
     def of(
         cls,
         pasts: Pasts,
-        snapshot: Snapshot,
+        snapshot: ItemSnapshot,
         end: Microseconds,
         *,
         most: int | None = None,
         contacts: Rows | None = None,
-    ) -> "Window":
+    ) -> "JudgedWindow":
         """Frame a snapshot.
 
         Args:
@@ -86,7 +86,7 @@ class Window:
         width = max(len(pasts.items), 1)
         is_new = ~np.isin(owner * width + item, before[0] * width + before[1])
         found = candidates(snapshot.known, history.of(contacts), np.ones(len(snapshot.items), dtype=bool))
-        found = Candidates(contacts[found.owner], found.item, found.values)
+        found = CandidateItems(contacts[found.owner], found.item, found.values)
         code = np.array([*(snapshot.code_of.get(name, -1) for name in pasts.items), -1], dtype=np.int64)[item]
         known = code >= 0
         bought = owner[known] * len(snapshot.items) + code[known]
@@ -118,7 +118,7 @@ def plain_scores(values: NDArray[np.float64]) -> dict[str, Vector]:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedLists:
     """The first ten of one method, one value a contact who bought something."""
 
     recall: Vector
@@ -127,7 +127,7 @@ class Judged:
     """Items that were listed for anybody."""
 
 
-def judged(window: Window, score: Vector, *, new_only: bool = False) -> Judged:
+def judged(window: JudgedWindow, score: Vector, *, new_only: bool = False) -> JudgedLists:
     """Judge a method by its score of the candidates.
 
     Args:
@@ -140,7 +140,7 @@ def judged(window: Window, score: Vector, *, new_only: bool = False) -> Judged:
     if new_only:
         fresh = found.values[:, OWN] == 0
         found, label, score = (
-            Candidates(found.owner[fresh], found.item[fresh], found.values[fresh]),
+            CandidateItems(found.owner[fresh], found.item[fresh], found.values[fresh]),
             label[fresh],
             score[fresh],
         )
@@ -153,4 +153,4 @@ def judged(window: Window, score: Vector, *, new_only: bool = False) -> Judged:
     who = targets > 0
     possible = np.minimum(targets[who], TOP).astype(np.int64)
     ideal = np.cumsum(1.0 / np.log2(np.arange(TOP) + 2.0))
-    return Judged(hits[who] / possible, gain[who] / ideal[possible - 1], np.unique(found.item[top]))
+    return JudgedLists(hits[who] / possible, gain[who] / ideal[possible - 1], np.unique(found.item[top]))
