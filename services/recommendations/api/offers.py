@@ -1,21 +1,18 @@
-"""The catalogue as a running service knows it: looked at again after a second, read anew where it changed."""
+"""The catalogue as a running service knows it: each call asks for its revision, and reads what changed since."""
 
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import StoreUnavailable
-from shared.store import AccountStore, ChangedItems
+from shared.store import AccountStore, ChangedItems, ItemRow
 
 if TYPE_CHECKING:
     from services.recommendations.model.offer import Offer
     from services.recommendations.model.recommender import RecommendationModel
 
-CHECKED_SECONDS = 1.0
-"""How long nobody asks again whether the catalogue changed."""
 MOST_KNOWN, MOST_OF_ONE = 256, 2
 """Catalogues in memory, and of one account: by the items of a version and of the one that shadows it."""
 _Key = tuple[str, int]
@@ -25,9 +22,9 @@ class CatalogueStore(Protocol):
     """What is read of an account's items."""
 
     def revision(self) -> int:
-        """Return what another one than before says that something changed."""
+        """Return what another one than before says that something changed; 0: there never was an item."""
 
-    def scan(self) -> Any:
+    def scan(self) -> Iterable[Sequence[ItemRow]]:
         """Stream all items."""
 
     def changed_since(self, revision: int) -> ChangedItems | None:
@@ -39,21 +36,17 @@ class _KnownOffer:
     """An account's catalogue, seen by the items of one version."""
 
     code_of: Mapping[str, int]
+    """Held, so that no other has its id meanwhile."""
     offer: "Offer | None"
     """None: there is no catalogue."""
     revision: int
-    checked_at: float
 
 
 class KnownOffers:
-    """The catalogues of the accounts that were asked about last.
+    """The catalogues of the accounts that were asked about last."""
 
-    Args:
-        seconds: a clock.
-    """
-
-    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
+        """Know none."""
         self._known: OrderedDict[_Key, _KnownOffer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -68,20 +61,21 @@ class KnownOffers:
         Raises:
             StoreUnavailable: it could not be read, and was not before.
         """
-        key = (account, id(code_of))  # held by what is known, so that no other has its id meanwhile
+        key = (account, id(code_of))
         known = self._known.get(key)
-        now = self._seconds()
-        if known is not None and now - known.checked_at < CHECKED_SECONDS:
-            return known.offer
-        with self._lock:
-            try:
-                fresh = self._read(items, code_of, known, now)
-            except StoreUnavailable:
-                if known is None:
-                    raise
+        try:
+            revision = items.revision()
+            if known is not None and known.revision == revision:
                 return known.offer
-            self._keep(key, fresh)
-        return fresh.offer
+            with self._lock:
+                known = self._known.get(key)
+                if known is None or known.revision != revision:
+                    known = _read(items, code_of, known, revision)
+                    self._keep(key, known)
+        except StoreUnavailable:
+            if known is None:
+                raise
+        return known.offer
 
     def _keep(self, key: _Key, fresh: _KnownOffer) -> None:
         self._known[key] = fresh
@@ -92,22 +86,17 @@ class KnownOffers:
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _read(
-        self, items: CatalogueStore, code_of: Mapping[str, int], known: _KnownOffer | None, now: float
-    ) -> _KnownOffer:
-        from services.recommendations.model.offer import Offer
 
-        revision = items.revision()
-        if known is not None and known.revision == revision:
-            return replace(known, checked_at=now)
-        if not revision:
-            return _KnownOffer(code_of, None, revision, now)
-        changed = None if known is None or known.offer is None else items.changed_since(known.revision)
-        if changed is None or known is None or known.offer is None:
-            rows = (row for part in items.scan() for row in part)
-            return _KnownOffer(code_of, Offer.of(revision, rows, code_of), revision, now)
-        offer = known.offer.changed(changed.revision, changed.rows, changed.deleted, code_of)
-        return _KnownOffer(code_of, offer, changed.revision, now)
+def _read(items: CatalogueStore, code_of: Mapping[str, int], known: _KnownOffer | None, revision: int) -> _KnownOffer:
+    from services.recommendations.model.offer import Offer
+
+    if not revision:
+        return _KnownOffer(code_of, None, revision)
+    changed = None if known is None else items.changed_since(known.revision)
+    if known is None or known.offer is None or changed is None:
+        rows = (row for part in items.scan() for row in part)
+        return _KnownOffer(code_of, Offer.of(rows, code_of), revision)
+    return _KnownOffer(code_of, known.offer.changed(changed.rows, changed.deleted, code_of), changed.revision)
 
 
 OFFERS = KnownOffers()
@@ -116,5 +105,5 @@ OFFERS = KnownOffers()
 
 def with_offer(account: AccountStore, model: "RecommendationModel") -> "RecommendationModel":
     """Return the model with what the account's catalogue says of its items now."""
-    offer = OFFERS.of(f"{account.account}", account.items, model.code_of)
+    offer = OFFERS.of(account.account, account.items, model.code_of)
     return model if offer is model.offer else replace(model, offer=offer)

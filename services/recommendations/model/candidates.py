@@ -76,6 +76,9 @@ def candidates(
         _block(known, history, begin, min(begin + size, history.contacts), shown, excluded_days)
         for begin in range(0, history.contacts, size)
     ]
+    if not blocks:
+        nobody = np.empty(0, dtype=np.int64)
+        return CandidateItems(nobody, nobody, np.empty((0, len(COLUMNS))))
     if len(blocks) == 1:
         return blocks[0]
     return CandidateItems(

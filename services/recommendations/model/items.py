@@ -60,13 +60,18 @@ class ItemFacts:
         repeated = np.bincount(pair, minlength=len(latest)) > 1
         share = float(repeated.mean()) if len(repeated) else 0.0
         rebuy = (_count(bought.item[latest][repeated], items) + REBUY_PULL * share) / (buyers + REBUY_PULL)
-        return cls(popular, _trend(bought, items), np.exp(log_gap), rebuy, buyers)
+        # As exact as an artifact keeps them: a loaded version answers as the one that was judged.
+        return cls(*map(_kept, (popular, _trend(bought, items), np.exp(log_gap), rebuy, buyers)))
 
 
 def own_gap(facts: ItemFacts, item: Rows, count: Vector, span: Vector) -> Vector:
     """Return a contact's own days between purchases of an item, drawn towards the item's usual ones, shape (n,)."""
     gap: Vector = (span + OWN_PULL * facts.gap[item]) / (count - 1.0 + OWN_PULL)
     return gap
+
+
+def _kept(values: Vector) -> Vector:
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _count(item: Rows, items: int) -> Vector:

@@ -42,9 +42,8 @@ class CatalogueItem(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The catalogue of one revision, seen by the items of one version."""
+    """The catalogue at one time, seen by the items of one version."""
 
-    revision: int
     open: NDArray[np.bool_]
     """(items,) whether each may be shown; an item that the catalogue does not know may."""
     names: Sequence[str | None]
@@ -56,37 +55,32 @@ class Offer:
     categories: tuple[str, ...]
 
     @classmethod
-    def of(cls, revision: int, rows: Iterable[CatalogueItem], code_of: Mapping[str, int]) -> "Offer":
+    def of(cls, rows: Iterable[CatalogueItem], code_of: Mapping[str, int]) -> "Offer":
         """Compile the rows of a catalogue; those that the version does not know are skipped.
 
         Args:
-            revision: of the catalogue.
             rows: all of them.
             code_of: codes by item.
         """
-        return cls._of(revision, {code_of[row.item_id]: row for row in rows if row.item_id in code_of}, len(code_of))
+        items = len(code_of)
+        nothing = cls(np.ones(items, dtype=bool), [None] * items, {}, np.full(items, -1, dtype=np.int32), ())
+        return nothing.changed(rows, (), code_of)
 
-    def changed(
-        self, revision: int, rows: Iterable[CatalogueItem], gone: Collection[str], code_of: Mapping[str, int]
-    ) -> "Offer":
-        """Return it with rows put in, and what was deleted taken out."""
-        mine = {**self.rows, **{code_of[row.item_id]: row for row in rows if row.item_id in code_of}}
-        for item_id in gone:
-            mine.pop(code_of.get(item_id, -1), None)
-        return self._of(revision, mine, len(code_of))
-
-    @classmethod
-    def _of(cls, revision: int, rows: Mapping[int, CatalogueItem], items: int) -> "Offer":
-        opened = np.ones(items, dtype=bool)
-        names: list[str | None] = [None] * items
-        category = np.full(items, -1, dtype=np.int32)
-        places: dict[str, int] = {}
-        for code, row in rows.items():
-            opened[code] = row.offered
-            names[code] = row.name
-            if row.category is not None:
-                category[code] = places.setdefault(row.category, len(places))
-        return cls(revision, opened, names, rows, category, tuple(places))
+    def changed(self, rows: Iterable[CatalogueItem], deleted: Collection[str], code_of: Mapping[str, int]) -> "Offer":
+        """Return it with rows put in, and what was deleted taken out: what did not change is not looked at."""
+        opened, category = self.open.copy(), self.category.copy()
+        names, mine = list(self.names), dict(self.rows)
+        places = {name: place for place, name in enumerate(self.categories)}
+        for row in rows:
+            code = code_of.get(row.item_id)
+            if code is not None:
+                mine[code], opened[code], names[code] = row, row.offered, row.name
+                category[code] = -1 if row.category is None else places.setdefault(row.category, len(places))
+        for item_id in deleted:
+            code = code_of.get(item_id)
+            if code is not None and mine.pop(code, None) is not None:
+                opened[code], names[code], category[code] = True, None, -1
+        return Offer(opened, names, mine, category, tuple(places))
 
     def of_category(self, wanted: Collection[str]) -> NDArray[np.bool_]:
         """Return which items belong to one of some categories, shape (items,)."""

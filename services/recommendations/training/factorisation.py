@@ -41,6 +41,7 @@ def factors_of(
     """
     from scipy import sparse
 
+    width = min(width, items)
     kept = history.rank < MOST_FOLDED
     extra = (alpha * strength(history.count[kept], history.age[kept])).astype(np.float32)
     rows = sparse.csr_matrix((extra, (history.owner[kept], history.item[kept])), shape=(history.contacts, items))
