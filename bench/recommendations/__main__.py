@@ -27,7 +27,7 @@ def main() -> int:
         [
             "\n".join([HEADER, *(line for one in results for line in one.lines())]),
             "\n".join(f"- {sentence}" for one in results for sentence in one.sentences()),
-            f"Wanted: surely above the best single method on one of the two, and not below on the other: {met(results)}.",
+            f"Wanted: surely above the best single method on one of the two, not below on the other: {met(results)}.",
             speed(),
         ]
     )

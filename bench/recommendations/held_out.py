@@ -66,7 +66,7 @@ class Result:
         over = of_mean(self.every[BLEND].ndcg - self.every[POPULAR].ndcg, np.arange(self.contacts))
         lines.append(
             f"{self.shop}: {self.contacts:,} contacts with a past bought {self.bought:.1f} items each in the "
-            f"{HELD_OUT_DAYS} days; {self.items:,} items were learned. Over most popular, NDCG@10 is {over} higher; what "
+            f"{HELD_OUT_DAYS} days; {self.items:,} items were learned. NDCG@10 is {over} above most popular; what "
             f"weighs is of kind {self.kind}."
         )
         return lines

@@ -26,6 +26,8 @@ _NOT: Final = {
     "It is no label to show to the contact.",
     "sendtime": "A good hour makes a message more likely to be answered; it does not make it welcome, and is no "
     "reason to send more.",
+    "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
+    "showing it changes is not measured here.",
 }
 
 
@@ -43,6 +45,7 @@ def in_short(
     }[champion]
     named = {figure.name: figure for figure in figures}
     wanted = ("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained")
+    wanted += ("recall_at_10", "lift_over_most_popular")
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
         top, low = ranges[0], ranges[-1]
@@ -117,6 +120,13 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
         return [
             "The answer names hours of the contact's own local week, the best first.",
             "`basis` says whose habits it rests on: the contact's own, those of contacts alike, or everybody's.",
+        ]
+    if row.capability == "recommendations":
+        within = "" if row.horizon_days is None else f" within {row.horizon_days} days"
+        return [
+            f"The answer lists items, the best first; `score` is the learned chance that the contact buys it{within}.",
+            "`source` says why: bought before (`repeat`), new to the contact (`model`), or, of whom nothing is known, "
+            "what many buy (`popular`) and more than before (`trending`).",
         ]
     if not ranges and row.capability not in ("scoring", "churn"):
         return []

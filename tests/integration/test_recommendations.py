@@ -1,4 +1,4 @@
-"""Recommendations end to end: trained on a real store, asked through the real service, the catalogue changed, erased."""
+"""Recommendations end to end: trained on a real store, asked through the real service, withdrawn, erased."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
