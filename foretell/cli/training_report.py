@@ -82,7 +82,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     if "recall_at_10" in figures:
         yield f"{data['buyers']:,} of them bought {data['items']:,} items that enough contacts bought."
         own, popular = (_in_a_hundred(_middle(figures[name]) or 0.0) for name in _LISTED)
-        yield f"Of the items bought next that ten can name, its first ten name {own} in 100; the most popular {popular}."
+        yield f"Of the items bought next that ten can name, its ten name {own} in 100, the most popular {popular}."
     yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])

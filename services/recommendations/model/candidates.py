@@ -1,7 +1,7 @@
 """Which items come into question for each contact, and what speaks for each of them. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from services.recommendations.model.factors import MOST_FOLDED, Factors, strengt
 from services.recommendations.model.history import History, Rows, Vector
 from services.recommendations.model.items import ItemFacts, own_gap
 from services.recommendations.model.neighbours import Neighbours
+from shared.ties import falling
 
 COLUMNS = (
     "popularity",
@@ -31,11 +32,13 @@ MOST_PULLING = 60
 """Items of a history that pull others, the latest."""
 PULL_FADE_DAYS = 60.0
 VIEW_FADE_DAYS = 14.0
+LEAST_TRENDING = 1.0
+"""Recent buyers below which an item is not said to be trending."""
 BLOCK_CELLS = 4_000_000
 """Contacts times items in memory at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemKnowledge:
     """All that is known of items: each by itself, what goes together, vectors."""
 
@@ -46,6 +49,23 @@ class ItemKnowledge:
     def __len__(self) -> int:
         """Count the items."""
         return len(self.facts.popular)
+
+    def popular_first(self, shown: NDArray[np.bool_]) -> Rows:
+        """List the items that may be shown, those first that most buy lately."""
+        return self._by_popularity[shown[self._by_popularity]]
+
+    def trending_first(self, shown: NDArray[np.bool_]) -> Rows:
+        """List the items that may be shown and somebody buys lately, those first that more buy than before."""
+        return self._by_trend[shown[self._by_trend]]
+
+    @cached_property
+    def _by_popularity(self) -> Rows:
+        return falling(self.facts.popular).astype(np.int64)
+
+    @cached_property
+    def _by_trend(self) -> Rows:
+        order = falling(self.facts.trend).astype(np.int64)
+        return order[self.facts.popular[order] >= LEAST_TRENDING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +150,7 @@ class _Block:
 def _block(
     known: ItemKnowledge, history: History, begin: int, end: int, shown: NDArray[np.bool_], excluded_days: float
 ) -> CandidateItems:
-    block = _Block.of(history, begin, end)
+    block, items = _Block.of(history, begin, end), len(known)
     kept = block.rank < MOST_FOLDED
     people = known.factors.fold_in(
         np.searchsorted(block.owner[kept], np.arange(block.contacts + 1)),
@@ -139,44 +159,66 @@ def _block(
     )
     recent = block.rank < MOST_PULLING
     pull = 0.5 ** (block.age[recent] / PULL_FADE_DAYS)
-    together = known.neighbours.pull(block.owner[recent], block.item[recent], pull, block.contacts)
-    open_ = np.broadcast_to(shown, together.shape)
+    together = known.neighbours.pull(block.owner[recent], block.item[recent], pull)
+    pairs = _pairs(known, block, people, together, shown)
+    pairs = pairs[shown[pairs % items]]
     if excluded_days > 0:
-        open_ = open_.copy()
         fresh = block.age < excluded_days
-        open_[block.owner[fresh], block.item[fresh]] = False
-    owner, item = np.nonzero(_picked(known, block, people, together, open_))
-    values = np.full((len(owner), len(COLUMNS)), np.nan)
+        pairs = np.setdiff1d(pairs, block.owner[fresh] * items + block.item[fresh], assume_unique=True)
+    owner, item = pairs // items, pairs % items
+    values = np.full((len(pairs), len(COLUMNS)), np.nan)
     values[:, POPULARITY] = np.log(known.facts.popular[item] + 0.1)
     values[:, TREND] = known.facts.trend[item]
     # Summed row by row: a contact's numbers do not depend on who is asked about beside it.
     values[:, ALIKE] = np.einsum("ij,ij->i", people[owner], known.factors.item[item])
-    values[:, TOGETHER] = together[owner, item]
+    place = _found(together[0], pairs)
+    values[:, TOGETHER] = np.where(place >= 0, together[1][place] if len(together[1]) else 0.0, 0.0)
     values[:, AGAIN] = known.facts.rebuy[item]
     values[:, LATELY] = block.lately[owner]
     _put_own(known.facts, block, owner, item, values)
     return CandidateItems(owner + begin, item, values)
 
 
-def _picked(
+def _pairs(
     known: ItemKnowledge,
     block: _Block,
     people: NDArray[np.float64],
-    together: NDArray[np.float64],
-    open_: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Mark the candidates of a block, shape (contacts, items)."""
-    picked = np.zeros(open_.shape, dtype=bool)
+    together: tuple[Rows, Vector],
+    shown: NDArray[np.bool_],
+) -> Rows:
+    """Return the candidates of a block as `contact * items + item`, ascending, each once; some may not be shown."""
+    items = len(known)
     own = block.rank < MOST_OWN
-    picked[block.owner[own], block.item[own]] = True
-    picked[block.viewed_owner, block.viewed_item] = True
-    alike = people.astype(np.float32) @ known.factors.item.T
-    _mark_top(picked, np.where(open_, alike, -np.inf), MOST_ALIKE)
-    _mark_top(picked, np.where(open_, together, 0.0), MOST_TOGETHER, least=0.0)
-    _mark_top(picked, np.where(open_, known.facts.popular, -np.inf), MOST_POPULAR)
-    _mark_top(picked, np.where(open_, known.facts.trend, -np.inf), MOST_TRENDING)
-    picked &= open_
-    return picked
+    alike = known.factors.values(people)
+    if not shown.all():
+        alike[:, ~shown] = -np.inf
+    most = min(MOST_ALIKE, items)
+    top = np.argpartition(alike, items - most, axis=1)[:, items - most :]
+    every = np.arange(block.contacts)[:, None] * items
+    usual = np.concatenate([known.popular_first(shown)[:MOST_POPULAR], known.trending_first(shown)[:MOST_TRENDING]])
+    return np.unique(
+        np.concatenate(
+            [
+                block.owner[own] * items + block.item[own],
+                block.viewed_owner * items + block.viewed_item,
+                (every + top).ravel(),
+                _strongest(*together, items, shown),
+                (every + usual).ravel(),
+            ]
+        )
+    )
+
+
+def _strongest(pairs: Rows, value: Vector, items: int, shown: NDArray[np.bool_]) -> Rows:
+    """Return the pairs of each contact with the largest values, of what may be shown."""
+    kept = shown[pairs % items]
+    pairs, value = pairs[kept], value[kept]
+    owner = pairs // items
+    order = np.lexsort((-value, owner))
+    owner = owner[order]
+    rank = np.arange(len(order)) - np.searchsorted(owner, owner)
+    found: Rows = pairs[order[rank < MOST_TOGETHER]]
+    return found
 
 
 def _put_own(facts: ItemFacts, block: _Block, owner: Rows, item: Rows, values: NDArray[np.float64]) -> None:
@@ -204,13 +246,3 @@ def _found(keys: Rows, wanted: Rows) -> Rows:
     order = np.argsort(keys, kind="stable")
     place = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
     return np.where(keys[place] == wanted, place, -1)
-
-
-def _mark_top(picked: NDArray[np.bool_], value: NDArray[Any], most: int, *, least: float = -np.inf) -> None:
-    """Mark the largest values of each row that lie above a bound."""
-    if most >= value.shape[1]:
-        picked |= value > least
-        return
-    top = np.argpartition(-value, most, axis=1)[:, :most]
-    rows = np.arange(len(value))[:, None]
-    picked[rows, top] |= value[rows, top] > least

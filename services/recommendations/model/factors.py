@@ -62,6 +62,14 @@ class Factors:
                 found[contact] = np.linalg.solve(*self._equations(item[begin:end], weight[begin:end]))
         return found
 
+    def values(self, people: NDArray[np.float64]) -> Matrix32:
+        """Return what every item is worth to each contact, shape (contacts, items)."""
+        wide = people.astype(np.float32)
+        if len(wide) == 1:  # rows are read as they lie in memory, which takes a third of the time
+            return (self.item @ wide[0])[None]
+        found: Matrix32 = wide @ self.item.T
+        return found
+
     def _equations(self, item: Rows, weight: Vector) -> tuple[NDArray[np.float64], Vector]:
         mine = self.item[item].astype(np.float64)
         extra = self.alpha * weight

@@ -22,22 +22,22 @@ class Neighbours:
     likeness: NDArray[np.float32]
     """(items, k) 0 to 1; 0 where there are no more."""
 
-    def pull(self, owner: Rows, item: Rows, weight: Vector, contacts: int) -> NDArray[np.float64]:
-        """Sum what each contact's items say of all items.
+    def pull(self, owner: Rows, item: Rows, weight: Vector) -> tuple[Rows, Vector]:
+        """Sum what each contact's items say of others.
 
         Args:
             owner: contact of each item of a history, shape (n,).
             item: codes, shape (n,).
             weight: of each, shape (n,).
-            contacts: how many there are.
 
         Returns:
-            Shape (contacts, items).
+            Pairs as `contact * items + item`, ascending, and the sum of each.
         """
-        items = len(self.item)
         near = self.item[item]
-        value = self.likeness[item] * weight[:, None]
-        place = owner[:, None] * items + near
         kept = near >= 0
-        dense: Vector = np.bincount(place[kept], weights=value[kept], minlength=contacts * items).astype(np.float64)
-        return dense.reshape(contacts, items)
+        pair = (owner[:, None] * len(self.item) + near)[kept]
+        pairs, place = np.unique(pair, return_inverse=True)
+        value: Vector = np.bincount(
+            place, weights=(self.likeness[item] * weight[:, None])[kept], minlength=len(pairs)
+        ).astype(np.float64)
+        return pairs, value

@@ -181,11 +181,9 @@ class RecommendationModel:
 
     def popular(self, shown: NDArray[np.bool_], most: int, *, by_trend: bool = False) -> list[int]:
         """Return the codes of the items that most contacts buy lately, or more than before, the first first."""
-        facts = self.known.facts
-        value = np.where(facts.popular >= 1.0, facts.trend, -np.inf) if by_trend else facts.popular
-        codes = np.flatnonzero(shown)
-        order = np.lexsort((codes, -rounded(value[codes])))
-        return [int(code) for code in codes[order[:most]] if np.isfinite(value[code])]
+        found = self.known.trending_first(shown) if by_trend else self.known.popular_first(shown)
+        codes: list[int] = found[:most].tolist()
+        return codes
 
     def popular_item(self, code: int) -> RecommendedItem:
         """Describe a popular item: its score is the share of what is bought lately."""

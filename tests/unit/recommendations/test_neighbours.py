@@ -46,6 +46,7 @@ def test_what_a_contact_s_items_say_of_others_is_summed() -> None:
         np.array([[1, 2], [2, -1], [0, 1]], np.int32), np.array([[0.5, 0.25], [0.5, 0], [1, 1]], np.float32)
     )
 
-    pulled = near.pull(np.array([0, 0]), np.array([0, 1]), np.array([1.0, 2.0]), 2)
+    pairs, value = near.pull(np.array([1, 1]), np.array([0, 1]), np.array([1.0, 2.0]))
 
-    assert pulled.tolist() == [[0.0, 0.5, 1.25], [0.0, 0.0, 0.0]]
+    assert pairs.tolist() == [3 + 1, 3 + 2]
+    assert value.tolist() == [0.5, 1.25]

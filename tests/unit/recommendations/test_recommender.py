@@ -58,7 +58,7 @@ def test_reasons_are_in_words_and_those_of_the_head_sum_to_its_margin(recs_model
     assert all(part.contribution > 0 for one in answer.items for part in one.reasons)
 
 
-def test_what_comes_back_in_a_rhythm_is_said_so(recs_model: RecommendationModel) -> None:
+def test_what_comes_back_in_a_rhythm_is_named(recs_model: RecommendationModel) -> None:
     regular = pasts_of(*(bought("tea", "tea-0", day) for day in (240, 260, 280, 300)))
 
     answer = listed(recs_model, pasts=regular)
