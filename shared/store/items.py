@@ -30,7 +30,7 @@ class ItemTable(StoreTable):
         Index(None, "account_id", "updated_at", "item_id"),
         Index(None, "account_id", "category", "item_id"),
         Index(None, "account_id", "active", "item_id"),
-        Index(None, "account_id", "name_key", "item_id"),
+        Index(None, "account_id", "active", "name_key", "item_id"),
         CLUSTERED,
     )
 
@@ -393,23 +393,46 @@ def _stored(connection: AccountConnection, item_ids: Sequence[str]) -> dict[str,
 
 
 def _by_id(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
-    table = ItemTable
+    table, index = ItemTable, None
     mine = [*_conditions(which), *([] if after is None else [table.item_id > after.item_id])]
     if which.prefix:
         mine += _begins(table.item_id, which.prefix)
-    rows = connection.execute(connection.select(*COLUMNS).where(*mine).order_by(table.item_id).limit(limit))
-    return [ItemRow(*row) for row in rows]
+    if which.active is not None:
+        mine.append(table.active == which.active)
+        index = ("active", "item_id")
+    if which.category is not None:
+        index = ("category", "item_id")
+    return _listed(connection, mine, (table.item_id,), index, limit)
 
 
 def _by_name(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
     """List those whose name begins so, without those whose id does."""
-    table, prefix = ItemTable, name_key(which.prefix)
-    mine = [*_conditions(which), *_begins(table.name_key, prefix)]
+    table = ItemTable
+    mine = [*_conditions(which), *_begins(table.name_key, name_key(which.prefix))]
     mine.append(or_(table.item_id < which.prefix, table.item_id > which.prefix + _HIGHEST))
+    order = (table.name_key, table.item_id)
     if after is not None:
-        mine.append(tuple_(table.name_key, table.item_id) > (after.name_key, after.item_id))
-    ordered = connection.select(*COLUMNS).where(*mine).order_by(table.name_key, table.item_id)
-    return [ItemRow(*row) for row in connection.execute(ordered.limit(limit))]
+        mine.append(tuple_(*order) > (after.name_key, after.item_id))
+    index = ("active", "name_key", "item_id")
+    found = [  # a range of the index each: few that are active may lie among many that are not, or the other way
+        row
+        for active in ((True, False) if which.active is None else (which.active,))
+        for row in _listed(connection, [*mine, table.active == active], order, index, limit)
+    ]
+    return sorted(found, key=lambda row: (name_key(row.name), row.item_id))[:limit]
+
+
+def _listed(
+    connection: AccountConnection,
+    which: Sequence[ColumnElement[bool]],
+    order: Sequence[Any],
+    index: Sequence[str] | None,
+    limit: int,
+) -> list[ItemRow]:
+    statement = connection.select(*COLUMNS).where(*which).order_by(*order).limit(limit)
+    if index is not None:  # without statistics SQLite would walk through all items
+        statement = statement.with_hint(ItemTable, f"INDEXED BY ix_items_account_id_{'_'.join(index)}", "sqlite")
+    return [ItemRow(*row) for row in connection.execute(statement)]
 
 
 def _begins(column: Any, prefix: str) -> list[ColumnElement[bool]]:
@@ -418,12 +441,7 @@ def _begins(column: Any, prefix: str) -> list[ColumnElement[bool]]:
 
 
 def _conditions(which: ItemFilter) -> list[ColumnElement[bool]]:
-    table, found = ItemTable, list[ColumnElement[bool]]()
-    if which.category is not None:
-        found.append(table.category == which.category)
-    if which.active is not None:
-        found.append(table.active == which.active)
-    return found
+    return [] if which.category is None else [ItemTable.category == which.category]
 
 
 def _revision(_: bool) -> SelectBase:
