@@ -32,10 +32,11 @@ from gateway.items.schemas import (
 )
 from shared.contracts.item import ItemInput
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import ItemChange, instant_of
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, NotFound
-from shared.store import ItemChange, ItemFilter, ItemPlace, ItemRow
+from shared.ingest import item_change
+from shared.store import ItemFilter, ItemPlace, ItemRow
 
 router = APIRouter(tags=["items"])
 
@@ -137,7 +138,7 @@ def _checked(item: Any, place: int) -> ItemChange | ItemResult:
     except ValidationError as error:
         errors = [ProblemPointer(**one) for one in mistakes(_details(error), item, f"/items/{place}")]
         return ItemResult(index=place, id=repeatable_id(item), status="invalid", errors=errors)
-    return ItemChange(read.id, read.given())
+    return item_change(read)
 
 
 def _details(error: ValidationError) -> list[dict[str, Any]]:

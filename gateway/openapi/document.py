@@ -39,7 +39,7 @@ _TAGS: Final = (
     ("contacts", "People being marketed to."),
     ("events", "Dated facts about contacts."),
     ("items", "What events name: the catalogue of what can be recommended."),
-    ("imports", "Files of contacts and events: uploaded, checked, loaded, and undone."),
+    ("imports", "Files of contacts, events and items: uploaded, checked, loaded, and undone."),
     ("outcomes", "What is predicted."),
     ("batches", "Predictions about any number of contacts, made in the background."),
     ("models", "What was trained."),

@@ -82,7 +82,7 @@ _STATES: Final[dict[str, ForetellError]] = {
     "add_import": Conflict("20 uploaded files wait to be loaded already; load or delete one.", max_imports=20),
     "change_import": Conflict("This import is loaded, and cannot be changed."),
     "load_import": Conflict("The file of this import is gone; upload it again."),
-    "undo_import": Conflict("Only the import that was loaded last can be undone, and only once."),
+    "undo_import": Conflict("Only the import of contacts or events that was loaded last can be undone, and only once."),
     "delete_import": Conflict("This import is loading; wait until that has ended."),
     "export_import_rejects": Conflict("This import has no rejects: it is checked."),
     "cancel_batch": Conflict("This batch has ended: it is completed."),

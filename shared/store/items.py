@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Index, SelectBase, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, ItemChange, Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
+from shared.store.import_tables import ImportLease, count_items
 from shared.store.schema import CLUSTERED, Instant, KeyText, OptionalKeyText, OptionalLongText, StoreTable
 from shared.store.scope import BATCH, AccountConnection, Scope, batches, select_by_parameter
 
@@ -91,14 +92,6 @@ class ItemRow(NamedTuple):
     def offered(self) -> bool:
         """Whether it may be recommended."""
         return self.active and self.in_stock
-
-
-class ItemChange(NamedTuple):
-    """What a PUT, or a line of a file, says of an item."""
-
-    item_id: str
-    fields: Mapping[str, Any]
-    """Values of `ItemRow` by name; what is left out stays as it is, and of a new item becomes its default."""
 
 
 class ItemCatalogue(NamedTuple):
@@ -248,7 +241,13 @@ class Items:
         return None if max(len(rows), len(deleted)) > limit else ChangedItems(now, rows, deleted)
 
     def put(
-        self, changes: Sequence[ItemChange], *, at: Microseconds, creates: bool = True, most: int = MAX_ITEMS
+        self,
+        changes: Sequence[ItemChange],
+        *,
+        at: Microseconds,
+        creates: bool = True,
+        most: int = MAX_ITEMS,
+        lease: ImportLease | None = None,
     ) -> list[str]:
         """Create or update items in one transaction; joins an open one.
 
@@ -257,6 +256,7 @@ class Items:
             at: now.
             creates: whether an item that is not there is made.
             most: how many items the account may have.
+            lease: of the import that puts them.
 
         Returns:
             For each change "created", "updated" or "unchanged"; without `creates` also "missing".
@@ -274,6 +274,8 @@ class Items:
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
             turn.end(connection, most)
+            if lease is not None:
+                count_items(connection, lease, made=done.count("created"), updated=done.count("updated"))
         return done
 
     def put_bulk(
@@ -283,6 +285,7 @@ class Items:
         at: Microseconds,
         chunk: int = 20_000,
         pacing: BulkPacing | None = None,
+        lease: ImportLease | None = None,
     ) -> BulkItems:
         """Put items in short transactions; interrupted and repeated, it changes nothing twice.
 
@@ -291,6 +294,7 @@ class Items:
             at: now.
             chunk: how many are taken at a time.
             pacing: of the import that they are part of.
+            lease: of that import, where it counts what it stores.
 
         Raises:
             Conflict: the account would have too many items; what was put before stays.
@@ -299,7 +303,7 @@ class Items:
         counts = dict.fromkeys(BulkItems._fields, 0)
         while part := list(islice(left, chunk)):
             for rows in pacing.parts(part, has_gaps=self._scope.store.is_sqlite):
-                words = self.put(rows, at=at)
+                words = self.put(rows, at=at, lease=lease)
                 for word in counts:
                     counts[word] += words.count(word)
         return BulkItems(**counts)

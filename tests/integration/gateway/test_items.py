@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.rows import SECOND, EventRow
-from shared.store import ItemChange
+from shared.contracts.rows import SECOND, EventRow, ItemChange
 
 NOW = 1_780_000_000 * SECOND
 TEA = {

@@ -1,9 +1,18 @@
 import pytest
 from sqlalchemy import text
 
-from shared.contracts.rows import DAY
+from shared.contracts.rows import DAY, ItemChange
 from shared.errors import Conflict, NotFound
-from shared.store import BulkItems, ChangedItems, Database, ItemCatalogue, ItemChange, ItemFilter, ItemRow
+from shared.store import (
+    BulkItems,
+    ChangedItems,
+    Database,
+    ImportLease,
+    ImportLost,
+    ItemCatalogue,
+    ItemFilter,
+    ItemRow,
+)
 from shared.store.items import KEPT, Items
 
 TEA = ItemRow("tea", "Green Tea", "drinks", 4.5, "EUR", "https://shop.example/tea", True, True, 10)
@@ -208,6 +217,15 @@ def test_an_import_counts_what_it_changed(database: Database) -> None:
     counted = items.put_bulk(changes, at=20, chunk=2)
 
     assert counted == BulkItems(created=1, updated=1, unchanged=1)
+
+
+def test_an_import_that_lost_its_lease_stores_no_item(database: Database) -> None:
+    items = database.of("default").items
+
+    with pytest.raises(ImportLost):
+        items.put_bulk([said(TEA)], at=10, lease=ImportLease("imp_1", "nobody"))
+
+    assert items.revision() == 0
 
 
 def test_all_items_are_streamed_by_id(database: Database) -> None:
