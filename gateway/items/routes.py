@@ -30,7 +30,7 @@ from gateway.items.schemas import (
     ItemWriteCounts,
     PathItem,
 )
-from shared.contracts.item import ItemInput
+from shared.contracts.items import ItemInput
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import ItemChange, instant_of
 from shared.contracts.validation import mistakes, repeatable_id

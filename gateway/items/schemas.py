@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from gateway.schemas import REQUEST, decoded
 from shared.contracts.contact import Text
-from shared.contracts.item import ItemFields, ItemInput
+from shared.contracts.items import ItemFields, ItemInput
 from shared.contracts.prediction import Answer, ProblemPointer
 
 PathItem = Annotated[

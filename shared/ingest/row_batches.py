@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.item import ItemInput
+from shared.contracts.items import ItemInput
 from shared.contracts.rows import ContactRow, EventRow, ItemChange, Microseconds, born_id
 from shared.ingest.batch import Batch, Build
 from shared.ingest.cells import CellRefused, Cells, Reader, as_object

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.contact import ContactInput, DatedScalar, EventInput
-from shared.contracts.item import ItemInput
+from shared.contracts.items import ItemInput
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange, Microseconds, microseconds
 from shared.ingest.identity import email_hash, event_identity
 from shared.values.addresses import is_placeholder

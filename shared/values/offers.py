@@ -27,7 +27,7 @@ _SCHEMA: Final = re.compile(r"https?://schema\.org/", re.IGNORECASE)
 
 
 def _words(yes: str, no: str) -> Mapping[str, bool]:
-    return {same_name_key(word): said for words, said in ((yes, True), (no, False)) for word in words.split("|")}
+    return {same_name_key(word): value for words, value in ((yes, True), (no, False)) for word in words.split("|")}
 
 
 _OFFER: Final = _words(_OFFERED, _NOT_OFFERED)

@@ -14,14 +14,14 @@ FEED = (
 )
 
 
-def said(found: Any) -> dict[str, dict[str, Any]]:
+def fields_of(found: Any) -> dict[str, dict[str, Any]]:
     return {row.item_id: dict(row.fields) for row in found.rows}
 
 
 def test_a_feed_of_products_is_read_as_it_is(read) -> None:
     found = read(FEED, "items")
 
-    assert said(found) == {
+    assert fields_of(found) == {
         "T-1": {
             "name": "Green tea",
             "url": "https://shop.example/t1",
@@ -56,7 +56,7 @@ def test_a_feed_of_products_is_read_as_it_is(read) -> None:
     ],
 )  # fmt: skip
 def test_exports_of_shops_are_read_as_they_are(read, header: str, row: str, expected: dict[str, Any]) -> None:
-    assert said(read(f"{header}\n{row}\n", "items")) == {"T-1": expected}
+    assert fields_of(read(f"{header}\n{row}\n", "items")) == {"T-1": expected}
 
 
 def test_json_and_constants_are_read_too(read) -> None:
@@ -64,14 +64,14 @@ def test_json_and_constants_are_read_too(read) -> None:
 
     found = read(lines, "items", "items.ndjson", constants={"currency": "EUR"})
 
-    assert said(found) == {
+    assert fields_of(found) == {
         "T-1": {"currency": "EUR", "name": "Tea", "active": False},
         "7": {"currency": "EUR", "price": 2.0},
     }
 
 
 def test_what_a_row_leaves_empty_it_does_not_say(read) -> None:
-    assert said(read("id,name,price,url\nT-1,,4.5,\n", "items")) == {"T-1": {"price": 4.5}}
+    assert fields_of(read("id,name,price,url\nT-1,,4.5,\n", "items")) == {"T-1": {"price": 4.5}}
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_what_a_row_leaves_empty_it_does_not_say(read) -> None:
 def test_a_cell_that_cannot_be_read_makes_its_row_a_reject(read, column: str, cell: str, reason: str) -> None:
     found = read(f"id,{column},note\nT-1,{cell},\nT-2,,\n", "items")
 
-    assert (list(said(found)), found.rejects) == (["T-2"], [(2, reason)])
+    assert (list(fields_of(found)), found.rejects) == (["T-2"], [(2, reason)])
 
 
 def test_a_long_name_is_cut(read) -> None:
     found = read(f"id,name\nT-1,{'a ' * 150}\n", "items")
 
-    assert len(said(found)["T-1"]["name"]) == 199
+    assert len(fields_of(found)["T-1"]["name"]) == 199
     assert found.findings == ["name: 1 of 1 values: longer than 200 characters; cut (line 2)."]
 
 
