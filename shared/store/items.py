@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Index, SelectBase, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, ItemChange, Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
+from shared.store.import_tables import ImportLease, count_items
 from shared.store.schema import CLUSTERED, Instant, KeyText, OptionalKeyText, OptionalLongText, StoreTable
 from shared.store.scope import BATCH, AccountConnection, Scope, batches, select_by_parameter
 
@@ -30,7 +31,7 @@ class ItemTable(StoreTable):
         Index(None, "account_id", "updated_at", "item_id"),
         Index(None, "account_id", "category", "item_id"),
         Index(None, "account_id", "active", "item_id"),
-        Index(None, "account_id", "name_key", "item_id"),
+        Index(None, "account_id", "active", "name_key", "item_id"),
         CLUSTERED,
     )
 
@@ -91,14 +92,6 @@ class ItemRow(NamedTuple):
     def offered(self) -> bool:
         """Whether it may be recommended."""
         return self.active and self.in_stock
-
-
-class ItemChange(NamedTuple):
-    """What a PUT, or a line of a file, says of an item."""
-
-    item_id: str
-    fields: Mapping[str, Any]
-    """Values of `ItemRow` by name; what is left out stays as it is, and of a new item becomes its default."""
 
 
 class ItemCatalogue(NamedTuple):
@@ -248,7 +241,13 @@ class Items:
         return None if max(len(rows), len(deleted)) > limit else ChangedItems(now, rows, deleted)
 
     def put(
-        self, changes: Sequence[ItemChange], *, at: Microseconds, creates: bool = True, most: int = MAX_ITEMS
+        self,
+        changes: Sequence[ItemChange],
+        *,
+        at: Microseconds,
+        creates: bool = True,
+        most: int = MAX_ITEMS,
+        lease: ImportLease | None = None,
     ) -> list[str]:
         """Create or update items in one transaction; joins an open one.
 
@@ -257,6 +256,7 @@ class Items:
             at: now.
             creates: whether an item that is not there is made.
             most: how many items the account may have.
+            lease: of the import that puts them.
 
         Returns:
             For each change "created", "updated" or "unchanged"; without `creates` also "missing".
@@ -274,6 +274,8 @@ class Items:
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
             turn.end(connection, most)
+            if lease is not None:
+                count_items(connection, lease, made=done.count("created"), updated=done.count("updated"))
         return done
 
     def put_bulk(
@@ -283,6 +285,7 @@ class Items:
         at: Microseconds,
         chunk: int = 20_000,
         pacing: BulkPacing | None = None,
+        lease: ImportLease | None = None,
     ) -> BulkItems:
         """Put items in short transactions; interrupted and repeated, it changes nothing twice.
 
@@ -291,6 +294,7 @@ class Items:
             at: now.
             chunk: how many are taken at a time.
             pacing: of the import that they are part of.
+            lease: of that import, where it counts what it stores.
 
         Raises:
             Conflict: the account would have too many items; what was put before stays.
@@ -299,7 +303,7 @@ class Items:
         counts = dict.fromkeys(BulkItems._fields, 0)
         while part := list(islice(left, chunk)):
             for rows in pacing.parts(part, has_gaps=self._scope.store.is_sqlite):
-                words = self.put(rows, at=at)
+                words = self.put(rows, at=at, lease=lease)
                 for word in counts:
                     counts[word] += words.count(word)
         return BulkItems(**counts)
@@ -393,23 +397,46 @@ def _stored(connection: AccountConnection, item_ids: Sequence[str]) -> dict[str,
 
 
 def _by_id(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
-    table = ItemTable
+    table, index = ItemTable, None
     mine = [*_conditions(which), *([] if after is None else [table.item_id > after.item_id])]
     if which.prefix:
         mine += _begins(table.item_id, which.prefix)
-    rows = connection.execute(connection.select(*COLUMNS).where(*mine).order_by(table.item_id).limit(limit))
-    return [ItemRow(*row) for row in rows]
+    if which.active is not None:
+        mine.append(table.active == which.active)
+        index = ("active", "item_id")
+    if which.category is not None:
+        index = ("category", "item_id")
+    return _listed(connection, mine, (table.item_id,), index, limit)
 
 
 def _by_name(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
     """List those whose name begins so, without those whose id does."""
-    table, prefix = ItemTable, name_key(which.prefix)
-    mine = [*_conditions(which), *_begins(table.name_key, prefix)]
+    table = ItemTable
+    mine = [*_conditions(which), *_begins(table.name_key, name_key(which.prefix))]
     mine.append(or_(table.item_id < which.prefix, table.item_id > which.prefix + _HIGHEST))
+    order = (table.name_key, table.item_id)
     if after is not None:
-        mine.append(tuple_(table.name_key, table.item_id) > (after.name_key, after.item_id))
-    ordered = connection.select(*COLUMNS).where(*mine).order_by(table.name_key, table.item_id)
-    return [ItemRow(*row) for row in connection.execute(ordered.limit(limit))]
+        mine.append(tuple_(*order) > (after.name_key, after.item_id))
+    index = ("active", "name_key", "item_id")
+    found = [  # a range of the index each: few that are active may lie among many that are not, or the other way
+        row
+        for active in ((True, False) if which.active is None else (which.active,))
+        for row in _listed(connection, [*mine, table.active == active], order, index, limit)
+    ]
+    return sorted(found, key=lambda row: (name_key(row.name), row.item_id))[:limit]
+
+
+def _listed(
+    connection: AccountConnection,
+    which: Sequence[ColumnElement[bool]],
+    order: Sequence[Any],
+    index: Sequence[str] | None,
+    limit: int,
+) -> list[ItemRow]:
+    statement = connection.select(*COLUMNS).where(*which).order_by(*order).limit(limit)
+    if index is not None:  # without statistics SQLite would walk through all items
+        statement = statement.with_hint(ItemTable, f"INDEXED BY ix_items_account_id_{'_'.join(index)}", "sqlite")
+    return [ItemRow(*row) for row in connection.execute(statement)]
 
 
 def _begins(column: Any, prefix: str) -> list[ColumnElement[bool]]:
@@ -418,12 +445,7 @@ def _begins(column: Any, prefix: str) -> list[ColumnElement[bool]]:
 
 
 def _conditions(which: ItemFilter) -> list[ColumnElement[bool]]:
-    table, found = ItemTable, list[ColumnElement[bool]]()
-    if which.category is not None:
-        found.append(table.category == which.category)
-    if which.active is not None:
-        found.append(table.active == which.active)
-    return found
+    return [] if which.category is None else [ItemTable.category == which.category]
 
 
 def _revision(_: bool) -> SelectBase:

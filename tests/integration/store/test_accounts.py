@@ -7,7 +7,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
 from shared.contracts.model_name import ModelName
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import (
     AccountStore,
@@ -21,7 +21,6 @@ from shared.store import (
     IdempotencyRow,
     ImportLease,
     ImportRow,
-    ItemChange,
     KeptReport,
     Lease,
     ModelCommandRow,

@@ -1,15 +1,24 @@
 import pytest
 from sqlalchemy import text
 
-from shared.contracts.rows import DAY
+from shared.contracts.rows import DAY, ItemChange
 from shared.errors import Conflict, NotFound
-from shared.store import BulkItems, ChangedItems, Database, ItemCatalogue, ItemChange, ItemFilter, ItemRow
+from shared.store import (
+    BulkItems,
+    ChangedItems,
+    Database,
+    ImportLease,
+    ImportLost,
+    ItemCatalogue,
+    ItemFilter,
+    ItemRow,
+)
 from shared.store.items import KEPT, Items
 
 TEA = ItemRow("tea", "Green Tea", "drinks", 4.5, "EUR", "https://shop.example/tea", True, True, 10)
 
 
-def said(row: ItemRow) -> ItemChange:
+def change_of(row: ItemRow) -> ItemChange:
     fields = row._asdict()
     return ItemChange(row.item_id, {name: fields[name] for name in fields if name not in ("item_id", "updated_at")})
 
@@ -20,14 +29,14 @@ def items_of(database: Database, *names: str) -> Items:
     return items
 
 
-def test_an_item_is_stored_as_it_was_said(database: Database) -> None:
+def test_an_item_is_stored_as_it_is_given(database: Database) -> None:
     items = database.of("default").items
 
-    assert items.put([said(TEA)], at=10) == ["created"]
+    assert items.put([change_of(TEA)], at=10) == ["created"]
     assert items.find("tea") == TEA
 
 
-def test_a_new_item_of_which_nothing_is_said_is_active_and_in_stock(database: Database) -> None:
+def test_a_new_item_with_an_id_alone_is_active_and_in_stock(database: Database) -> None:
     items = database.of("default").items
 
     items.put([ItemChange("tea", {})], at=10)
@@ -37,7 +46,7 @@ def test_a_new_item_of_which_nothing_is_said_is_active_and_in_stock(database: Da
 
 def test_what_a_change_leaves_out_stays_and_none_takes_away(database: Database) -> None:
     items = database.of("default").items
-    items.put([said(TEA)], at=10)
+    items.put([change_of(TEA)], at=10)
 
     done = items.put([ItemChange("tea", {"price": 5.0, "category": None})], at=20)
 
@@ -47,9 +56,9 @@ def test_what_a_change_leaves_out_stays_and_none_takes_away(database: Database) 
 
 def test_what_changes_nothing_leaves_the_revision(database: Database) -> None:
     items = database.of("default").items
-    items.put([said(TEA)], at=10)
+    items.put([change_of(TEA)], at=10)
 
-    assert items.put([said(TEA)], at=20) == ["unchanged"]
+    assert items.put([change_of(TEA)], at=20) == ["unchanged"]
     assert items.delete(["coffee"], at=20) == 0
     assert items.revision() == 10
 
@@ -127,7 +136,7 @@ def test_a_view_too_old_or_of_an_account_before_is_read_anew(database: Database,
     assert items.changed_since(since) is None
 
 
-def test_more_changes_than_asked_for_are_read_anew(database: Database) -> None:
+def test_more_changes_than_the_limit_are_read_anew(database: Database) -> None:
     items = items_of(database, "Tea", "Coffee", "Milk")
 
     assert items.changed_since(0, limit=2) is None
@@ -210,6 +219,15 @@ def test_an_import_counts_what_it_changed(database: Database) -> None:
     assert counted == BulkItems(created=1, updated=1, unchanged=1)
 
 
+def test_an_import_that_lost_its_lease_stores_no_item(database: Database) -> None:
+    items = database.of("default").items
+
+    with pytest.raises(ImportLost):
+        items.put_bulk([change_of(TEA)], at=10, lease=ImportLease("imp_1", "nobody"))
+
+    assert items.revision() == 0
+
+
 def test_all_items_are_streamed_by_id(database: Database) -> None:
     items = items_of(database, "Tea", "Coffee", "Milk")
 
@@ -223,7 +241,7 @@ def test_a_write_within_a_transaction_is_undone_with_it(database: Database) -> N
 
     def fail() -> None:
         with store.transaction() as together:
-            together.items.put([said(TEA)], at=10)
+            together.items.put([change_of(TEA)], at=10)
             seen.append(together.items.revision())
             raise RuntimeError
 
@@ -235,4 +253,4 @@ def test_a_write_within_a_transaction_is_undone_with_it(database: Database) -> N
 
 def test_items_of_an_account_that_is_not_there_are_refused(database: Database) -> None:
     with pytest.raises(NotFound, match="nobody"):
-        database.of("nobody").items.put([said(TEA)], at=10)
+        database.of("nobody").items.put([change_of(TEA)], at=10)

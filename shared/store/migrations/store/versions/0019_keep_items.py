@@ -1,4 +1,7 @@
-"""Keep the items of each account's catalogue, which were deleted lately, and when the whole changed last."""
+"""Keep the items of each account's catalogue, which were deleted lately, and when the whole changed last.
+
+Imports count the items that they store.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,8 +31,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "item_id", name=op.f("pk_items")),
         sqlite_with_rowid=False,
     )
-    for column in ("updated_at", "category", "active", "name_key"):
-        columns = ["account_id", column, "item_id"]
+    for sought in (["updated_at"], ["category"], ["active"], ["active", "name_key"]):
+        columns = ["account_id", *sought, "item_id"]
         op.create_index(f"ix_items_{'_'.join(columns)}", "items", columns, unique=False)
     op.create_table(
         "deleted_items",
@@ -50,9 +53,13 @@ def upgrade() -> None:
         sa.Column("offered", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_item_catalogues")),
     )
+    for name in ("items_made", "items_updated"):
+        op.add_column("imports", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False))
 
 
 def downgrade() -> None:
+    op.drop_column("imports", "items_updated")
+    op.drop_column("imports", "items_made")
     op.drop_table("item_catalogues")
     op.drop_table("deleted_items")
     op.drop_table("items")
