@@ -11,11 +11,11 @@ import pytest
 from services.recommendations.capability import CAPABILITY
 from services.recommendations.training.recipe import RECIPE
 from shared.contracts.credentials import CALL_HEADER
-from shared.contracts.rows import DAY, ContactRow, EventRow
+from shared.contracts.rows import DAY, ContactRow, EventRow, ItemChange
 from shared.registry.fetch import artifacts
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import AccountStore, Database, ItemChange, migrate, open_database
+from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

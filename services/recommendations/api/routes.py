@@ -1,5 +1,6 @@
 """The routes beside `POST /recommendations`: items similar to others, and what is popular now."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -17,6 +18,7 @@ from services.recommendations.schemas import (
     SimilarRequest,
     SimilarResponse,
 )
+from shared.errors import NotFound
 from shared.http import problem
 from shared.http.middleware import parse_json
 from shared.serving.capability_spec import ExtraRoute
@@ -85,6 +87,27 @@ async def _similar(request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
+async def _similar_to_one(
+    request: Request,
+    item_id: str,
+    count: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Similar items, at most.")] = 10,
+) -> Response:
+    service: Service = request.app.state.service
+    call = request.state.call
+    require_scope(call, "read")
+    champion = await service.champions.of(call.account, "")
+    store = service.store.of(call.account)
+    if item_id not in _items_of(champion):
+        raise NotFound("Nobody bought such an item, or too few, when the version learned.")
+    wanted = SimilarRequest.model_construct(items=[item_id], count=count)
+    found = await service.pools.run(lambda: similar(_current(store, champion), wanted), contacts=1)
+    request.state.facts = {"account": call.account, "version": champion.version}
+    answer = SimilarResponse.model_validate(
+        {"similar": found, "model": _model_info(champion), "request_id": call.request_id}
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
 async def _popular(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items of each list, at most.")] = 10,
@@ -98,6 +121,12 @@ async def _popular(
     request.state.facts = {"account": call.account, "version": champion.version}
     answer = PopularResponse.model_validate({**found, "model": _model_info(champion), "request_id": call.request_id})
     return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _items_of(champion: Champion) -> Collection[str]:
+    model: Any = champion.model
+    codes: Collection[str] = model.code_of
+    return codes
 
 
 def _current(store: AccountStore, champion: Champion) -> Any:
@@ -137,6 +166,16 @@ EXTRA_ROUTES = (
         response_example=SIMILAR_RESPONSE_EXAMPLE,
         request=SimilarRequest,
         request_example=SIMILAR_REQUEST_EXAMPLE,
+    ),
+    ExtraRoute(
+        path="/recommendations/similar/{item_id:path}",
+        method="get",
+        operation_id="similar_to_item",
+        summary="Which items do those who buy this one buy too?",
+        handler=_similar_to_one,
+        problems=("no-model-trained", "model-not-ready", "store-unavailable"),
+        response=SimilarResponse,
+        response_example=SIMILAR_RESPONSE_EXAMPLE,
     ),
     ExtraRoute(
         path="/recommendations/popular",
