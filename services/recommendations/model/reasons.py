@@ -100,7 +100,7 @@ def _sentence(
     model: NamedItems, history: History, contact: int, code: int, values: NDArray[np.float64], thing: str
 ) -> tuple[float | None, str]:
     if thing == "own_purchases":
-        return _own(values)
+        return _own(history, contact, code, values)
     if thing == "bought_together":
         return _together(model, history, contact, code)
     if thing == "people_alike":
@@ -119,14 +119,16 @@ def _sentence(
     return float(count), f"{count} purchases in the last 60 days"
 
 
-def _own(values: NDArray[np.float64]) -> tuple[float, str]:
+def _own(history: History, contact: int, code: int, values: NDArray[np.float64]) -> tuple[float, str]:
     count = int(values[OWN])
     if not count:
         return 0.0, "Not bought before"
     ago = days(float(values[SINCE]))
     if count == 1:
         return 1.0, f"Bought once, {ago} ago"
-    return float(count), f"Bought every {days(float(values[INTERVAL]))}, last {ago} ago"
+    begin, end = int(history.offsets[contact]), int(history.offsets[contact + 1])
+    row = begin + int(np.flatnonzero(history.item[begin:end] == code)[0])
+    return float(count), f"Bought every {days(float(history.span[row]) / (count - 1))}, last {ago} ago"
 
 
 def days(number: float) -> str:
