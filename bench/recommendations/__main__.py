@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.recommendations.by_id import by_id
 from bench.recommendations.data import complete_journey, online_retail
 from bench.recommendations.held_out import HEADER, Result, result
 from bench.recommendations.speed import speed
@@ -20,6 +21,8 @@ def main() -> int:
     """Run, print, perhaps write."""
     parser = argparse.ArgumentParser(prog="python -m bench.recommendations", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--url", help="of a running installation with the sample trained: calls by id are timed")
+    parser.add_argument("--key-file", type=Path, default=Path("var/keys/demo"))
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     results = [result(shop) for shop in (online_retail(given.folder), complete_journey())]
@@ -29,6 +32,7 @@ def main() -> int:
             "\n".join(f"- {sentence}" for one in results for sentence in one.sentences()),
             f"Wanted: surely above the best single method on one of the two, not below on the other: {met(results)}.",
             speed(),
+            *([by_id(given.url, given.key_file)] if given.url else []),
         ]
     )
     print(text)

@@ -73,6 +73,9 @@ def item_reasons(
     values: NDArray[np.float64],
     explained: ExplainedItems,
     row: int,
+    *,
+    most: int,
+    raising: bool,
 ) -> list[ReasonPart]:
     """List what speaks for an item and against it, the strongest for it first.
 
@@ -84,12 +87,16 @@ def item_reasons(
         values: of its candidate, shape (len(COLUMNS),).
         explained: of all that is listed.
         row: of this item in it.
+        most: reasons at most; a sentence is only made of those.
+        raising: leave out what speaks against it.
     """
     shares = explained.shares[row]
     order = np.lexsort((np.arange(len(shares)), -shares))
     names = tuple(THINGS)
     parts = []
-    for place in order.tolist():
+    for place in order[:most].tolist():
+        if raising and shares[place] <= 0:
+            break
         thing = names[place]
         value, text = _sentence(model, history, contact, code, values, thing)
         parts.append(ReasonPart(thing, value, float(shares[place]), text))

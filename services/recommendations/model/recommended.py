@@ -19,8 +19,6 @@ class RecommendedItem:
     """model, repeat, trending or popular."""
     reasons: Sequence[ReasonPart] = ()
     """What raises it, the strongest first."""
-    all_reasons: Sequence[ReasonPart] = ()
-    """All that speaks for it and against it; sums with the base to its margin."""
 
     def fields(self) -> Mapping[str, object]:
         """Write it as published."""

@@ -151,29 +151,23 @@ class RecommendationModel:
         items = []
         for row in rows:
             place = int(top[row])
-            code = int(found.item[place])
+            code, values = int(found.item[place]), found.values[place]
             parts = []
             if explained is not None:
-                parts = item_reasons(self, history, contact, code, found.values[place], explained, row)
+                parts = item_reasons(self, history, contact, code, values, explained, row, most=reasons, raising=True)
+            source = "repeat" if values[OWN] > 0 else "model"
             items.append(
                 RecommendedItem(
-                    code=code,
-                    item=self.item(code),
-                    score=float(share[row]),
-                    source="repeat" if found.values[place, OWN] > 0 else "model",
-                    reasons=tuple([part for part in parts if part.contribution > 0][:reasons]),
-                    all_reasons=tuple(parts),
+                    code=code, item=self.item(code), score=float(share[row]), source=source, reasons=tuple(parts)
                 )
             )
-        first = items[0] if items else None
-        if first is None or explained is None:
+        if not items or explained is None:
             return Recommended(items=items, margin=0.0, base=0.0)
-        return Recommended(
-            items=items,
-            reasons=first.all_reasons[:reasons],
-            margin=float(explained.margin[rows[0]]),
-            base=explained.base,
+        first, values = rows[0], found.values[int(top[rows[0]])]
+        head = item_reasons(
+            self, history, contact, items[0].code, values, explained, first, most=reasons, raising=False
         )
+        return Recommended(items=items, reasons=head, margin=float(explained.margin[first]), base=explained.base)
 
     def _popular(self, shown: NDArray[np.bool_], most: int) -> Recommended:
         """List what most buy lately, for those of whom nothing is known."""

@@ -26,8 +26,9 @@ MOST_LEARNED, MOST_JUDGED = 4_000, 10_000
 """Contacts that weights are learned from, and that are judged."""
 LEAST_JUDGED = 50
 """Contacts with a past who bought something in the window, without whom nothing can be judged."""
-SHAPE = TreeShape(leaves=15, min_rows=200, learning_rate=0.1, feature_share=0.7, row_share=1.0)
-ROUNDS = 100
+SHAPE = TreeShape(leaves=8, min_rows=200, learning_rate=0.15, feature_share=0.7, row_share=1.0)
+"""Small: exact shares of an item's margin cost a fifth of what 15 leaves and 100 rounds do, for 0.001 of NDCG."""
+ROUNDS = 50
 RIDGE = 10.0
 SEED = 0
 

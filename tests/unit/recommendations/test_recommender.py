@@ -110,7 +110,7 @@ def test_the_catalogue_says_what_items_are_called(recs_model: RecommendationMode
     first = listed(model).items[0]
 
     assert (first.item["name"], first.item["price"], first.item["currency"]) == ("Green tea", 6.9, "EUR")
-    assert any("Often bought with" in part.text for one in listed(model).items for part in one.all_reasons)
+    assert any("Often bought with" in part.text for one in listed(model).items for part in one.reasons)
 
 
 def test_a_contact_among_others_is_answered_as_alone(recs_model: RecommendationModel) -> None:
