@@ -44,8 +44,10 @@ def in_short(
         None: [],
     }[champion]
     named = {figure.name: figure for figure in figures}
-    wanted = ("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained")
-    wanted += ("recall_at_10", "lift_over_most_popular")
+    wanted = (
+        *("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained"),
+        *("recall_at_10", "lift_over_most_popular"),
+    )
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
         top, low = ranges[0], ranges[-1]

@@ -152,14 +152,18 @@ async def test_an_item_that_is_withdrawn_is_gone_from_the_next_answer(client: An
 async def test_similar_and_popular_items_are_answered(client: Any) -> None:
     similar = await client.post("/recommendations/similar", json.dumps({"items": ["i-1", "odd"], "count": 3}).encode())
     wrong = await client.post("/recommendations/similar", b'{"items": []}')
-    path = "/recommendations/popular"
-    popular = await client.get(path, **{CALL_HEADER: client.signed("GET", path, scopes=("read",))})
+    paths = ("/recommendations/popular", "/recommendations/similar/i-1", "/recommendations/similar/odd")
+    popular, alone, absent = [
+        await client.get(path, **{CALL_HEADER: client.signed("GET", path, scopes=("read",))}) for path in paths
+    ]
 
     one, other = similar.json["similar"]
     assert {item["id"] for item in one["items"]} <= {f"i-{number}" for number in range(8)}
     assert (other["status"], other["items"]) == ("unknown_item", [])
     assert (wrong.status, wrong.json["errors"][0]["pointer"]) == (422, "/items")
     assert len(popular.json["popular"]) == 10
+    assert alone.json["similar"][0]["items"][:3] == one["items"]
+    assert (absent.status, absent.json["code"]) == (404, "not-found")
 
 
 async def test_an_erased_contact_leaves_nothing_that_an_answer_could_rest_on(

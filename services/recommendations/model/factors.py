@@ -66,7 +66,8 @@ class Factors:
         """Return what every item is worth to each contact, shape (contacts, items)."""
         wide = people.astype(np.float32)
         if len(wide) == 1:  # rows are read as they lie in memory, which takes a third of the time
-            return (self.item @ wide[0])[None]
+            only: Matrix32 = (self.item @ wide[0])[None]
+            return only
         found: Matrix32 = wide @ self.item.T
         return found
 
