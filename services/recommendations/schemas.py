@@ -253,7 +253,7 @@ class SimilarResponse(Answer):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [SIMILAR_RESPONSE_EXAMPLE]})
 
     similar: Annotated[list[SimilarItems], Field(description="One an item, in the order asked.")]
-    model: Annotated[ModelInfo, Field(description="Which version answered.")]
+    model: Annotated[ModelInfo, Field(description="The version that answers.")]
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
 
 
@@ -274,7 +274,7 @@ class PopularResponse(Answer):
 
     popular: Annotated[list[PopularItem], Field(description="What most bought lately, the first first.")]
     trending: Annotated[list[PopularItem], Field(description="What more buy than before.")]
-    model: Annotated[ModelInfo, Field(description="Which version answered.")]
+    model: Annotated[ModelInfo, Field(description="The version that answers.")]
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
 
 

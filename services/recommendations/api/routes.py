@@ -151,7 +151,7 @@ EXTRA_ROUTES = (
     ExtraRoute(
         path="/recommendations/similar",
         method="post",
-        operation_id="similar_items",
+        operation_id="search_similar_items",
         summary="Which items do the same contacts buy?",
         handler=_similar,
         problems=(
@@ -170,7 +170,7 @@ EXTRA_ROUTES = (
     ExtraRoute(
         path="/recommendations/similar/{item_id:path}",
         method="get",
-        operation_id="similar_to_item",
+        operation_id="show_similar_items",
         summary="Which items do those who buy this one buy too?",
         handler=_similar_to_one,
         problems=("no-model-trained", "model-not-ready", "store-unavailable"),
@@ -180,7 +180,7 @@ EXTRA_ROUTES = (
     ExtraRoute(
         path="/recommendations/popular",
         method="get",
-        operation_id="popular_items",
+        operation_id="list_popular_items",
         summary="What do contacts buy now?",
         handler=_popular,
         problems=("no-model-trained", "model-not-ready", "store-unavailable"),
