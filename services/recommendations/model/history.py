@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.engagement import ORDERS
 from shared.contracts.rows import DAY
 from shared.timeline import Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 
-ORDERS = ("order_placed", "subscription_started", "subscription_renewed", "deal_won")
-"""Types of events whose item was bought."""
 VIEWS = ("page_viewed", "product_viewed", "product_added", "product_used", "content_downloaded")
 """Types whose item was looked at: weaker evidence."""
 LATELY_DAYS = 60

@@ -7,16 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommendations.model.candidates import ItemKnowledge
-from services.recommendations.model.history import ORDERS, VIEWS, Bought, History, Rows, history_of, purchases
+from services.recommendations.model.history import VIEWS, Bought, History, Rows, history_of, purchases
 from services.recommendations.model.items import ItemFacts
 from services.recommendations.training.factorisation import factors_of
 from services.recommendations.training.likeness import neighbours_of
+from shared.contracts.defaults import LEAST_BUYERS
+from shared.contracts.engagement import ORDERS
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
 
-LEAST_BUYERS, LEAST_ITEMS = 100, 10
-"""Buyers and items without which nothing is trained."""
+LEAST_ITEMS = 10
+"""Items without which nothing is trained."""
 LEAST_OF_ITEM = 5
 """Buyers of an item below which it is not learned."""
 MOST_ITEMS = 50_000
