@@ -63,6 +63,13 @@ TABLE: tuple[Capability, ...] = (
         message_types=("send_time.changed",),
         committing_fields=("purpose", "control_share", "exploration_share"),
     ),
+    Capability(
+        "value",
+        "/lifetime-value",
+        "What is this contact worth, and when does it order next?",
+        change_kind="band",
+        message_types=("value.band_changed",),
+    ),
 )
 
 

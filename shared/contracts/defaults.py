@@ -14,6 +14,8 @@ LEAST_SENDS: Final = 500
 """Sends without which the answers to them teach nothing of when to send."""
 LEAST_SEGMENTED: Final = 20
 """Contacts with events below which not even a rule can set segments."""
+LEAST_BUYERS: Final = 100
+"""Contacts with an order without which nobody is told what a contact is worth."""
 LEAST_GROUPED: Final = 300
 """Contacts with events below which a rule sets the segments: groups that are found would be chance."""
 FILLED_AUC: Final = 0.90
