@@ -154,9 +154,7 @@ class ValuePrediction(PublishedPrediction):
     ]
     currency: Annotated[str | None, Field(description="ISO 4217 code of the values; null where events name none.")]
     interval: Annotated[ValueInterval | None, Field(description="Of the value within the horizon.")]
-    alive: Annotated[
-        float | None, Field(ge=0, le=1, description="Chance of ever ordering again, within two horizons.")
-    ]
+    alive: Annotated[float | None, Field(ge=0, le=1, description="Chance of ever ordering again, within two horizons.")]
     next_order: Annotated[NextOrderAnswer | None, Field(description="When the next order comes.")]
 
 

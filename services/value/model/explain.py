@@ -1,9 +1,9 @@
 """Shares of an expected value: of trees by column, of the closed form by what it knows of a contact. Pure."""
 
-from itertools import combinations
 from math import factorial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.value.model.closed_form import ClosedForm, Histories, Matrix, Vector
 
@@ -31,39 +31,44 @@ def closed_shares(
         Shares in the order of SPEAKERS, shape (n, 4), and the log for the usual contact: they sum to that of each.
     """
     own = np.stack([known.age - known.recency, known.repeats, known.age, known.mean_value])
-    other = np.array(usual)[:, None] + np.zeros_like(own)
-    worth = {players: _log_value(form, own, other, players, days, less_days, less) for players in _coalitions()}
-    shares = np.zeros((own.shape[1], len(own)))
-    for player in range(len(own)):
-        for players, before in worth.items():
-            if player not in players:
-                after = worth[tuple(sorted((*players, player)))]
-                shares[:, player] += _weight(len(players), len(own)) * (after - before)
-    return shares, float(worth[()][0]) if len(shares) else 0.0
+    n = own.shape[1]
+    # Every subset of the four, with the contact's own numbers in it and the usual contact's elsewhere: one evaluation.
+    mixed = np.where(_SUBSETS[:, :, None], own, np.array(usual)[:, None])
+    since, repeats, age, value = mixed.transpose(1, 0, 2).reshape(len(SPEAKERS), -1)
+    worth = _log_value(form, since, repeats, age, value, (days, less_days, less)).reshape(len(_SUBSETS), n)
+    shares: Matrix = (_WEIGHTS @ worth).T
+    return shares, float(worth[0, 0]) if n else 0.0
 
 
-def _coalitions() -> list[tuple[int, ...]]:
-    return [found for size in range(len(SPEAKERS) + 1) for found in combinations(range(len(SPEAKERS)), size)]
+def _subsets() -> NDArray[np.bool_]:
+    """List all subsets of the four, the empty one first; shape (16, 4)."""
+    numbers = np.arange(2 ** len(SPEAKERS))[:, None]
+    return np.asarray((numbers >> np.arange(len(SPEAKERS))) & 1, dtype=bool)
 
 
-def _weight(size: int, n: int) -> float:
-    return factorial(size) * factorial(n - size - 1) / factorial(n)
+def _weights() -> Matrix:
+    """Return by how much each subset counts in the share of each of the four, shape (4, 16)."""
+    found = np.zeros((len(SPEAKERS), len(_SUBSETS)))
+    for place, subset in enumerate(_SUBSETS):
+        size = int(subset.sum())
+        for player, inside in enumerate(subset.tolist()):
+            before = size - 1 if inside else size
+            weight = factorial(before) * factorial(len(SPEAKERS) - before - 1) / factorial(len(SPEAKERS))
+            found[player, place] = weight if inside else -weight
+    return found
+
+
+_SUBSETS = _subsets()
+_WEIGHTS = _weights()
 
 
 def _log_value(
-    form: ClosedForm,
-    own: Matrix,
-    other: Matrix,
-    players: tuple[int, ...],
-    days: float,
-    less_days: float,
-    less: float,
+    form: ClosedForm, since: Vector, repeats: Vector, age: Vector, value: Vector, at: tuple[float, float, float]
 ) -> Vector:
-    since, repeats, age, value = (own[i] if i in players else other[i] for i in range(len(own)))
+    days, less_days, less = at
     age = np.maximum(age, since)
     known = Histories(repeats, np.where(repeats > 0, age - since, 0.0), age, value)
-    alive = form.alive(known)
-    orders = np.log(np.maximum(form.orders(known, alive, np.array([days, less_days])), 1e-12))
+    orders = np.log(np.maximum(form.orders(known, form.alive(known), np.array([days, less_days])), 1e-12))
     worth = np.log(form.order_value(known))
     found: Vector = orders[:, 0] + worth - less * (orders[:, 1] + worth)
     return found

@@ -12,7 +12,7 @@ from services.value.model.closed_form import Histories, Matrix, Vector
 from services.value.model.curves import Corrections, Curves, read_at
 from services.value.model.explain import SPEAKERS, closed_shares
 from services.value.model.intervals import LEVEL, OUTSIDE
-from services.value.model.value import BANDS, ValueModel
+from services.value.model.value import BANDS, WEIGHTS, ValueModel
 from shared.contracts.prediction import Band, Prediction, ReasonPart, Source
 from shared.contracts.rows import DAY, instant_of
 from shared.features import observed
@@ -153,9 +153,7 @@ def band_of(score: int) -> Band:
     return found
 
 
-def _next_orders(
-    model: ValueModel, curves: Curves, known: Histories, cutoffs: NDArray[np.int64]
-) -> list[NextOrder]:
+def _next_orders(model: ValueModel, curves: Curves, known: Histories, cutoffs: NDArray[np.int64]) -> list[NextOrder]:
     """Read when the next order comes; a day beyond what was judged is not named."""
     days = [curves.day_of(chance) for chance in (MEDIAN, OUTSIDE, 1 - OUTSIDE)]
     since = known.age - known.recency
@@ -189,12 +187,12 @@ def _explained(
     slope = 0.0
     if model.trees is not None:
         knots = model.maker.knots
-        slope = float(np.interp(np.log(days), np.log(knots.days), knots.value_slope))
+        slope = WEIGHTS[model.kind] * float(np.interp(np.log(days), np.log(knots.days), knots.value_slope))
         filled = model.inputs.filled(values)
         shares += slope * model.trees.value.contributions(filled)[:, : shares.shape[1]]
         # What stands in for a missing value is no reason: its share goes to the base.
         shares[np.isnan(values) & ~np.isnan(filled)] = 0.0
-    if model.trees is None or days != model.horizon_days:
+    if days != model.horizon_days or slope != 1.0:
         own, _ = closed_shares(
             model.maker.form, known, model.usual, days=days, less_days=model.horizon_days, less=slope
         )

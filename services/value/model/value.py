@@ -37,8 +37,10 @@ CUTOFF_DAY = "cutoff_day"
 """Column of a table that is sent to `mlflow models serve`, for a version whose totals depend on the time of the year."""
 BANDS: tuple[tuple[int, Band], ...] = ((50, "medium"), (80, "high"), (95, "very_high"))
 """From which score on a contact is in a band; below is low."""
-TREES, FORM, RULE = "lightgbm", "closed_form", "rule"
-"""Kinds of models: trees beside the closed form, the closed form alone, and the own rate of each contact."""
+TREES, BLEND, FORM, RULE = "lightgbm", "blend", "closed_form", "rule"
+"""Kinds of models: trees, half of trees and half of the closed form, that alone, and the own rate of each contact."""
+WEIGHTS = {TREES: 1.0, BLEND: 0.5}
+"""How much of the trees' distance from the closed form counts, log scale."""
 _TEXTS = {"value": "value.txt", "orders": "orders.txt"}
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
 """What reading a damaged JSON or npz file raises."""
@@ -50,6 +52,19 @@ class ValueTrees:
 
     value: Trees
     orders: Trees
+
+    def corrections(self, values: Matrix, value: Vector, orders: Vector, *, weight: float) -> Corrections:
+        """Return how far the trees lie from the closed form.
+
+        Args:
+            values: the matrix, nothing missing that is not to be, shape (n, p).
+            value: log of the closed form's value within the main horizon, shape (n,).
+            orders: log of its orders.
+            weight: how much of the distance counts.
+        """
+        return Corrections(
+            weight * (self.value.margins(values) - value), weight * (self.orders.margins(values) - orders)
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +163,7 @@ class ValueModel:
             nothing = np.zeros(len(value))
             return Corrections(nothing, nothing), value + level
         filled = self.inputs.filled(values)
-        found = Corrections(self.trees.value.margins(filled) - value, self.trees.orders.margins(filled) - orders)
+        found = self.trees.corrections(filled, value, orders, weight=WEIGHTS[self.kind])
         return found, value + slope * found.value + level
 
     def curves(self, known: Histories, corrections: Corrections, cutoffs: NDArray[np.int64]) -> Curves:
@@ -171,9 +186,7 @@ class ValueModel:
             for name, file in _TEXTS.items():
                 (folder / file).write_text(getattr(self.trees, name).text, encoding="utf-8")
         reference = self.reference
-        np.savez(
-            folder / "reference.npz", margins=reference.margins, edges=reference.edges, shares=reference.shares
-        )
+        np.savez(folder / "reference.npz", margins=reference.margins, edges=reference.edges, shares=reference.shares)
         (folder / "model.json").write_text(json.dumps(_described(self), indent=1, sort_keys=True), encoding="utf-8")
 
     @staticmethod
@@ -258,8 +271,8 @@ def _require_whole(model: ValueModel) -> None:
     p, k = len(model.feature_set), len(model.maker.knots.days)
     reference, levels = model.reference, model.levels
     fits = (
-        model.kind in (TREES, FORM, RULE)
-        and (model.trees is not None) == (model.kind == TREES)
+        model.kind in (TREES, BLEND, FORM, RULE)
+        and (model.trees is not None) == (model.kind in WEIGHTS)
         and (reference.margins.shape, reference.edges.shape, reference.shares.shape) == ((99,), (p, 9), (p, 11))
         and levels.value.shape == levels.orders.shape == (len(levels.at), k)
         and model.intervals.places.shape == model.intervals.low.shape == model.intervals.high.shape

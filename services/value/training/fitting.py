@@ -9,7 +9,7 @@ from services.value.model.closed_form import Histories, Matrix, Vector
 from services.value.model.curves import read_at
 from services.value.model.history import HistoryColumns, history_features
 from services.value.model.intervals import Intervals
-from services.value.model.value import TREES, ValueModel
+from services.value.model.value import ValueModel
 from services.value.training.judging import Judged, judged, measured_intervals
 from services.value.training.material import ValueMaterial
 from services.value.training.report import ValueReport, report
@@ -58,9 +58,7 @@ def fitted(
     rows = np.arange(len(material.contact))
     every = stages(material, table, rows, material.until)
     stage = next(one for one in every if one.kind == found.winner)
-    intervals = measured_intervals(
-        material, found.curves[found.winner], stage.maker.knots.days, material.until
-    )
+    intervals = measured_intervals(material, found.curves[found.winner], stage.maker.knots.days, material.until)
     model = _model(material, table, stage, intervals, now=now)
     progress("judging intervals and totals", 0.95)
     importance = _importance(model)
@@ -137,6 +135,3 @@ def answered(model: ValueModel, values: Matrix, cutoffs: np.ndarray, days: float
     corrections, _ = model.corrections(values, known)
     curves = model.curves(known, corrections, cutoffs)
     return read_at(curves.days, curves.value, days)
-
-
-__all__ = ["TREES", "ValueFit", "answered", "fitted", "tabled"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from services.value.model.closed_form import Histories, Matrix, Vector
 from services.value.model.curves import Curves
 from services.value.model.intervals import Intervals, quantile_ends
+from services.value.model.value import FORM
 from services.value.training.material import ValueMaterial
 from services.value.training.stage import KINDS, Stage, Table, stages
 from shared.contracts.rows import DAY
@@ -83,7 +84,7 @@ def judged(material: ValueMaterial, table: Table, progress: Progress) -> Judged:
     owner = material.contact[rows]
     errors = {kind: np.abs(served[kind] - actual) for kind in kinds}
     by_block = tuple(
-        KINDS[1] if not number else chosen({kind: errors[kind][block < number] for kind in kinds}, owner[block < number])
+        FORM if not number else chosen({kind: errors[kind][block < number] for kind in kinds}, owner[block < number])
         for number in range(len(splits))
     )
     return Judged(
@@ -134,7 +135,9 @@ def _block(material: ValueMaterial, table: Table, split: Split) -> _Part:
         curves[stage.kind] = answered
         served[stage.kind] = answered.value_at(material.horizon_days)
         raw[stage.kind] = _without_levels(stage, values, known, material.horizon_days)
-    mean = material.came(material.horizon_days, material.contact[split.train], material.cutoff[split.train]).value.mean()
+    mean = material.came(
+        material.horizon_days, material.contact[split.train], material.cutoff[split.train]
+    ).value.mean()
     return _Part(served, raw, np.full(len(test), float(mean)), curves)
 
 

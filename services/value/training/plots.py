@@ -22,7 +22,9 @@ def _deciles(report: ValueReport) -> bytes:
     figure, axes = axes_of(7, 4.2)
     places = range(1, len(report.deciles) + 1)
     money = report.data["currency"] or "value"
-    axes.bar([p - 0.2 for p in places], [one["expected"] for one in report.deciles], 0.38, color=_BLUE, label="expected")
+    axes.bar(
+        [p - 0.2 for p in places], [one["expected"] for one in report.deciles], 0.38, color=_BLUE, label="expected"
+    )
     axes.bar([p + 0.2 for p in places], [one["actual"] for one in report.deciles], 0.38, color=_GREY, label="came")
     axes.set(xlabel="tenth of the contacts by expected value, the highest last", ylabel=f"{money} a contact")
     axes.set_xticks(list(places))

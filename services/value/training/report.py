@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.value.model.closed_form import Vector
 from services.value.model.curves import read_at
 from services.value.model.intervals import LEVEL, Intervals
-from services.value.model.value import FORM, RULE, TREES
+from services.value.model.value import BLEND, FORM, RULE, TREES
 from services.value.training.judging import Judged, measured_intervals
 from services.value.training.material import ValueMaterial
 from services.value.training.stage import Table
@@ -24,7 +24,8 @@ Figures = dict[str, Any]
 NAMES = {
     RULE: "the own rate of each contact, drawn towards everybody's",
     FORM: "BG/NBD and Gamma-Gamma in closed form",
-    TREES: "decision trees beside the closed form",
+    BLEND: "half BG/NBD and Gamma-Gamma, half decision trees",
+    TREES: "decision trees",
 }
 PLAIN, CONSTANT = "what the contact spent a day so far", "the mean of everybody"
 DECILES = 10
@@ -178,7 +179,9 @@ def _covered(material: ValueMaterial, found: Judged) -> Vector:
     days = np.array([float(material.horizon_days)])
     blocks = found.curves[found.winner]
     for parity in (0, 1):
-        others = [(rows, curves._replace(**_of(curves, material.contact[rows] % 2 != parity))) for rows, curves in blocks]
+        others = [
+            (rows, curves._replace(**_of(curves, material.contact[rows] % 2 != parity))) for rows, curves in blocks
+        ]
         others = [(rows[material.contact[rows] % 2 != parity], curves) for rows, curves in others]
         taught = measured_intervals(material, others, days, material.until)
         start = 0

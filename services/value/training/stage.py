@@ -10,7 +10,7 @@ from services.value.model.closed_form import Histories, Matrix, Vector
 from services.value.model.curves import Corrections, CurveMaker, Curves, Knots
 from services.value.model.history import HistoryColumns
 from services.value.model.levels import Levels
-from services.value.model.value import FORM, RULE, TREES, ValueTrees
+from services.value.model.value import BLEND, FORM, RULE, TREES, WEIGHTS, ValueTrees
 from services.value.training.forms import fitted_form
 from services.value.training.material import JUDGED_DAYS, SEED, ValueMaterial
 from services.value.training.totals import measured_levels
@@ -19,7 +19,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.features import FeatureSet, matrix
 from shared.learners import Columns
 
-KINDS = (RULE, FORM, TREES)
+KINDS = (RULE, FORM, BLEND, TREES)
 """The simplest first."""
 LEAST_CLOSED = 100
 """Frames whose horizon is over, without which a horizon is not judged."""
@@ -51,8 +51,7 @@ class Stage:
         if self.trees is None:
             nothing = np.zeros(len(values))
             return Corrections(nothing, nothing)
-        value, orders = self.maker.plain(known)
-        return Corrections(self.trees.value.margins(values) - value, self.trees.orders.margins(values) - orders)
+        return self.trees.corrections(values, *self.maker.plain(known), weight=WEIGHTS[self.kind])
 
     def curves(self, values: Matrix, known: Histories, cutoffs: NDArray[np.int64] | None) -> Curves:
         """Answer rows; None: without recalibrated totals."""
@@ -73,29 +72,34 @@ def stages(material: ValueMaterial, table: Table, rows: NDArray[np.intp], at: Mi
     buyers = material.buyers_at(at)
     now = matrix(table.feature_set, material.pasts, buyers, np.full(len(buyers), at, dtype=np.int64))
     _, known = table.columns.of(now)
-    found = [
-        _stage(material, table, rows, at, kind, known) for kind in KINDS if kind != TREES or len(buyers) >= LEAST_TREES
-    ]
-    return found
-
-
-def _stage(
-    material: ValueMaterial, table: Table, rows: NDArray[np.intp], at: Microseconds, kind: str, now: Histories
-) -> Stage:
-    form = fitted_form(now, dropout=kind != RULE)
-    days = judged_days(material, at)
-    neutral = CurveMaker(form, _flat(days), float(material.horizon_days))
+    forms = {dropout: fitted_form(known, dropout=dropout) for dropout in (False, True)}
     trees = None
-    if kind == TREES:
+    if len(buyers) >= LEAST_TREES:
         came = material.came(material.horizon_days, material.contact[rows], material.cutoff[rows])
         columns = Columns(table.feature_set.names, table.feature_set.categorical)
         trees = grown(table.values[rows], came.value, came.orders, columns, seed=SEED)
-    stage = Stage(kind, neutral, trees, Levels.none(days))
+    days = judged_days(material, at)
+    flat = {dropout: CurveMaker(form, _flat(days), float(material.horizon_days)) for dropout, form in forms.items()}
+    plain = {
+        RULE: Stage(RULE, flat[False], None, Levels.none(days)),
+        FORM: Stage(FORM, flat[True], None, Levels.none(days)),
+    }
+    grown_on = (
+        {} if trees is None else {kind: Stage(kind, flat[True], trees, Levels.none(days)) for kind in (BLEND, TREES)}
+    )
+    return [_measured(one, material, table, at) for one in (*plain.values(), *grown_on.values())]
+
+
+def _measured(stage: Stage, material: ValueMaterial, table: Table, at: Microseconds) -> Stage:
+    """Measure what holds at each judged horizon, then by how much totals are off."""
+    days = stage.maker.knots.days
     closed = np.flatnonzero(material.cutoff + round(days[0] * DAY) <= at)
-    knots = _fitted_knots(stage, material, table, closed, at)
-    stage = replace(stage, maker=replace(neutral, knots=knots))
-    curves = stage.curves(table.values[closed], Histories(*(one[closed] for one in table.known)), None)
-    return replace(stage, levels=measured_levels(material, closed, curves, days, at))
+    known = Histories(*(one[closed] for one in table.known))
+    corrections = stage.corrections(table.values[closed], known)
+    maker = replace(stage.maker, knots=_fitted_knots(stage, material, (closed, known, corrections), at))
+    nothing = np.zeros((len(closed), len(days)))
+    curves = maker.curves(known, corrections, (nothing, nothing))
+    return replace(stage, maker=maker, levels=measured_levels(material, closed, curves, days, at))
 
 
 def judged_days(material: ValueMaterial, at: Microseconds) -> Vector:
@@ -114,11 +118,13 @@ def _flat(days: Vector) -> Knots:
 
 
 def _fitted_knots(
-    stage: Stage, material: ValueMaterial, table: Table, closed: NDArray[np.intp], at: Microseconds
+    stage: Stage,
+    material: ValueMaterial,
+    answered: tuple[NDArray[np.intp], Histories, Corrections],
+    at: Microseconds,
 ) -> Knots:
     """Measure at each judged horizon how much of the trees' correction holds, and the level."""
-    known = Histories(*(one[closed] for one in table.known))
-    corrections = stage.corrections(table.values[closed], known)
+    closed, known, corrections = answered
     days = stage.maker.knots.days
     alive = stage.maker.form.alive(known)
     orders = np.maximum(stage.maker.form.orders(known, alive, days), 1e-12)

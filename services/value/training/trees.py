@@ -50,7 +50,7 @@ _PARAMETERS: dict[str, Any] = {
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
-    "lambda_l2": 5.0,
+    "lambda_l2": 50.0,
     "cat_smooth": 20.0,
     "cat_l2": 20.0,
     "max_cat_threshold": 16,
