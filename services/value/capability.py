@@ -38,8 +38,8 @@ def _recipe() -> object:
 
 CAPABILITY: CapabilitySpec["ValueModel", ValueRequest, Prediction] = CapabilitySpec(
     capability=capability("value"),
-    summary="expected value with an 80 % interval and expected orders within any horizon from 30 to 730 days, chance of "
-    "ever ordering again, when the next order comes, score 1–99, band, trend, reasons",
+    summary="expected value with an 80 % interval and expected orders within 30 to 730 days, chance of ever ordering "
+    "again, when the next order comes, score 1–99, band, trend, reasons",
     request=ValueRequest,
     prediction=ValuePrediction,
     response=ValueResponse,

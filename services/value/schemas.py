@@ -112,8 +112,8 @@ class ValueRequest(PredictionRequest):
     horizon_days: Annotated[
         int | None,
         Field(
-            description="How far ahead, 30 to 730 days; the horizon that the version was graded on when omitted. Beyond "
-            "the longest judged one the answer says `horizon_beyond_judged` in `data_quality`.",
+            description="How far ahead, 30 to 730 days; the horizon that the version was graded on when omitted. "
+            "Beyond the longest judged one the answer says `horizon_beyond_judged` in `data_quality`.",
             ge=SHORTEST_HORIZON_DAYS,
             le=LONGEST_HORIZON_DAYS,
             strict=True,

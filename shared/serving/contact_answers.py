@@ -98,7 +98,7 @@ class ContactAnswers:
             )
         self._predict(pasts, results, reads)
         for place, names in enumerate(strangers):
-            if names and results[place].status in ("ok", "insufficient_data"):
+            if names and results[place].status in ("ok", "insufficient_data", "not_eligible"):
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         if reads is not None:
             _put_trends(results, reads.past_scores)

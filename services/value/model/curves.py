@@ -1,4 +1,4 @@
-"""Curves over the days after the cutoff: expected value, expected orders and silence, monotone by construction. Pure."""
+"""Curves over the days after the cutoff: expected value, orders and silence, monotone by construction. Pure."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -25,7 +25,7 @@ class Corrections(NamedTuple):
 
 @dataclass(frozen=True)
 class Knots:
-    """What was measured at each judged horizon: how much of a correction holds there, and the level; shape (k,) each."""
+    """What was measured at each judged horizon: how much of a correction holds, and the level; shape (k,) each."""
 
     days: Vector
     """The judged horizons, ascending."""
@@ -46,7 +46,7 @@ class Knots:
         return cls(**{one.name: np.array(written[one.name], dtype=np.float64) for one in fields(cls)})
 
 
-class Curves(NamedTuple):
+class ValueCurves(NamedTuple):
     """Of n contacts at each day of a grid, all monotone along it; shape (n, k) each."""
 
     days: Vector
@@ -130,7 +130,7 @@ class CurveMaker:
         orders = np.log(np.maximum(self.form.orders(known, self.form.alive(known), days)[:, 0], SMALLEST))
         return orders + np.log(self.form.order_value(known)), orders
 
-    def curves(self, known: Histories, corrections: Corrections, levels: tuple[Matrix, Matrix]) -> Curves:
+    def curves(self, known: Histories, corrections: Corrections, levels: tuple[Matrix, Matrix]) -> ValueCurves:
         """Compute the curves of contacts.
 
         Args:
@@ -151,7 +151,7 @@ class CurveMaker:
         orders = np.maximum.accumulate(orders, axis=1)
         came = np.maximum.accumulate(-np.expm1(power * np.log(silent)), axis=1)
         # Nobody orders less often than at all: a chance is no larger than the number that is expected.
-        return Curves(self.grid, np.maximum.accumulate(value, axis=1), orders, 1.0 - np.minimum(came, orders))
+        return ValueCurves(self.grid, np.maximum.accumulate(value, axis=1), orders, 1.0 - np.minimum(came, orders))
 
 
 def _line(correction: Vector, slope: Vector, level: Matrix) -> Matrix:

@@ -25,7 +25,7 @@ class Intervals:
     high: Matrix
 
     def ends(self, grid: Vector, value: Matrix) -> tuple[Matrix, Matrix]:
-        """Return both ends at each day of a grid, monotone along it, the expected value between them; shape (n, g) both.
+        """Return both ends at each day of a grid, the expected value between them; monotone, shape (n, g) both.
 
         Args:
             grid: days, ascending, shape (g,).

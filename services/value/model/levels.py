@@ -21,7 +21,7 @@ def between(places: Vector, wanted: Vector) -> Matrix:
 
 
 @dataclass(frozen=True)
-class Levels:
+class TotalLevels:
     """Log of actual over expected totals, at judged horizons and at times after the training."""
 
     at: NDArray[np.int64]

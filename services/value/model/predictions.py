@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Histories, Matrix, Vector
-from services.value.model.curves import Corrections, Curves, read_at
+from services.value.model.curves import Corrections, ValueCurves, read_at
 from services.value.model.explain import SPEAKERS, closed_shares
 from services.value.model.intervals import LEVEL, OUTSIDE
 from services.value.model.value import BANDS, WEIGHTS, ValueModel
@@ -62,7 +62,7 @@ class ScoredValue(Prediction):
         }
 
 
-class _Explained(NamedTuple):
+class _ExplainedValues(NamedTuple):
     margins: list[float]
     bases: list[float]
     reasons: list[list[ReasonPart]]
@@ -135,7 +135,7 @@ class _Read(NamedTuple):
     alive: Vector
 
 
-def _read(model: ValueModel, curves: Curves, days: int) -> _Read:
+def _read(model: ValueModel, curves: ValueCurves, days: int) -> _Read:
     value = curves.value_at(days)
     low, high = (read_at(curves.days, end, days) for end in model.intervals.ends(curves.days, curves.value))
     return _Read(value, curves.orders_at(days), low, high, curves.ordered_at(2.0 * days))
@@ -153,7 +153,9 @@ def band_of(score: int) -> Band:
     return found
 
 
-def _next_orders(model: ValueModel, curves: Curves, known: Histories, cutoffs: NDArray[np.int64]) -> list[NextOrder]:
+def _next_orders(
+    model: ValueModel, curves: ValueCurves, known: Histories, cutoffs: NDArray[np.int64]
+) -> list[NextOrder]:
     """Read when the next order comes; a day beyond what was judged is not named."""
     days = [curves.day_of(chance) for chance in (MEDIAN, OUTSIDE, 1 - OUTSIDE)]
     since = known.age - known.recency
@@ -179,7 +181,7 @@ def _explained(
     corrections: Corrections,
     at: tuple[Vector, int],
     most: int,
-) -> _Explained:
+) -> _ExplainedValues:
     """Share the log of the expected value among the features; the rest is the base."""
     value, days = at
     total = np.log(np.maximum(value, 1e-12))
@@ -199,7 +201,7 @@ def _explained(
         for place, columns in enumerate(_speakers(model)):
             shares[:, columns[0]] += own[:, place]
     base = total - shares.sum(axis=1)
-    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, shares, most))
+    return _ExplainedValues(total.tolist(), base.tolist(), model.things.reasons(values, shares, most))
 
 
 def _speakers(model: ValueModel) -> list[list[int]]:

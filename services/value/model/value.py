@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import ClosedForm, Histories, Matrix, Vector
-from services.value.model.curves import Corrections, CurveMaker, Curves, Knots
+from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCurves
 from services.value.model.history import HistoryColumns
 from services.value.model.intervals import Intervals
-from services.value.model.levels import Levels
+from services.value.model.levels import TotalLevels
 from services.value.schemas import ValueRequest
 from shared.contracts.prediction import Band, Grade
 from shared.contracts.rows import DAY
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 CAPABILITY = "value"
 CUTOFF_DAY = "cutoff_day"
-"""Column of a table that is sent to `mlflow models serve`, for a version whose totals depend on the time of the year."""
+"""Column of a table that is sent to `mlflow models serve`, for a version whose totals depend on the season."""
 BANDS: tuple[tuple[int, Band], ...] = ((50, "medium"), (80, "high"), (95, "very_high"))
 """From which score on a contact is in a band; below is low."""
 TREES, BLEND, FORM, RULE = "lightgbm", "blend", "closed_form", "rule"
@@ -69,7 +69,7 @@ class ValueTrees:
 
 @dataclass(frozen=True)
 class ValueModel:
-    """Curves of expected value, expected orders and silence of each contact."""
+    """ValueCurves of expected value, expected orders and silence of each contact."""
 
     kind: str
     grade: Grade
@@ -82,7 +82,7 @@ class ValueModel:
     feature_set: FeatureSet
     columns: HistoryColumns
     maker: CurveMaker
-    levels: Levels
+    levels: TotalLevels
     intervals: Intervals
     trees: ValueTrees | None
     reference: Reference
@@ -132,7 +132,7 @@ class ValueModel:
         return predict(self, pasts, cutoffs, horizon_days=request.horizon_days, reasons=request.reasons_requested)
 
     def answer_table(self, values: Matrix) -> dict[str, Vector]:
-        """Answer a matrix with the columns of `table_inputs`; a row without an order has no answer."""
+        """Answer a matrix with the columns of `table_inputs`; a row without an order is worth nothing that is known."""
         p = len(self.feature_set)
         dated = ~np.isnan(values[:, -1]) if self.is_dated else np.ones(len(values), dtype=bool)
         day = np.where(dated, values[:, -1], 0.0) if self.is_dated else np.zeros(len(values))
@@ -145,8 +145,8 @@ class ValueModel:
             curves.orders_at(self.horizon_days),
             curves.ordered_at(self.horizon_days),
         )
-        found = [np.where(answered, column, np.nan) for column in columns]
-        scores = np.where(answered, self.reference.scores(margin), 0)
+        found = [np.where(answered, column, 0.0) for column in columns]
+        scores = np.where(answered, self.reference.scores(margin), 1)
         return {one.name: column for one, column in zip(self.table_outputs, [*found, scores], strict=True)}
 
     def corrections(self, values: Matrix, known: Histories) -> tuple[Corrections, Vector]:
@@ -166,7 +166,7 @@ class ValueModel:
         found = self.trees.corrections(filled, value, orders, weight=WEIGHTS[self.kind])
         return found, value + slope * found.value + level
 
-    def curves(self, known: Histories, corrections: Corrections, cutoffs: NDArray[np.int64]) -> Curves:
+    def curves(self, known: Histories, corrections: Corrections, cutoffs: NDArray[np.int64]) -> ValueCurves:
         """Compute the curves of contacts, totals recalibrated; see `CurveMaker.curves`."""
         return self.maker.curves(known, corrections, self.levels.of(cutoffs))
 
@@ -253,7 +253,7 @@ def _read(described: Mapping[str, Any], trees: ValueTrees | None, reference: Ref
         feature_set=feature_set,
         columns=HistoryColumns(feature_set, types, *map(float, described["order_values"])),
         maker=maker,
-        levels=Levels.from_json(described["levels"]),
+        levels=TotalLevels.from_json(described["levels"]),
         intervals=Intervals.from_json(described["intervals"]),
         trees=trees,
         reference=reference,

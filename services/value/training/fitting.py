@@ -10,10 +10,10 @@ from services.value.model.curves import read_at
 from services.value.model.history import HistoryColumns, history_features
 from services.value.model.intervals import Intervals
 from services.value.model.value import ValueModel
-from services.value.training.judging import Judged, judged, measured_intervals
+from services.value.training.assessment import Assessed, assessed, measured_intervals
 from services.value.training.material import ValueMaterial
 from services.value.training.report import ValueReport, report
-from services.value.training.stage import Stage, Table, stages
+from services.value.training.stage import FrameTable, Stage, stages
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Progress, silent
@@ -31,8 +31,8 @@ class ValueFit:
 
     model: ValueModel
     report: ValueReport
-    judged: Judged
-    table: Table
+    judged: Assessed
+    table: FrameTable
 
 
 def fitted(
@@ -53,7 +53,7 @@ def fitted(
     others = [name for name in material.pasts.attributes if name not in attributes]
     learned = learn(material.pasts, material.contact, material.cutoff, excluded=others, allowed=attributes)
     table = tabled(material, learned)
-    found = judged(material, table, progress)
+    found = assessed(material, table, progress)
     progress("fitting on everything", 0.75)
     rows = np.arange(len(material.contact))
     every = stages(material, table, rows, material.until)
@@ -66,7 +66,7 @@ def fitted(
     return ValueFit(replace(model, grade=written.grade), written, found, table)
 
 
-def tabled(material: ValueMaterial, learned: Learned) -> Table:
+def tabled(material: ValueMaterial, learned: Learned) -> FrameTable:
     """Compute the matrix of all frames: the columns of the closed forms, then what else was learned to look at."""
     needed = history_features(material.order_types)
     names = {feature.name for feature in needed}
@@ -77,11 +77,11 @@ def tabled(material: ValueMaterial, learned: Learned) -> Table:
     bounds = (SMALLEST_SHARE * middle, float(np.inf))
     _, known = HistoryColumns(feature_set, material.order_types, *bounds).of(values)
     columns = HistoryColumns(feature_set, material.order_types, bounds[0], float(known.mean_value.max()))
-    return Table(feature_set, columns, values, known)
+    return FrameTable(feature_set, columns, values, known)
 
 
 def _model(
-    material: ValueMaterial, table: Table, stage: Stage, intervals: Intervals, *, now: Microseconds
+    material: ValueMaterial, table: FrameTable, stage: Stage, intervals: Intervals, *, now: Microseconds
 ) -> ValueModel:
     came = material.came(material.horizon_days)
     inputs = Inputs.of(
@@ -89,7 +89,7 @@ def _model(
         table.values,
         (came.orders > 0).astype(np.float64),
         material.contact,
-        known=tuple(feature.attribute for feature in table.feature_set.features if feature.attribute),
+        known=tuple(material.pasts.attributes),
     )
     raw = stage.curves(table.values, table.known, None).value_at(material.horizon_days)
     grade: Grade = "D"

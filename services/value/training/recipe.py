@@ -39,7 +39,7 @@ def _fit(run: ValueRun, material: ValueMaterial, progress: Progress) -> ValueFit
 
 
 def _to_publish(run: ValueRun, material: ValueMaterial, fit: ValueFit) -> Fitted:
-    question = f"What is a contact worth within the next {material.horizon_days} days, and when does it order next?"
+    question = f"How much is a contact worth within the next {material.horizon_days} days, and when does it order next?"
     came = material.came(material.horizon_days).value
     return Fitted(
         capability=CAPABILITY,

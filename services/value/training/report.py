@@ -11,9 +11,9 @@ from services.value.model.closed_form import Vector
 from services.value.model.curves import read_at
 from services.value.model.intervals import LEVEL, Intervals
 from services.value.model.value import BLEND, FORM, RULE, TREES
-from services.value.training.judging import Judged, measured_intervals
+from services.value.training.assessment import Assessed, measured_intervals
 from services.value.training.material import ValueMaterial
-from services.value.training.stage import Table
+from services.value.training.stage import FrameTable
 from shared.contracts.rows import instant_of
 from shared.evaluation.gate import grade, skill
 from shared.evaluation.metrics import Interval, average_ranks, of_figures, of_mean
@@ -76,11 +76,11 @@ class ValueReport:
 
 def report(
     material: ValueMaterial,
-    found: Judged,
+    found: Assessed,
     intervals: Intervals,
     *,
     importance: Vector,
-    table: Table,
+    table: FrameTable,
     learned: Learned,
 ) -> ValueReport:
     """Judge what would have been served at the time, on frames that nobody learned or chose from.
@@ -173,7 +173,7 @@ def deciles(expected: Vector, actual: Vector) -> list[Figures]:
     ]
 
 
-def _covered(material: ValueMaterial, found: Judged) -> Vector:
+def _covered(material: ValueMaterial, found: Assessed) -> Vector:
     """Return whether each frame lay in its interval, by intervals that the other contacts taught: even against odd."""
     inside = np.zeros(len(found.rows))
     days = np.array([float(material.horizon_days)])
@@ -199,7 +199,7 @@ def _of(curves: Any, kept: NDArray[np.bool_]) -> dict[str, Any]:
     return {name: getattr(curves, name)[kept] for name in ("value", "orders", "silent")}
 
 
-def _counts(material: ValueMaterial, found: Judged, features: int) -> Figures:
+def _counts(material: ValueMaterial, found: Assessed, features: int) -> Figures:
     return {
         "contacts": len(np.unique(material.contact)),
         "frames": len(material.contact),
@@ -216,7 +216,7 @@ def _counts(material: ValueMaterial, found: Judged, features: int) -> Figures:
     }
 
 
-def _candidates(found: Judged, baselines: Mapping[str, Vector]) -> list[Figures]:
+def _candidates(found: Assessed, baselines: Mapping[str, Vector]) -> list[Figures]:
     rows = [{"label": label, "error": float(loss.mean()), "served": False} for label, loss in baselines.items()]
     for kind, answers in found.served.items():
         rows.append(
@@ -232,7 +232,7 @@ def _candidates(found: Judged, baselines: Mapping[str, Vector]) -> list[Figures]
     return rows
 
 
-def _blocks(found: Judged, served: Vector, raw: Vector, loss: Vector) -> list[Figures]:
+def _blocks(found: Assessed, served: Vector, raw: Vector, loss: Vector) -> list[Figures]:
     listed = []
     for number, kind in enumerate(found.chosen_by_block):
         mine = found.block == number
@@ -258,7 +258,7 @@ def _most_important(names: Sequence[str], importance: Vector) -> list[tuple[str,
 
 
 def _notes(
-    material: ValueMaterial, found: Judged, figures: Mapping[str, Interval | float], intervals: Intervals
+    material: ValueMaterial, found: Assessed, figures: Mapping[str, Interval | float], intervals: Intervals
 ) -> list[str]:
     stretches = len(found.chosen_by_block)
     notes = [
@@ -270,8 +270,8 @@ def _notes(
     assert isinstance(before, Interval)  # noqa: S101 - resampled
     assert isinstance(after, Interval)  # noqa: S101
     notes.append(
-        f"All contacts together: {_percent(before)} of what came was expected too much before totals were recalibrated, "
-        f"{_percent(after)} after it (below 0: too little)."
+        f"All contacts together: {_percent(before)} of what came was expected too much before totals were "
+        f"recalibrated, {_percent(after)} after it (below 0: too little)."
     )
     coverage = figures["interval_coverage"]
     assert isinstance(coverage, Interval)  # noqa: S101 - resampled

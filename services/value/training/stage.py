@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Histories, Matrix, Vector
-from services.value.model.curves import Corrections, CurveMaker, Curves, Knots
+from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCurves
 from services.value.model.history import HistoryColumns
-from services.value.model.levels import Levels
+from services.value.model.levels import TotalLevels
 from services.value.model.value import BLEND, FORM, RULE, TREES, WEIGHTS, ValueTrees
 from services.value.training.forms import fitted_form
 from services.value.training.material import JUDGED_DAYS, SEED, ValueMaterial
@@ -27,7 +27,7 @@ STEPS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FrameTable:
     """All frames as a matrix."""
 
     feature_set: FeatureSet
@@ -44,7 +44,7 @@ class Stage:
     kind: str
     maker: CurveMaker
     trees: ValueTrees | None
-    levels: Levels
+    levels: TotalLevels
 
     def corrections(self, values: Matrix, known: Histories) -> Corrections:
         """Return how far its trees lie from its closed form."""
@@ -53,14 +53,14 @@ class Stage:
             return Corrections(nothing, nothing)
         return self.trees.corrections(values, *self.maker.plain(known), weight=WEIGHTS[self.kind])
 
-    def curves(self, values: Matrix, known: Histories, cutoffs: NDArray[np.int64] | None) -> Curves:
+    def curves(self, values: Matrix, known: Histories, cutoffs: NDArray[np.int64] | None) -> ValueCurves:
         """Answer rows; None: without recalibrated totals."""
         nothing = np.zeros((len(values), len(self.maker.knots.days)))
         levels = (nothing, nothing) if cutoffs is None else self.levels.of(cutoffs)
         return self.maker.curves(known, self.corrections(values, known), levels)
 
 
-def stages(material: ValueMaterial, table: Table, rows: NDArray[np.intp], at: Microseconds) -> list[Stage]:
+def stages(material: ValueMaterial, table: FrameTable, rows: NDArray[np.intp], at: Microseconds) -> list[Stage]:
     """Learn every kind from what was known at an instant, the simplest first.
 
     Args:
@@ -80,17 +80,14 @@ def stages(material: ValueMaterial, table: Table, rows: NDArray[np.intp], at: Mi
         trees = grown(table.values[rows], came.value, came.orders, columns, seed=SEED)
     days = judged_days(material, at)
     flat = {dropout: CurveMaker(form, _flat(days), float(material.horizon_days)) for dropout, form in forms.items()}
-    plain = {
-        RULE: Stage(RULE, flat[False], None, Levels.none(days)),
-        FORM: Stage(FORM, flat[True], None, Levels.none(days)),
-    }
-    grown_on = (
-        {} if trees is None else {kind: Stage(kind, flat[True], trees, Levels.none(days)) for kind in (BLEND, TREES)}
-    )
-    return [_measured(one, material, table, at) for one in (*plain.values(), *grown_on.values())]
+    kinds = KINDS if trees is not None else (RULE, FORM)
+    found = [
+        Stage(kind, flat[kind != RULE], trees if kind in WEIGHTS else None, TotalLevels.none(days)) for kind in kinds
+    ]
+    return [_measured(one, material, table, at) for one in found]
 
 
-def _measured(stage: Stage, material: ValueMaterial, table: Table, at: Microseconds) -> Stage:
+def _measured(stage: Stage, material: ValueMaterial, table: FrameTable, at: Microseconds) -> Stage:
     """Measure what holds at each judged horizon, then by how much totals are off."""
     days = stage.maker.knots.days
     closed = np.flatnonzero(material.cutoff + round(days[0] * DAY) <= at)

@@ -1,11 +1,11 @@
-"""Recalibrate totals to what cohorts really spent: in the latest closed period, and in the same season a year before."""
+"""Recalibrate totals to what cohorts really spent: in the latest closed period, and a year before."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Vector
-from services.value.model.curves import Curves, read_at
-from services.value.model.levels import Levels
+from services.value.model.curves import ValueCurves, read_at
+from services.value.model.levels import TotalLevels
 from services.value.training.material import ValueMaterial
 from shared.contracts.rows import DAY, Microseconds
 
@@ -19,8 +19,8 @@ FURTHEST = float(np.log(3.0))
 
 
 def measured_levels(
-    material: ValueMaterial, rows: NDArray[np.intp], curves: Curves, days: Vector, at: Microseconds
-) -> Levels:
+    material: ValueMaterial, rows: NDArray[np.intp], curves: ValueCurves, days: Vector, at: Microseconds
+) -> TotalLevels:
     """Measure how much more or less cohorts brought than a candidate expects of them.
 
     With a year and a horizon of data the season counts: the ratio of the cohort a year before the question, times how
@@ -48,7 +48,7 @@ def measured_levels(
             target[:, place] = [cohorts.level(int(time), at - round(one * DAY)) for time in times]
     if (value == value[0]).all() and (orders == orders[0]).all():
         times, value, orders = times[:1], value[:1], orders[:1]
-    return Levels(times, days, value, orders)
+    return TotalLevels(times, days, value, orders)
 
 
 class Cohorts:

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Histories, Matrix, Vector
-from services.value.model.curves import Curves
+from services.value.model.curves import ValueCurves
 from services.value.model.intervals import Intervals, quantile_ends
 from services.value.model.value import FORM
 from services.value.training.material import ValueMaterial
-from services.value.training.stage import KINDS, Stage, Table, stages
+from services.value.training.stage import KINDS, FrameTable, Stage, stages
 from shared.contracts.rows import DAY
 from shared.contracts.training import Progress
 from shared.errors import InsufficientData
@@ -27,7 +27,7 @@ LEAST_IN_BIN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Assessed:
     """Held-out answers about the frames of all blocks; vectors of shape (n,)."""
 
     rows: NDArray[np.intp]
@@ -44,7 +44,7 @@ class Judged:
     """The plain rule: what the contact spent a day so far, times the horizon."""
     constant: Vector
     """The mean of everybody."""
-    curves: dict[str, list[tuple[NDArray[np.intp], Curves]]]
+    curves: dict[str, list[tuple[NDArray[np.intp], ValueCurves]]]
     """By kind: frames of each block, and the curves that would have been answered."""
     chosen_by_block: tuple[str, ...]
     """Which kind would have been served in each block."""
@@ -59,7 +59,7 @@ class Judged:
         return found
 
 
-def judged(material: ValueMaterial, table: Table, progress: Progress) -> Judged:
+def assessed(material: ValueMaterial, table: FrameTable, progress: Progress) -> Assessed:
     """Answer every block by candidates that knew nothing of it, and choose.
 
     Args:
@@ -87,7 +87,7 @@ def judged(material: ValueMaterial, table: Table, progress: Progress) -> Judged:
         FORM if not number else chosen({kind: errors[kind][block < number] for kind in kinds}, owner[block < number])
         for number in range(len(splits))
     )
-    return Judged(
+    return Assessed(
         rows,
         block,
         owner,
@@ -118,14 +118,14 @@ def chosen(errors: dict[str, Vector], owner: NDArray[np.int32]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _BlockAnswers:
     served: dict[str, Vector]
     raw: dict[str, Vector]
     constant: Vector
-    curves: dict[str, Curves]
+    curves: dict[str, ValueCurves]
 
 
-def _block(material: ValueMaterial, table: Table, split: Split) -> _Part:
+def _block(material: ValueMaterial, table: FrameTable, split: Split) -> _BlockAnswers:
     test, at = split.test, int(material.cutoff[split.test].min())
     values = table.values[test]
     known = Histories(*(column[test] for column in table.known))
@@ -138,7 +138,7 @@ def _block(material: ValueMaterial, table: Table, split: Split) -> _Part:
     mean = material.came(
         material.horizon_days, material.contact[split.train], material.cutoff[split.train]
     ).value.mean()
-    return _Part(served, raw, np.full(len(test), float(mean)), curves)
+    return _BlockAnswers(served, raw, np.full(len(test), float(mean)), curves)
 
 
 def _without_levels(stage: Stage, values: Matrix, known: Histories, days: float) -> Vector:
@@ -151,8 +151,8 @@ def _splits(material: ValueMaterial) -> list[Split]:
     if not found:
         days = int((material.cutoff.max() - material.cutoff.min()) // DAY)
         raise InsufficientData(
-            f"The cases span {days} days, which leaves nothing to be judged on over {material.horizon_days} days. Import "
-            "a longer past, or ask about a shorter horizon (--horizon-days).",
+            f"The cases span {days} days, which leaves nothing to be judged on over {material.horizon_days} days. "
+            "Import a longer past, or ask about a shorter horizon (--horizon-days).",
             span_days=days,
             horizon_days=material.horizon_days,
         )
@@ -177,7 +177,7 @@ def plain_rule(material: ValueMaterial, contact: NDArray[np.int32], cutoff: NDAr
 
 
 def measured_intervals(
-    material: ValueMaterial, blocks: Sequence[tuple[NDArray[np.intp], Curves]], days: Vector, until: int
+    material: ValueMaterial, blocks: Sequence[tuple[NDArray[np.intp], ValueCurves]], days: Vector, until: int
 ) -> Intervals:
     """Measure between which ratios of the expected value most of what came lay, at each judged horizon.
 
