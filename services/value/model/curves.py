@@ -98,7 +98,8 @@ def read_at(grid: Vector, curve: Matrix, days: float, *, start: float = 0.0) -> 
     before = curve[:, place - 1] if place else np.full(len(curve), start)
     begin = grid[place - 1] if place else 0.0
     part = (days - begin) / (grid[place] - begin)
-    return before + part * (curve[:, place] - before)
+    between_days: Vector = before + part * (curve[:, place] - before)
+    return between_days
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Histories, Matrix, Vector
-from services.value.model.curves import Corrections, ValueCurves, read_at
+from services.value.model.curves import ValueCurves, read_at
 from services.value.model.explain import SPEAKERS, closed_shares
 from services.value.model.intervals import LEVEL, OUTSIDE
 from services.value.model.value import BANDS, WEIGHTS, ValueModel
@@ -95,7 +95,7 @@ def predict(
     curves = model.curves(known, corrections, cutoffs)
     read = _read(model, curves, days)
     coming = _next_orders(model, curves, known, cutoffs)
-    explained = _explained(model, seen.values, known, corrections, (read.value, days), reasons) if reasons else None
+    explained = _explained(model, seen.values, known, (read.value, days), reasons) if reasons else None
     marks = (BEYOND,) if days > model.judged_days else ()
     scores = model.reference.scores(margin).tolist()
     columns = (read.orders, read.value, read.low, read.high, read.alive)
@@ -178,7 +178,6 @@ def _explained(
     model: ValueModel,
     values: Matrix,
     known: Histories,
-    corrections: Corrections,
     at: tuple[Vector, int],
     most: int,
 ) -> _ExplainedValues:

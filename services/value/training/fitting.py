@@ -31,7 +31,7 @@ class ValueFit:
 
     model: ValueModel
     report: ValueReport
-    judged: Assessed
+    assessed: Assessed
     table: FrameTable
 
 
@@ -55,15 +55,30 @@ def fitted(
     table = tabled(material, learned)
     found = assessed(material, table, progress)
     progress("fitting on everything", 0.75)
-    rows = np.arange(len(material.contact))
-    every = stages(material, table, rows, material.until)
-    stage = next(one for one in every if one.kind == found.winner)
-    intervals = measured_intervals(material, found.curves[found.winner], stage.maker.knots.days, material.until)
-    model = _model(material, table, stage, intervals, now=now)
+    model = version_of(material, table, found, kind=found.winner, now=now)
     progress("judging intervals and totals", 0.95)
     importance = _importance(model)
-    written = report(material, found, intervals, importance=importance, table=table, learned=learned)
+    written = report(material, found, model.intervals, importance=importance, table=table, learned=learned)
     return ValueFit(replace(model, grade=written.grade), written, found, table)
+
+
+def version_of(
+    material: ValueMaterial, table: FrameTable, found: Assessed, *, kind: str, now: Microseconds
+) -> ValueModel:
+    """Fit one kind on everything, not graded yet.
+
+    Args:
+        material: orders and frames.
+        table: their matrix.
+        found: held-out answers, which say how wide intervals have to be.
+        kind: of the candidate.
+        now: the time of the training.
+    """
+    rows = np.arange(len(material.contact))
+    (stage,) = stages(material, table, rows, material.until, (kind,))
+    held_out = found.curves.get(kind, found.curves[found.winner])
+    intervals = measured_intervals(material, held_out, stage.maker.knots.days, material.until)
+    return _model(material, table, stage, intervals, now=now)
 
 
 def tabled(material: ValueMaterial, learned: Learned) -> FrameTable:

@@ -16,18 +16,17 @@ LEAST_Q = 1.05
 """Gamma-Gamma: below 1 the mean order value would be infinite."""
 
 
-def fitted_form(known: Histories, *, dropout: bool) -> ClosedForm:
-    """Fit a closed form.
+def fitted_forms(known: Histories) -> dict[bool, ClosedForm]:
+    """Fit both closed forms, by whether contacts may leave; if not, everybody goes on at the own rate.
 
     Args:
         known: of everybody with an order, at one instant.
-        dropout: whether contacts may leave; False: everybody goes on at the own rate.
     """
     if len(known.age) > MOST_CONTACTS:
         rows = np.random.default_rng(SEED).permutation(len(known.age))[:MOST_CONTACTS]
         known = Histories(*(column[rows] for column in known))
-    rates = bg_nbd(known) if dropout else nbd(known)
-    return ClosedForm(*rates, *gamma_gamma(known))
+    worth = gamma_gamma(known)
+    return {True: ClosedForm(*bg_nbd(known), *worth), False: ClosedForm(*nbd(known), *worth)}
 
 
 def bg_nbd(known: Histories) -> tuple[float, float, float, float]:

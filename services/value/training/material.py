@@ -121,10 +121,9 @@ def value_material(
     first = int(orders.at.min())
     days = chosen_horizon((until - first) / DAY, horizon_days)
     contact, cutoff = _grid(orders, first, until, days)
-    found = ValueMaterial(
+    return ValueMaterial(
         pasts, orders, refunds, types, until, days, contact, cutoff, currency, (*notes, *_of_giants(giants))
     )
-    return found
 
 
 def before(pasts: Pasts, until: Microseconds) -> Pasts:

@@ -11,7 +11,7 @@ from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCur
 from services.value.model.history import HistoryColumns
 from services.value.model.levels import TotalLevels
 from services.value.model.value import BLEND, FORM, RULE, TREES, WEIGHTS, ValueTrees
-from services.value.training.forms import fitted_form
+from services.value.training.forms import fitted_forms
 from services.value.training.material import JUDGED_DAYS, SEED, ValueMaterial
 from services.value.training.totals import measured_levels
 from services.value.training.trees import LEAST_TREES, grown
@@ -60,29 +60,37 @@ class Stage:
         return self.maker.curves(known, self.corrections(values, known), levels)
 
 
-def stages(material: ValueMaterial, table: FrameTable, rows: NDArray[np.intp], at: Microseconds) -> list[Stage]:
-    """Learn every kind from what was known at an instant, the simplest first.
+def stages(
+    material: ValueMaterial,
+    table: FrameTable,
+    rows: NDArray[np.intp],
+    at: Microseconds,
+    kinds: Sequence[str] = KINDS,
+) -> list[Stage]:
+    """Learn some kinds from what was known at an instant; those with trees where there are enough buyers.
 
     Args:
         material: of the run.
         table: its matrix.
         rows: frames whose main horizon was over by then.
         at: the instant.
+        kinds: which ones.
     """
     buyers = material.buyers_at(at)
     now = matrix(table.feature_set, material.pasts, buyers, np.full(len(buyers), at, dtype=np.int64))
     _, known = table.columns.of(now)
-    forms = {dropout: fitted_form(known, dropout=dropout) for dropout in (False, True)}
+    forms = fitted_forms(known)
     trees = None
-    if len(buyers) >= LEAST_TREES:
+    if len(buyers) >= LEAST_TREES and any(kind in WEIGHTS for kind in kinds):
         came = material.came(material.horizon_days, material.contact[rows], material.cutoff[rows])
         columns = Columns(table.feature_set.names, table.feature_set.categorical)
         trees = grown(table.values[rows], came.value, came.orders, columns, seed=SEED)
     days = judged_days(material, at)
     flat = {dropout: CurveMaker(form, _flat(days), float(material.horizon_days)) for dropout, form in forms.items()}
-    kinds = KINDS if trees is not None else (RULE, FORM)
     found = [
-        Stage(kind, flat[kind != RULE], trees if kind in WEIGHTS else None, TotalLevels.none(days)) for kind in kinds
+        Stage(kind, flat[kind != RULE], trees if kind in WEIGHTS else None, TotalLevels.none(days))
+        for kind in kinds
+        if trees is not None or kind not in WEIGHTS
     ]
     return [_measured(one, material, table, at) for one in found]
 
