@@ -42,6 +42,11 @@ class Capability:
         return tuple(name for change in self.changes for name in change.message_types)
 
     @property
+    def has_score(self) -> bool:
+        """Whether contacts are ranked by a score: where there is a band."""
+        return "band" in [change.kind for change in self.changes]
+
+    @property
     def main_change(self) -> str:
         """Return the kind of the main change; empty where none is reported."""
         return self.changes[0].kind if self.changes else ""
