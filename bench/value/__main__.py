@@ -43,8 +43,8 @@ def shop_table(found: ShopResult) -> str:
     tenths = ", ".join(f"{expected:,.0f} / {actual:,.0f}" for expected, actual in found.deciles)
     lines = [
         f"**{found.name}**: {found.customers:,} customers, who spent {found.mean:,.1f} on average. Served: "
-        f"{found.served}. Wanted before totals are recalibrated: an error of at most {found.wanted.error:g} and a Spearman of at least "
-        f"{found.wanted.spearman:g}. {missed}",
+        f"{found.served}. Wanted before totals are recalibrated: an error of at most {found.wanted.error:g} and a "
+        f"Spearman of at least {found.wanted.spearman:g}. {missed}",
         "",
         HEADER,
     ]

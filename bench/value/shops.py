@@ -145,9 +145,8 @@ def _answered(model: ValueModel, shop: Shop, asked: NDArray[np.int32]) -> tuple[
     cutoff = np.full(len(asked), shop.asked_at)
     values = matrix(model.feature_set, shop.pasts, asked, cutoff)
     _, known = model.columns.of(values)
-    corrections, _ = model.corrections(values, known)
-    curves = model.curves(known, corrections, cutoff)
-    low, high = model.intervals.ends(curves.days, curves.value)
+    curves, _ = model.curves(values, known, cutoff)
+    low, high = model.intervals.ends(curves)
     days = float(model.horizon_days)
     return curves.value_at(days), read_at(curves.days, low, days), read_at(curves.days, high, days)
 

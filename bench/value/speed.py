@@ -7,8 +7,10 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,6 @@ from shared.timeline import ContactFacts, ContactPasts, DatedValue
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "contract" / "golden"
 ROUNDS, CALLS = 7, 100
-Asked = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -45,30 +46,29 @@ def measured_speed() -> list[Speed]:
         for name, one in kept["facts"].items()
     }
     events = [tuple(row) for row in kept["events"]]
-    ids, cutoffs = kept["contact_ids"], dict(zip(kept["contact_ids"], kept["cutoffs"], strict=True))
+    cutoffs = dict(zip(kept["contact_ids"], kept["cutoffs"], strict=True))
+    ids = [name for name in kept["contact_ids"] if name in facts]
     own = {name: [row for row in events if row[0] == name] for name in ids}
-    scoring, value = ScoringModel.load(GOLDEN / "scoring" / "lightgbm"), ValueModel.load(GOLDEN / "value")
+    models: tuple[tuple[Any, Any], ...] = (
+        (ScoringModel.load(GOLDEN / "scoring" / "lightgbm"), ScoreRequest),
+        (ValueModel.load(GOLDEN / "value"), ValueRequest),
+    )
+
+    def ask(place: int, reasons: int, name: str) -> None:
+        model, request = models[place]
+        pasts = ContactPasts([name], {name: facts[name]}, own[name])
+        asked = request.model_validate({"contacts": [{"id": name}], "reasons": reasons})
+        model.answer(pasts, np.array([cutoffs[name]]), asked)
+
     found = []
     for reasons in (3, 0):
-
-        def ask(
-            model: ScoringModel | ValueModel, request: type[ScoreRequest | ValueRequest], n: int = reasons
-        ) -> Asked:
-            def one(name: str) -> object:
-                pasts = ContactPasts([name], {name: facts[name]}, own[name])
-                asked = request.model_validate({"contacts": [{"id": name}], "reasons": n})
-                return model.answer(pasts, np.array([cutoffs[name]]), asked)  # type: ignore[arg-type]
-
-            return one
-
-        pair = (ask(scoring, ScoreRequest), ask(value, ValueRequest))
-        rounds = [[_seconds(one, ids) for one in pair] for _ in range(ROUNDS)]
-        words = f"`answer` of the kept models, {reasons} reasons"
-        found.append(Speed(words, *(median(column) for column in zip(*rounds, strict=True))))
+        rounds = [[_seconds(partial(ask, place, reasons), ids) for place in range(2)] for _ in range(ROUNDS)]
+        scoring, value = (median(column) for column in zip(*rounds, strict=True))
+        found.append(Speed(f"`answer` of the kept models, {reasons} reasons", scoring, value))
     return found
 
 
-def _seconds(ask: Asked, ids: list[str]) -> float:
+def _seconds(ask: Callable[[str], None], ids: list[str]) -> float:
     begun = time.process_time()
     for number in range(CALLS):
         ask(ids[number % len(ids)])

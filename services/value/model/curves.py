@@ -12,7 +12,7 @@ from services.value.model.levels import between
 DAYS = (1, 3, 7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365, 450, 540, 630, 730, 900, 1095, 1280, 1460)
 """Where every curve is computed; between them it is a straight line. Two of the longest horizons, for `alive`."""
 SMALLEST = 1e-12
-WIDEST = 30.0
+WIDEST = 20.0
 """Of a correction, log scale: no number leaves what can be computed with."""
 
 
@@ -21,6 +21,11 @@ class Corrections(NamedTuple):
 
     value: Vector
     orders: Vector
+
+    @classmethod
+    def of(cls, value: Vector, orders: Vector) -> Self:
+        """Keep corrections within what can be computed with."""
+        return cls(*(np.minimum(np.maximum(one, -WIDEST), WIDEST) for one in (value, orders)))
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,21 @@ class ValueCurves(NamedTuple):
         chance: Vector = 1.0 - read_at(self.days, self.silent, days, start=1.0)
         return chance
 
-    def day_of(self, chance: float) -> Vector:
-        """Return when the chance of an order reaches a value, days, shape (n,); NaN beyond the curve."""
+    def days_of(self, chances: tuple[float, ...]) -> Matrix:
+        """Return the days until the chance of an order reaches each value, shape (n, len(chances)); NaN: beyond."""
         came = np.concatenate([np.zeros((len(self.silent), 1)), 1.0 - self.silent], axis=1)
-        days = np.concatenate([[0.0], self.days])
-        reached = came >= chance
-        place = np.maximum(np.argmax(reached, axis=1), 1)
-        row = np.arange(len(came))
+        days = np.concatenate([_ZERO, self.days])
+        wanted = np.array(chances)
+        reached = came[:, None, :] >= wanted[:, None]
+        place = np.maximum(np.argmax(reached, axis=2), 1)
+        row = np.arange(len(came))[:, None]
         low, high = came[row, place - 1], came[row, place]
-        part = np.clip((chance - low) / np.maximum(high - low, SMALLEST), 0.0, 1.0)
-        found: Vector = days[place - 1] + part * (days[place] - days[place - 1])
-        return np.where(reached.any(axis=1), found, np.nan)
+        part = np.clip((wanted - low) / np.maximum(high - low, SMALLEST), 0.0, 1.0)
+        found: Matrix = days[place - 1] + part * (days[place] - days[place - 1])
+        return np.where(reached[:, :, -1], found, np.nan)
+
+
+_ZERO = np.zeros(1)
 
 
 def read_at(grid: Vector, curve: Matrix, days: float, *, start: float = 0.0) -> Vector:
@@ -95,6 +104,9 @@ def read_at(grid: Vector, curve: Matrix, days: float, *, start: float = 0.0) -> 
     if place >= len(grid):
         last: Vector = curve[:, -1]
         return last
+    if grid[place] == days:
+        exact: Vector = curve[:, place]
+        return exact
     before = curve[:, place - 1] if place else np.full(len(curve), start)
     begin = grid[place - 1] if place else 0.0
     part = (days - begin) / (grid[place] - begin)
@@ -125,36 +137,57 @@ class CurveMaker:
     def _columns(self) -> tuple[Vector, ...]:
         return tuple(getattr(self.knots, one.name) @ self.spread for one in fields(Knots)[1:])
 
-    def plain(self, known: Histories) -> tuple[Vector, Vector]:
-        """Return the log of value and of orders within the main horizon by the closed form alone, shape (n,)."""
-        days = np.array([self.main_days])
-        orders = np.log(np.maximum(self.form.orders(known, self.form.alive(known), days)[:, 0], SMALLEST))
-        return orders + np.log(self.form.order_value(known)), orders
+    def base(self, known: Histories) -> "ClosedCurves":
+        """Return what the closed form alone says of contacts."""
+        alive = self.form.alive(known)
+        return ClosedCurves(
+            self.form.orders(known, alive, self.grid),
+            self.form.silent(known, alive, self.grid),
+            self.form.order_value(known),
+        )
 
-    def curves(self, known: Histories, corrections: Corrections, levels: tuple[Matrix, Matrix]) -> ValueCurves:
+    @cached_property
+    def _main(self) -> int:
+        return int(np.searchsorted(self.grid, self.main_days))
+
+    def plain(self, closed: "ClosedCurves") -> tuple[Vector, Vector]:
+        """Return the log of value and of orders within the main horizon by the closed form alone, shape (n,)."""
+        orders = np.log(np.maximum(closed.orders[:, self._main], SMALLEST))
+        return orders + np.log(closed.order_value), orders
+
+    def curves(self, closed: "ClosedCurves", corrections: Corrections, levels: tuple[Matrix, Matrix]) -> ValueCurves:
         """Compute the curves of contacts.
 
         Args:
-            known: of the contacts.
+            closed: what the closed form says of them.
             corrections: of the same contacts.
             levels: by which totals of value and of orders are recalibrated at the judged horizons, log scale,
                 shape (n, k) both.
         """
         slope, base, orders_slope, orders_base, silence_slope, silence_base = self._columns
         level, orders_level = levels[0] @ self.spread, levels[1] @ self.spread
-        alive = self.form.alive(known)
-        plain = self.form.orders(known, alive, self.grid)
-        worth = self.form.order_value(known)[:, None]
-        value = plain * worth * np.exp(_line(corrections.value, slope, base + level))
-        orders = plain * np.exp(_line(corrections.orders, orders_slope, orders_base + orders_level))
-        silent = np.clip(self.form.silent(known, alive, self.grid), SMALLEST, 1.0)
+        worth = closed.order_value[:, None]
+        value = closed.orders * worth * np.exp(_line(corrections.value, slope, base + level))
+        orders = closed.orders * np.exp(_line(corrections.orders, orders_slope, orders_base + orders_level))
         power = np.exp(_line(corrections.orders, silence_slope, silence_base + orders_level))
         orders = np.maximum.accumulate(orders, axis=1)
-        came = np.maximum.accumulate(-np.expm1(power * np.log(silent)), axis=1)
+        came = -np.expm1(power * np.log(np.minimum(np.maximum(closed.silent, SMALLEST), 1.0)))
+        came = np.maximum.accumulate(came, axis=1)
         # Nobody orders less often than at all: a chance is no larger than the number that is expected.
         return ValueCurves(self.grid, np.maximum.accumulate(value, axis=1), orders, 1.0 - np.minimum(came, orders))
 
 
+class ClosedCurves(NamedTuple):
+    """What the closed form alone says of n contacts, at each day of the grid."""
+
+    orders: Matrix
+    """Shape (n, g)."""
+    silent: Matrix
+    """Chance of no order until then, shape (n, g)."""
+    order_value: Vector
+    """Shape (n,)."""
+
+
 def _line(correction: Vector, slope: Vector, level: Matrix) -> Matrix:
-    found: Matrix = np.clip(correction[:, None] * slope + level, -WIDEST, WIDEST)
+    found: Matrix = correction[:, None] * slope + level
     return found

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from services.value.model.closed_form import Histories, Matrix, Vector
+from services.value.model.closed_form import Histories, Matrix
 from shared.features import Feature, FeatureSet
 
 ORDER_TYPES = ("order_placed", "deal_won")
@@ -49,15 +49,24 @@ class HistoryColumns:
         Args:
             values: the matrix, shape (n, p).
         """
-        orders = np.nan_to_num(values[:, self.places[0]]).sum(axis=1)
+        picked = values[:, self._picked]
+        missing = np.isnan(picked)
+        k = len(self.order_types)
+        known = np.where(missing, 0.0, picked)
+        orders = known[:, :k].sum(axis=1)
         buyer = orders > 0
-        last = _smallest(values[:, self.places[1]])
-        first = _largest(values[:, self.places[2]])
-        worth = np.nan_to_num(values[:, self.places[3]]).sum(axis=1) - np.abs(np.nan_to_num(values[:, self.refunds]))
-        age = np.maximum(np.where(buyer, first, 0.0), SAME_MOMENT_DAYS)
-        recency = np.clip(np.where(buyer, first - last, 0.0), 0.0, age)
-        mean = np.clip(worth / np.maximum(orders, 1.0), self.least_value, self.most_value)
+        first = known[:, k : 2 * k].max(axis=1)
+        last = np.where(missing[:, 2 * k : 3 * k], np.inf, picked[:, 2 * k : 3 * k]).min(axis=1)
+        worth = known[:, 3 * k : 4 * k].sum(axis=1) - np.abs(known[:, 4 * k])
+        age = np.maximum(first, SAME_MOMENT_DAYS)
+        recency = np.where(buyer, np.minimum(np.maximum(first - last, 0.0), age), 0.0)
+        mean = np.minimum(np.maximum(worth / np.maximum(orders, 1.0), self.least_value), self.most_value)
         return buyer, Histories(np.maximum(orders - 1.0, 0.0), recency, age, mean)
+
+    @cached_property
+    def _picked(self) -> list[int]:
+        counts, last, first, sums = self.places
+        return [*counts, *first, *last, *sums, self.refunds]
 
     @cached_property
     def places(self) -> tuple[list[int], list[int], list[int], list[int]]:
@@ -71,13 +80,3 @@ class HistoryColumns:
     def refunds(self) -> int:
         """Return the column of what was refunded."""
         return self.feature_set.names.index(f"{REFUND_TYPE}_value_730d")
-
-
-def _smallest(days: Matrix) -> Vector:
-    found: Vector = np.where(np.isnan(days), np.inf, days).min(axis=1)
-    return np.where(np.isfinite(found), found, 0.0)
-
-
-def _largest(days: Matrix) -> Vector:
-    found: Vector = np.where(np.isnan(days), -np.inf, days).max(axis=1)
-    return np.where(np.isfinite(found), found, 0.0)

@@ -1,11 +1,14 @@
 """The 80 % interval of an expected value: quantiles of actual over expected among held-out contacts alike. Pure."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.value.model.closed_form import Matrix, Vector
+from services.value.model.curves import ValueCurves
 from services.value.model.levels import between
 
 LEVEL = 0.8
@@ -24,23 +27,31 @@ class Intervals:
     """Shape (k, m)."""
     high: Matrix
 
-    def ends(self, grid: Vector, value: Matrix) -> tuple[Matrix, Matrix]:
-        """Return both ends at each day of a grid, the expected value between them; monotone, shape (n, g) both.
-
-        Args:
-            grid: days, ascending, shape (g,).
-            value: expected until each day, shape (n, g).
-        """
-        logs = np.log(np.maximum(value, 1e-9))
-        known = [
-            np.stack([np.interp(logs, places, row) for places, row in zip(self.places, ratios, strict=True)], axis=2)
-            for ratios in (self.low, self.high)
-        ]
-        weights = between(np.log(self.days), np.log(grid))
-        low, high = (value * np.einsum("ngk,gk->ng", ratio, weights) for ratio in known)
-        low, high = np.minimum(low, value), np.maximum(high, value)
+    def ends(self, curves: ValueCurves) -> tuple[Matrix, Matrix]:
+        """Return both ends at each day of the curves, the expected value between them; monotone, shape (n, g) both."""
+        at, spread = self._laid_out(curves.days)
+        logs = np.log(np.maximum(curves.value[:, at], 1e-9)).T
+        low, high = (
+            curves.value
+            * (np.stack([np.interp(*one) for one in zip(logs, self.places, ratio, strict=True)]).T @ spread)
+            for ratio in (self.low, self.high)
+        )
+        low, high = np.minimum(low, curves.value), np.maximum(high, curves.value)
         # A longer horizon brings no less: each end is at least that of every shorter one, and never past the middle.
-        return np.minimum(np.maximum.accumulate(low, axis=1), value), np.maximum.accumulate(high, axis=1)
+        low = np.minimum(np.maximum.accumulate(low, axis=1), curves.value)
+        return low, np.maximum.accumulate(high, axis=1)
+
+    def _laid_out(self, grid: Vector) -> tuple[NDArray[np.intp], Matrix]:
+        """Return where the judged horizons stand in a grid, and the weights from them to it; made once a grid."""
+        found = self._grids.get(len(grid))
+        if found is None:
+            weights = between(np.log(self.days), np.log(grid)).T
+            found = self._grids[len(grid)] = (np.searchsorted(grid, self.days), weights)
+        return found
+
+    @cached_property
+    def _grids(self) -> dict[int, tuple[NDArray[np.intp], Matrix]]:
+        return {}
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values."""

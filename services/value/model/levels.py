@@ -1,7 +1,6 @@
 """What makes totals hold: how much more or less cohorts spent than was expected, by the time of the question. Pure."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -41,12 +40,15 @@ class TotalLevels:
         if len(cutoffs) > 1 and (cutoffs == cutoffs[0]).all():
             value, orders = self.of(cutoffs[:1])
             return np.repeat(value, len(cutoffs), axis=0), np.repeat(orders, len(cutoffs), axis=0)
-        weights = between(self._times, cutoffs.astype(np.float64))
-        return weights @ self.value, weights @ self.orders
+        after = np.clip(np.searchsorted(self.at, cutoffs), 1, len(self.at) - 1)
+        begin, end = self.at[after - 1], self.at[after]
+        part = np.clip((cutoffs - begin) / (end - begin), 0.0, 1.0)[:, None]
+        value, orders = (level[after - 1] + part * (level[after] - level[after - 1]) for level in self._both)
+        return value, orders
 
-    @cached_property
-    def _times(self) -> Vector:
-        return self.at.astype(np.float64)
+    @property
+    def _both(self) -> tuple[Matrix, Matrix]:
+        return self.value, self.orders
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values."""

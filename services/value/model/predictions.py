@@ -91,8 +91,7 @@ def predict(
     seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
     days = horizon_days or model.horizon_days
     buyer, known = model.columns.of(seen.values)
-    corrections, margin = model.corrections(seen.values, known)
-    curves = model.curves(known, corrections, cutoffs)
+    curves, margin = model.curves(seen.values, known, cutoffs)
     read = _read(model, curves, days)
     coming = _next_orders(model, curves, known, cutoffs)
     explained = _explained(model, seen.values, known, (read.value, days), reasons) if reasons else None
@@ -137,7 +136,7 @@ class _Read(NamedTuple):
 
 def _read(model: ValueModel, curves: ValueCurves, days: int) -> _Read:
     value = curves.value_at(days)
-    low, high = (read_at(curves.days, end, days) for end in model.intervals.ends(curves.days, curves.value))
+    low, high = (read_at(curves.days, end, days) for end in model.intervals.ends(curves))
     return _Read(value, curves.orders_at(days), low, high, curves.ordered_at(2.0 * days))
 
 
@@ -157,16 +156,15 @@ def _next_orders(
     model: ValueModel, curves: ValueCurves, known: Histories, cutoffs: NDArray[np.int64]
 ) -> list[NextOrder]:
     """Read when the next order comes; a day beyond what was judged is not named."""
-    days = [curves.day_of(chance) for chance in (MEDIAN, OUTSIDE, 1 - OUTSIDE)]
+    days = curves.days_of((MEDIAN, OUTSIDE, 1 - OUTSIDE))
     since = known.age - known.recency
     soon = [curves.ordered_at(within).tolist() for within in (WEEK, MONTH)]
-    listed = zip(cutoffs.tolist(), *(column.tolist() for column in days), since.tolist(), *soon, strict=True)
     found = []
-    for cutoff, median, low, high, ago, week, month in listed:
+    for cutoff, reached, ago, week, month in zip(cutoffs.tolist(), days.tolist(), since.tolist(), *soon, strict=True):
         today = instant_of(cutoff).date()
-        named = [_day(today, one, model.judged_days) for one in (median, low, high)]
+        median, low, high = (_day(today, one, model.judged_days) for one in reached)
         last = instant_of(cutoff - round(ago * DAY)).date()
-        found.append(NextOrder(named[0], named[1], named[2], week, month, last))
+        found.append(NextOrder(median, low, high, week, month, last))
     return found
 
 

@@ -62,7 +62,7 @@ class ValueTrees:
             orders: log of its orders.
             weight: how much of the distance counts.
         """
-        return Corrections(
+        return Corrections.of(
             weight * (self.value.margins(values) - value), weight * (self.orders.margins(values) - orders)
         )
 
@@ -137,8 +137,7 @@ class ValueModel:
         dated = ~np.isnan(values[:, -1]) if self.is_dated else np.ones(len(values), dtype=bool)
         day = np.where(dated, values[:, -1], 0.0) if self.is_dated else np.zeros(len(values))
         buyer, known = self.columns.of(values[:, :p])
-        corrections, margin = self.corrections(values[:, :p], known)
-        curves = self.curves(known, corrections, (day * DAY).astype(np.int64))
+        curves, margin = self.curves(values[:, :p], known, (day * DAY).astype(np.int64))
         answered = buyer & dated
         columns = (
             curves.value_at(self.horizon_days),
@@ -149,26 +148,33 @@ class ValueModel:
         scores = np.where(answered, self.reference.scores(margin), 1)
         return {one.name: column for one, column in zip(self.table_outputs, [*found, scores], strict=True)}
 
-    def corrections(self, values: Matrix, known: Histories) -> tuple[Corrections, Vector]:
-        """Return how far trees lie from the closed form, and the log of the expected value at the main horizon.
+    def curves(self, values: Matrix, known: Histories, cutoffs: NDArray[np.int64]) -> tuple[ValueCurves, Vector]:
+        """Compute the curves of contacts, totals recalibrated, and by what they are ranked.
 
         Args:
             values: the matrix, shape (n, p).
             known: the histories of the same contacts.
-        """
-        value, orders = self.maker.plain(known)
-        place = int(np.searchsorted(self.maker.knots.days, self.horizon_days))
-        slope, level = (float(column[place]) for column in (self.maker.knots.value_slope, self.maker.knots.value_level))
-        if self.trees is None:
-            nothing = np.zeros(len(value))
-            return Corrections(nothing, nothing), value + level
-        filled = self.inputs.filled(values)
-        found = self.trees.corrections(filled, value, orders, weight=WEIGHTS[self.kind])
-        return found, value + slope * found.value + level
+            cutoffs: microseconds, shape (n,).
 
-    def curves(self, known: Histories, corrections: Corrections, cutoffs: NDArray[np.int64]) -> ValueCurves:
-        """Compute the curves of contacts, totals recalibrated; see `CurveMaker.curves`."""
-        return self.maker.curves(known, corrections, self.levels.of(cutoffs))
+        Returns:
+            The curves, and the log of the expected value at the main horizon before totals are recalibrated.
+        """
+        closed = self.maker.base(known)
+        value, orders = self.maker.plain(closed)
+        slope, level = self._main
+        if self.trees is None:
+            found = Corrections(np.zeros(len(value)), np.zeros(len(value)))
+        else:
+            found = self.trees.corrections(self.inputs.filled(values), value, orders, weight=WEIGHTS[self.kind])
+        curves = self.maker.curves(closed, found, self.levels.of(cutoffs))
+        return curves, value + slope * found.value + level
+
+    @cached_property
+    def _main(self) -> tuple[float, float]:
+        """Return slope and level of the value at the main horizon."""
+        knots = self.maker.knots
+        place = int(np.searchsorted(knots.days, self.horizon_days))
+        return float(knots.value_slope[place]), float(knots.value_level[place])
 
     @cached_property
     def things(self) -> Things:
@@ -285,7 +291,6 @@ def _require_whole(model: ValueModel) -> None:
         raise ValueError("trees, features, horizons and reference do not fit each other")
     one = np.array([1.0])
     known = Histories(one, one, one * 30.0, one * model.usual[3])
-    corrections, margin = model.corrections(np.full((1, p), np.nan), known)
-    curves = model.curves(known, corrections, np.zeros(1, dtype=np.int64))
+    curves, margin = model.curves(np.full((1, p), np.nan), known, np.zeros(1, dtype=np.int64))
     if not (np.isfinite(margin).all() and np.isfinite(curves.value).all()):
         raise ValueError("the model answers no number")

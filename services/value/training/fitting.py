@@ -147,6 +147,5 @@ def _importance(model: ValueModel) -> Vector:
 def answered(model: ValueModel, values: Matrix, cutoffs: np.ndarray, days: float) -> Vector:
     """Return the expected value that a version answers about rows of its own matrix, shape (n,)."""
     _, known = model.columns.of(values)
-    corrections, _ = model.corrections(values, known)
-    curves = model.curves(known, corrections, cutoffs)
+    curves, _ = model.curves(values, known, cutoffs)
     return read_at(curves.days, curves.value, days)

@@ -186,7 +186,7 @@ def _covered(material: ValueMaterial, found: Assessed) -> Vector:
         taught = measured_intervals(material, others, days, material.until)
         start = 0
         for rows, curves in blocks:
-            low, high = (read_at(curves.days, end, days[0]) for end in taught.ends(curves.days, curves.value))
+            low, high = (read_at(curves.days, end, days[0]) for end in taught.ends(curves))
             part = slice(start, start + len(rows))
             mine = material.contact[rows] % 2 == parity
             actual = found.actual[part]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Histories, Matrix, Vector
-from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCurves
+from services.value.model.curves import ClosedCurves, Corrections, CurveMaker, Knots, ValueCurves
 from services.value.model.history import HistoryColumns
 from services.value.model.levels import TotalLevels
 from services.value.model.value import BLEND, FORM, RULE, TREES, WEIGHTS, ValueTrees
@@ -46,18 +46,19 @@ class Stage:
     trees: ValueTrees | None
     levels: TotalLevels
 
-    def corrections(self, values: Matrix, known: Histories) -> Corrections:
+    def corrections(self, values: Matrix, closed: ClosedCurves) -> Corrections:
         """Return how far its trees lie from its closed form."""
         if self.trees is None:
             nothing = np.zeros(len(values))
             return Corrections(nothing, nothing)
-        return self.trees.corrections(values, *self.maker.plain(known), weight=WEIGHTS[self.kind])
+        return self.trees.corrections(values, *self.maker.plain(closed), weight=WEIGHTS[self.kind])
 
     def curves(self, values: Matrix, known: Histories, cutoffs: NDArray[np.int64] | None) -> ValueCurves:
         """Answer rows; None: without recalibrated totals."""
         nothing = np.zeros((len(values), len(self.maker.knots.days)))
         levels = (nothing, nothing) if cutoffs is None else self.levels.of(cutoffs)
-        return self.maker.curves(known, self.corrections(values, known), levels)
+        closed = self.maker.base(known)
+        return self.maker.curves(closed, self.corrections(values, closed), levels)
 
 
 def stages(
@@ -100,10 +101,11 @@ def _measured(stage: Stage, material: ValueMaterial, table: FrameTable, at: Micr
     days = stage.maker.knots.days
     closed = np.flatnonzero(material.cutoff + round(days[0] * DAY) <= at)
     known = Histories(*(one[closed] for one in table.known))
-    corrections = stage.corrections(table.values[closed], known)
-    maker = replace(stage.maker, knots=_fitted_knots(stage, material, (closed, known, corrections), at))
+    said = stage.maker.base(known)
+    corrections = stage.corrections(table.values[closed], said)
+    maker = replace(stage.maker, knots=_fitted_knots(stage, material, (closed, said, corrections), at))
     nothing = np.zeros((len(closed), len(days)))
-    curves = maker.curves(known, corrections, (nothing, nothing))
+    curves = maker.curves(said, corrections, (nothing, nothing))
     return replace(stage, maker=maker, levels=measured_levels(material, closed, curves, days, at))
 
 
@@ -125,16 +127,15 @@ def _flat(days: Vector) -> Knots:
 def _fitted_knots(
     stage: Stage,
     material: ValueMaterial,
-    answered: tuple[NDArray[np.intp], Histories, Corrections],
+    answered: tuple[NDArray[np.intp], ClosedCurves, Corrections],
     at: Microseconds,
 ) -> Knots:
     """Measure at each judged horizon how much of the trees' correction holds, and the level."""
-    closed, known, corrections = answered
+    closed, said, corrections = answered
     days = stage.maker.knots.days
-    alive = stage.maker.form.alive(known)
-    orders = np.maximum(stage.maker.form.orders(known, alive, days), 1e-12)
-    worth = stage.maker.form.order_value(known)
-    silent = np.clip(stage.maker.form.silent(known, alive, days), 1e-12, 1 - 1e-12)
+    at_days = np.searchsorted(stage.maker.grid, days)
+    orders, worth = np.maximum(said.orders[:, at_days], 1e-12), said.order_value
+    silent = np.clip(said.silent[:, at_days], 1e-12, 1 - 1e-12)
     found: list[Sequence[float]] = []
     for place, one in enumerate(days.tolist()):
         over = material.cutoff[closed] + round(one * DAY) <= at
