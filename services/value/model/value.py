@@ -104,8 +104,8 @@ class ValueModel:
 
     @property
     def judged_days(self) -> float:
-        """Return the longest horizon that was judged."""
-        return float(self.maker.knots.days[-1])
+        """Return the longest horizon that held-out contacts judged."""
+        return float(self.intervals.days[-1])
 
     @property
     def is_dated(self) -> bool:

@@ -104,7 +104,7 @@ def report(
         "mean_absolute_error": of_mean(loss, owner),
         "mean_absolute_error_plain_rule": float(baselines[PLAIN].mean()),
         "mean_absolute_error_constant": float(baselines[CONSTANT].mean()),
-        "skill_over_best_baseline": gain,
+        "skill_over_plain_rule": gain,
         **of_figures(_Totals(served, raw, actual), owner),
         "interval_coverage": of_mean(_covered(material, found), owner),
     }

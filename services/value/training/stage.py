@@ -101,11 +101,11 @@ def _measured(stage: Stage, material: ValueMaterial, table: FrameTable, at: Micr
     days = stage.maker.knots.days
     closed = np.flatnonzero(material.cutoff + round(days[0] * DAY) <= at)
     known = Histories(*(one[closed] for one in table.known))
-    said = stage.maker.base(known)
-    corrections = stage.corrections(table.values[closed], said)
-    maker = replace(stage.maker, knots=_fitted_knots(stage, material, (closed, said, corrections), at))
+    answered_by_form = stage.maker.base(known)
+    corrections = stage.corrections(table.values[closed], answered_by_form)
+    maker = replace(stage.maker, knots=_fitted_knots(stage, material, (closed, answered_by_form, corrections), at))
     nothing = np.zeros((len(closed), len(days)))
-    curves = maker.curves(said, corrections, (nothing, nothing))
+    curves = maker.curves(answered_by_form, corrections, (nothing, nothing))
     return replace(stage, maker=maker, levels=measured_levels(material, closed, curves, days, at))
 
 
@@ -131,11 +131,11 @@ def _fitted_knots(
     at: Microseconds,
 ) -> Knots:
     """Measure at each judged horizon how much of the trees' correction holds, and the level."""
-    closed, said, corrections = answered
+    closed, answered_by_form, corrections = answered
     days = stage.maker.knots.days
     at_days = np.searchsorted(stage.maker.grid, days)
-    orders, worth = np.maximum(said.orders[:, at_days], 1e-12), said.order_value
-    silent = np.clip(said.silent[:, at_days], 1e-12, 1 - 1e-12)
+    orders, worth = np.maximum(answered_by_form.orders[:, at_days], 1e-12), answered_by_form.order_value
+    silent = np.clip(answered_by_form.silent[:, at_days], 1e-12, 1 - 1e-12)
     found: list[Sequence[float]] = []
     for place, one in enumerate(days.tolist()):
         over = material.cutoff[closed] + round(one * DAY) <= at

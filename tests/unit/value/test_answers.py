@@ -69,7 +69,7 @@ def test_a_median_beyond_what_was_judged_is_not_named(version: ValueModel) -> No
     assert lapsed.next_order.high_on is None
 
 
-def test_a_contact_without_an_order_is_not_asked_about(version: ValueModel) -> None:
+def test_a_contact_without_an_order_is_not_eligible(version: ValueModel) -> None:
     one = asked(version, [order("a", 3.0, None, "page_viewed")])
 
     assert (one.status, one.detail) == (

@@ -53,7 +53,7 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
     return {**plain, **{f"{name}.{key}": value for name, own in nested.items() for key, value in own.items()}}
 
 
-def test_the_kept_answers_cover_who_is_asked_about_and_who_is_not(script: Any) -> None:
+def test_the_kept_answers_cover_contacts_with_and_without_an_order(script: Any) -> None:
     expected = json.loads((HERE / "answers.json").read_text())
 
     assert {one["status"] for one in expected} >= {"ok", "not_eligible"}
