@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+
+from starlette.types import Scope as ASGIScope
 
 from gateway.rate_limits import RateLimits
 from shared import deadline
@@ -16,6 +18,9 @@ from shared.contracts.credentials import SCOPES, Scope, allows, matches, public_
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
 from shared.store import KeyRow
+
+if TYPE_CHECKING:
+    from gateway.context import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +231,40 @@ async def caller_of(key_cache: KeyCache, limits: RateLimits, authorization: str 
     except NotAuthenticated:
         limits.count_failure(address)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """A call that comes from this process itself: whose it is, found by a session, and the parts that it uses."""
+
+    gateway: "Gateway"
+    caller: Caller
+
+
+IN_PROCESS: Final = "foretell.in_process"
+"""Key in the scope of such a call; no server writes it, so no client can."""
+
+
+def parts_of(scope: ASGIScope) -> "Gateway":
+    """Return the parts that a request uses: those of the process, unless the call brings its own."""
+    here: InProcess | None = scope.get(IN_PROCESS)
+    gateway: Gateway = scope["app"].state.gateway if here is None else here.gateway
+    return gateway
+
+
+async def identify(scope: ASGIScope, authorization: str | None, address: str) -> Caller:
+    """Return who asks: by the key, or as the call from this process says.
+
+    Raises:
+        NotAuthenticated: no valid key.
+        LimitReached: the address has failed too often.
+        StoreUnavailable: the store is away, and the key is not cached.
+    """
+    here: InProcess | None = scope.get(IN_PROCESS)
+    if here is not None:
+        return here.caller
+    gateway = parts_of(scope)
+    return await caller_of(gateway.key_cache, gateway.limits, authorization, address)
 
 
 def permit(caller: Caller, scope: Scope) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
@@ -20,9 +20,8 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
-from starlette.types import Scope as ASGIScope
 
-from gateway.auth import Caller, KeyCache, caller_of, permit
+from gateway.auth import Caller, KeyCache, identify, parts_of, permit
 from gateway.metrics import GatewayMetrics
 from gateway.outcomes.samples import SampleCache
 from gateway.rate_limits import Quota, RateLimits
@@ -173,40 +172,6 @@ class AuthenticatedRequest:
 
     def _purpose(self, purpose: str) -> str:
         return f"{self.caller.account}\n{purpose}"
-
-
-@dataclass(frozen=True, slots=True)
-class InProcess:
-    """A call that comes from this process itself: whose it is, found by a session, and the parts that it uses."""
-
-    gateway: Gateway
-    caller: Caller
-
-
-IN_PROCESS: Final = "foretell.in_process"
-"""Key in the scope of such a call; no server writes it, so no client can."""
-
-
-def parts_of(scope: ASGIScope) -> Gateway:
-    """Return the parts that a request uses: those of the process, unless the call brings its own."""
-    here: InProcess | None = scope.get(IN_PROCESS)
-    gateway: Gateway = scope["app"].state.gateway if here is None else here.gateway
-    return gateway
-
-
-async def identify(scope: ASGIScope, authorization: str | None, address: str) -> Caller:
-    """Return who asks: by the key, or as the call from this process says.
-
-    Raises:
-        NotAuthenticated: no valid key.
-        LimitReached: the address has failed too often.
-        StoreUnavailable: the store is away, and the key is not cached.
-    """
-    here: InProcess | None = scope.get(IN_PROCESS)
-    if here is not None:
-        return here.caller
-    gateway = parts_of(scope)
-    return await caller_of(gateway.key_cache, gateway.limits, authorization, address)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from gateway.auth import permit
-from gateway.context import AuthenticatedRequest, authenticate, body_of, identify, parts_of
+from gateway.auth import identify, parts_of, permit
+from gateway.context import AuthenticatedRequest, authenticate, body_of
 from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import target_of

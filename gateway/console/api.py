@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.auth import Caller
-from gateway.context import IN_PROCESS, Gateway, InProcess
+from gateway.auth import IN_PROCESS, Caller, InProcess
+from gateway.context import Gateway
 from shared import deadline
 
 AT_ONCE: Final = 4

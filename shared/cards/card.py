@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, Final
 
 from shared.capabilities import TABLE
 from shared.cards.figures import card_figures
-from shared.cards.groups import group_tables
 from shared.cards.sentences import how_to_read, in_short, limits, misuse, percentage, week_finding
 from shared.contracts.model_card import (
     CalibrationGroup,
@@ -16,6 +16,9 @@ from shared.contracts.model_card import (
     CardFeature,
     CardSegment,
     CardWeek,
+    FairnessGap,
+    GroupFigures,
+    GroupTable,
     LeftOutColumn,
     LeftOutContacts,
     LiftGroup,
@@ -259,3 +262,76 @@ def _left_out_columns(report: Figures) -> list[LeftOutColumn]:
     leaks = [(name, f"{found.strip() or 'it gives the outcome away'}. {until}") for name, _, found in split]
     others = [(one["name"], one["reason"]) for one in report.get("left_out", ())]
     return [LeftOutColumn(name=name, words=column_in_words(name), reason=reason) for name, reason in [*leaks, *others]]
+
+
+def group_tables(stored: Figures) -> list[GroupTable]:
+    """Read the tables of all attributes.
+
+    Args:
+        stored: `groups` of the evidence; empty where none was kept.
+    """
+    return [_table(one) for one in stored.get("attributes", ())]
+
+
+def _table(stored: Figures) -> GroupTable:
+    groups = [_group(one) for one in stored["groups"]]
+    calibration, found = gap(groups, "calibration_ratio"), gap(groups, "found")
+    return GroupTable(
+        attribute=stored["name"],
+        words=stored["words"],
+        groups=groups,
+        calibration_gap=calibration,
+        found_gap=found,
+        finding=_finding(calibration, found),
+    )
+
+
+def _group(stored: Figures) -> GroupFigures:
+    intervals = {
+        f"{name}{end}": stored[name][part]
+        for name in ("calibration_ratio", "found", "auc")
+        for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))
+    }
+    plain = ("name", "contacts", "frames", "positives", "base_rate", "mean_prediction", "compared")
+    return GroupFigures(**{name: stored[name] for name in plain}, **intervals)
+
+
+def gap(groups: Sequence[GroupFigures], figure: str) -> FairnessGap | None:
+    """Find the largest difference in a figure between groups that are large enough; None: fewer than two are.
+
+    One beyond chance comes before a larger one that may be chance: of three groups the two that lie farthest apart may
+    be uncertain, and two others surely differ.
+    """
+    known = [one for one in groups if one.compared and getattr(one, figure) is not None]
+    pairs = [_pair(one, other, figure) for one, other in combinations(known, 2)]
+    return max(pairs, key=lambda pair: (pair.beyond_chance, pair.difference)) if pairs else None
+
+
+def _pair(one: GroupFigures, other: GroupFigures, figure: str) -> FairnessGap:
+    highest, lowest = (one, other) if getattr(one, figure) >= getattr(other, figure) else (other, one)
+    low, high = getattr(highest, f"{figure}_low"), getattr(lowest, f"{figure}_high")
+    return FairnessGap(
+        difference=round(getattr(highest, figure) - getattr(lowest, figure), 6),
+        highest=highest.name,
+        lowest=lowest.name,
+        beyond_chance=low is not None and high is not None and low > high,
+    )
+
+
+def _finding(calibration: FairnessGap | None, found: FairnessGap | None) -> str:
+    if calibration is None or found is None:
+        return "Too few contacts with the outcome in these groups to compare them."
+    if not calibration.beyond_chance and not found.beyond_chance:
+        return "No difference between the groups is beyond chance."
+    sentences = []
+    if calibration.beyond_chance:
+        sentences.append(
+            f"Chances fit unequally: set against what was predicted, it happens more often for "
+            f"“{calibration.highest}” than for “{calibration.lowest}”."
+        )
+    if found.beyond_chance:
+        sentences.append(
+            f"Of those who reach the outcome, more of “{found.highest}” have one of the highest scores than of "
+            f"“{found.lowest}” (by {100 * found.difference:.0f} points)."
+        )
+    return " ".join(sentences)

@@ -83,11 +83,9 @@ class Rule:
         width = len(columns)
         rules = [
             cls._of(matrix[:, column], labels, (column, width), is_categorical=column in categorical, offset=offset)
-            for column in range(width)
+            for column in sorted(range(width), key=columns.names.__getitem__)
         ]
-        known = 0.0 if offset is None else offset
-        by_name = sorted(rules, key=lambda rule: columns.names[rule.column])
-        return least(by_name, lambda rule: _loss(rule.looked_up(matrix[:, rule.column]) + known, labels))
+        return least(rules, lambda found: found[1])[0]
 
     @classmethod
     def _of(
@@ -98,8 +96,8 @@ class Rule:
         *,
         is_categorical: bool,
         offset: Vector | None = None,
-    ) -> "Rule":
-        """Cut one column's values; `place` is its position and the width of the matrix."""
+    ) -> tuple["Rule", float]:
+        """Cut one column's values, and measure the log loss; `place` is its position and the width of the matrix."""
         column, width = place
         present = values[~np.isnan(values)]
         edges = np.unique(present if is_categorical or not len(present) else rounded(np.quantile(present, _CUTS)))
@@ -110,9 +108,11 @@ class Rule:
             hits = np.bincount(step, weights=labels, minlength=n_steps)
             rate = labels.mean() if len(labels) else 0.5
             margin = log_odds((hits + PULL * rate) / (rows + PULL))
+            loss = float(rows @ np.logaddexp(0.0, margin) - hits @ margin) / max(len(labels), 1)
         else:
             margin = _beyond(offset, labels, step, n_steps)
-        return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), width)
+            loss = _loss(margin[step] + offset, labels)
+        return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), width), loss
 
     def margins(self, matrix: Matrix) -> Vector:
         """Look the step of each row up, log-odds, shape (n,)."""
@@ -182,7 +182,7 @@ def single_column_margins(values: Vector, labels: Vector, splits: Sequence[Any],
     """
     margins = np.full(len(labels), np.nan)
     for split in splits:
-        rule = Rule._of(values[split.train], labels[split.train], (0, 1), is_categorical=is_categorical)
+        rule, _ = Rule._of(values[split.train], labels[split.train], (0, 1), is_categorical=is_categorical)
         margins[split.test] = rule.looked_up(values[split.test])
     return margins
 

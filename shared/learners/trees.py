@@ -1,7 +1,6 @@
 """Gradient-boosted trees on the true prior (LightGBM), kept as LightGBM's own text."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     import lightgbm
 
 # LightGBM is imported where trees are grown or read: it brings pandas and more, which takes over a second.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not spin: they share cores with servers
 MAX_BIN = 63
 """Steps a column is cut into: a quarter of LightGBM's default costs nothing we could measure and is far faster."""
 SMALL_REQUEST_ROWS = 200

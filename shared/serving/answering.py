@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -256,6 +256,14 @@ Offer = Callable[[ResolvedCall, Sequence[RequestContact], Sequence[Prediction], 
 account's count of erasures."""
 
 
+class LoadedShadows(Protocol):
+    """The versions that shadow champions."""
+
+    @property
+    def loaded(self) -> Mapping[tuple[str, str], object]:
+        """By account and outcome."""
+
+
 class Answering:
     """Answers the calls of one capability; heavy work happens in threads."""
 
@@ -269,6 +277,7 @@ class Answering:
         metrics: ServiceMetrics,
         pools: ThreadPools,
         now: Callable[[], datetime],
+        shadows: LoadedShadows,
         offer: Offer,
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
@@ -280,7 +289,7 @@ class Answering:
         self._pools = pools
         self._now = now
         self._unix_seconds = unix_seconds
-        self._offer = offer
+        self._shadows, self._offer = shadows, offer
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
 
     async def answer(self, body: bytes, call: Call) -> CallAnswer:
@@ -354,7 +363,8 @@ class Answering:
         left = iter(answered)
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
         rendered = self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
-        self._offer(resolved, valid, answered, erasures_of(reads))
+        if (resolved.call.account, resolved.outcome) in self._shadows.loaded:
+            self._offer(resolved, valid, answered, erasures_of(reads))
         return rendered
 
     def _rendered(

@@ -102,6 +102,7 @@ class Service:
             pools=self.pools,
             now=now,
             unix_seconds=unix_seconds,
+            shadows=self.shadows,
             offer=self.shadowing.offer,
         )
 

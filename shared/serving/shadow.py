@@ -118,7 +118,8 @@ class ShadowModels:
         self._loader = VersionLoader(
             fetch, spec.load, metrics.shadow_failures, _note, pause_seconds=poll_seconds, seconds=seconds
         )
-        self._loaded: Mapping[Key, _Shadow] = {}
+        self.loaded: Mapping[Key, _Shadow] = {}
+        """By account and outcome; replaced, never changed."""
         self.digests = frozenset[str]()
         """Of the artifacts of all capabilities' shadows, as the last poll found them: the cache must keep them."""
 
@@ -132,10 +133,6 @@ class ShadowModels:
                 log.debug("shadows.poll_failed", extra=trail(error))
             await asyncio.sleep(self._poll_seconds)
 
-    def of(self, account: str, outcome: str) -> _Shadow | None:
-        """Return the version that shadows a model; None: none does."""
-        return self._loaded.get((account, outcome))
-
     async def poll(self) -> None:
         """Read the rows once, let go what ended, load what began.
 
@@ -146,17 +143,17 @@ class ShadowModels:
         self.digests = frozenset(row.digest for row in rows)
         mine = {(row.account, row.outcome): row for row in rows if row.capability == self._spec.capability.name}
         mine = dict(list(mine.items())[: self._most])
-        self._loaded = {
+        self.loaded = {
             key: _Shadow(mine[key], held.champion)
-            for key, held in self._loaded.items()
+            for key, held in self.loaded.items()
             if key in mine and held.is_of(mine[key])
         }
         for key, row in mine.items():
-            if key in self._loaded:
+            if key in self.loaded:
                 continue
             loaded = await self._loader.attempt(key, _remembered(row), row.version, row.digest)
             if loaded is not None:
-                self._loaded = {**self._loaded, key: _Shadow(row, loaded)}
+                self.loaded = {**self.loaded, key: _Shadow(row, loaded)}
                 facts = {"account": row.account, "outcome": row.outcome, "version": row.version}
                 log.info("shadow.loaded", extra={**facts, "share": row.share})
 
@@ -228,7 +225,7 @@ class Shadowing:
             erasures: the account's count of erasures with which the contacts were read.
         """
         call, champion, spec = resolved.call, resolved.champion, self._spec
-        shadow = self._models.of(call.account, resolved.outcome)
+        shadow = self._models.loaded.get((call.account, resolved.outcome))
         if shadow is None or shadow.champion.version == champion.version:
             return
         if spec.is_stored is not None and not spec.is_stored(resolved.request, champion.model):

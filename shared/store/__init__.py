@@ -3,7 +3,6 @@
 An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
 """
 
-from shared.store.answer_counts import AnswerCount
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
@@ -33,7 +32,7 @@ from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
-from shared.store.prediction_tables import PredictionRow
+from shared.store.prediction_tables import AnswerCount, PredictionRow
 from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
 from shared.store.ranked_list import ListPlace, PredictionFilter, place_of

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -94,3 +94,26 @@ class PredictionRow(NamedTuple):
 LATEST_FIELDS = PredictionRow._fields[:-1]
 """What is kept as a contact's latest prediction: nothing of what is withheld."""
 COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in LATEST_FIELDS)
+
+
+class AnswerCountTable(PredictionTable):
+    """Predictions of one hour; about nobody in particular, so that an erasure changes nothing of it."""
+
+    __tablename__ = "answer_counts"
+    __table_args__ = CLUSTERED
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    hour: Mapped[Instant] = mapped_column(primary_key=True)
+    """Its beginning."""
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    status: Mapped[KeyText] = mapped_column(primary_key=True)
+    answers: Mapped[int] = mapped_column(BigInteger)
+
+
+class AnswerCount(NamedTuple):
+    """Predictions of one hour, capability and status."""
+
+    hour: Microseconds
+    capability: str
+    status: str
+    answers: int

@@ -1,7 +1,7 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -10,10 +10,9 @@ from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
 
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, HOUR, Microseconds
 from shared.errors import StoreUnavailable
-from shared.store.answer_counts import AnswerCounts, count_answers
-from shared.store.driver import Prepared, Rows, Values
+from shared.store.driver import AccountSession, Prepared, Rows, Values
 from shared.store.events import EventTable
 from shared.store.held_out import HeldOut
 from shared.store.model_tables import ShadowPredictionTable
@@ -21,6 +20,8 @@ from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_p
 from shared.store.prediction_tables import (
     COLUMNS,
     LATEST_FIELDS,
+    AnswerCount,
+    AnswerCountTable,
     LatestPredictionTable,
     PredictionLogTable,
     PredictionRow,
@@ -69,6 +70,29 @@ NEAR_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerCounts:
+    """The counted predictions of one account."""
+
+    _scope: Scope
+
+    def since(self, at: Microseconds) -> list[AnswerCount]:
+        """List the counts of the hours that began at an instant or later, in order."""
+        table = AnswerCountTable
+        statement = self._scope.select(table.hour, table.capability, table.status, table.answers)
+        ordered = statement.where(table.hour >= at).order_by(table.hour, table.capability, table.status)
+        with self._scope.reading_predictions() as connection:
+            return [AnswerCount(*row) for row in connection.execute(ordered)]
+
+    def delete_before(self, at: Microseconds, *, limit: int = BATCH) -> int:
+        """Delete at most `limit` counts of hours that began before an instant, and return how many."""
+        table = AnswerCountTable
+        key = (table.hour, table.capability, table.status)
+        old = self._scope.select(*key).where(table.hour < at).order_by(*key).limit(limit)
+        with self._scope.writing_predictions() as connection:
+            return connection.execute(self._scope.delete(table).where(tuple_(*key).in_(old))).rowcount
+
+
+@dataclass(frozen=True, slots=True)
 class ReachedBy:
     """What tells that a contact has reached an outcome after it was predicted."""
 
@@ -108,7 +132,7 @@ class Predictions:
             latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_request_order)}
             session.write(_LOG, PredictionRow._fields, kept)
             session.write(_KEEP, PredictionRow._fields, [latest[key] for key in sorted(latest)])
-            count_answers(session, kept)
+            _count_answers(session, kept)
         return len(rows) - len(kept)
 
     @property
@@ -334,6 +358,12 @@ class Predictions:
         return {contact_id for contact_id, one in facts.items() if flag.holds(one.attributes)}
 
 
+def _count_answers(session: AccountSession, rows: Iterable[PredictionRow]) -> None:
+    """Add predictions to their hours; the last thing of a transaction, since all that log meet here."""
+    counted = Counter((row.asked_at - row.asked_at % HOUR, row.capability, row.status) for row in rows)
+    session.write(_COUNT, AnswerCount._fields, [(*key, counted[key]) for key in sorted(counted)])
+
+
 def _scores(sqlite: bool) -> SelectBase:
     table = PredictionLogTable
     return select_by_parameter(table.contact_id, table.cutoff, table.asked_at, table.score).where(
@@ -360,6 +390,10 @@ def _kept(sqlite: bool) -> Insert:
 _NAMES = ("account_id", *PredictionRow._fields)
 _SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
 _LOG = Prepared(lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_NAMES)
+_COUNT = Prepared(
+    lambda sqlite: upsert_of(AnswerCountTable, AnswerCount._fields, sums=("answers",), sqlite=sqlite),
+    columns=("account_id", *AnswerCount._fields),
+)
 _KEEP = Prepared(_kept, columns=("account_id", *LATEST_FIELDS))
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
 _request_order = attrgetter("cutoff", "asked_at")

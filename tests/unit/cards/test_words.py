@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from shared.cards.card import group_tables
 from shared.cards.figures import card_figures
-from shared.cards.groups import group_tables
 from shared.cards.sentences import limits, week_finding
 from shared.store import VersionRow
 

@@ -266,7 +266,7 @@ def models(store: Any, registry: Any, metrics: Any, clock: Any) -> ShadowModels:
 
 
 def loaded(models: ShadowModels, outcome: str = "customer") -> str | None:
-    found = models.of("demo", outcome)
+    found = models.loaded.get(("demo", outcome))
     return None if found is None else found.champion.version
 
 
@@ -283,7 +283,7 @@ async def test_another_share_loads_nothing_again(store: Any, models: ShadowModel
     for store.shadowing in ([shadow(share=0.1)], [shadow(share=0.9)]):
         await models.poll()
 
-    found = models.of("demo", "customer")
+    found = models.loaded.get(("demo", "customer"))
     assert found is not None
     assert (found.row.share, registry.fetched) == (0.9, ["d8"])
 

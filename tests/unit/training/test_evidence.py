@@ -8,8 +8,7 @@ from shared.contracts.rows import ALWAYS, DAY
 from shared.learners.simple import log_odds
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
-from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, scoring_question
-from shared.training.group_figures import attribute_groups
+from shared.training.evidence import JudgedFrames, attribute_groups, churn_question, outcome_evidence, scoring_question
 
 N = 600
 ROWS = np.arange(N, dtype=np.int32)
