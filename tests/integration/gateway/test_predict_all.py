@@ -130,10 +130,9 @@ async def test_options_go_to_their_capability_alone(trained, services, upstream)
     asked = sent(upstream)
     shared = {"contacts", "cutoff", "reasons"}
     assert {name: one.keys() - shared for name, one in asked.items()} == {
+        **{name: set() for name in NAMES},
         "scoring": {"outcome"},
         "churn": {"horizon_days"},
-        "segmentation": set(),
-        "sendtime": set(),
     }
     assert (asked["scoring"]["outcome"], asked["churn"]["horizon_days"]) == ("customer", 90)
 
@@ -152,7 +151,7 @@ async def test_one_whose_default_outcome_has_no_model_is_left_out_too(trained, s
 
     _, answer, _ = await trained.request("POST", "/predict", trained.key(), json=ONE)
 
-    assert list(answer["answers"]) == ["scoring", "segmentation", "sendtime"]
+    assert list(answer["answers"]) == [name for name in NAMES if name != "churn"]
     assert answer["problems"] == {}
 
 
@@ -187,7 +186,7 @@ async def test_one_service_that_fails_keeps_no_other_from_its_answer(trained, se
 
     status, answer, _ = await trained.request("POST", "/predict", trained.key(), json=ONE)
 
-    assert (status, list(answer["answers"])) == (200, ["scoring", "segmentation", "sendtime"])
+    assert (status, list(answer["answers"])) == (200, [name for name in NAMES if name != "churn"])
     assert {name: one["code"] for name, one in answer["problems"].items()} == {"churn": code}
 
 
@@ -330,7 +329,8 @@ async def test_a_key_without_the_scope_is_refused(trained, services, upstream) -
 
 async def test_a_call_counts_once_and_each_contact_once_a_capability(gateway_with, services, caplog) -> None:
     caplog.set_level("INFO", "shared.http")
-    async with gateway_with(limits_calls=10, limits_contacts=10) as gateway:
+    asked = 2 * len(NAMES)
+    async with gateway_with(limits_calls=10, limits_contacts=asked + 2) as gateway:
         crown(gateway, *NAMES)
         key = gateway.key()
         first = await gateway.request("POST", "/predict", key, json={"contacts": [{"id": "a"}, {"id": "b"}]})
@@ -341,4 +341,4 @@ async def test_a_call_counts_once_and_each_contact_once_a_capability(gateway_wit
     assert '"contacts";r=2' in first[2]["RateLimit"]
     assert (second[0], second[1]["violated-policies"]) == (429, ["contacts"])
     [line, _] = [record for record in caplog.records if record.getMessage() == "request.answered"]
-    assert (line.route, line.contacts) == ("/predict", 8)
+    assert (line.route, line.contacts) == ("/predict", asked)
