@@ -273,7 +273,7 @@ def test_a_service_that_is_away_changes_nothing(known: Database) -> None:
     assert states(known, "a") == {}
 
 
-def test_an_order_that_is_due_is_told_once_and_beside_the_band(known: Database) -> None:
+def test_an_order_that_is_due_is_sent_once_and_beside_the_band(known: Database) -> None:
     def answering(within: float, last: str) -> Callable[..., ServiceAnswer]:
         following = {"median_on": "2026-06-05", "low_on": None, "high_on": None, "within_7_days": within}
         own = {"next_order": {**following, "last_order_on": last}, "expected_value": 80.0, "currency": "EUR"}
