@@ -68,7 +68,8 @@ def _log_value(
     days, less_days, less = at
     age = np.maximum(age, since)
     known = Histories(repeats, np.where(repeats > 0, age - since, 0.0), age, value)
-    orders = np.log(np.maximum(form.orders(known, form.alive(known), np.array([days, less_days])), 1e-12))
+    wanted = np.array([days] if days == less_days else [days, less_days])
+    orders = np.log(np.maximum(form.orders(known, form.alive(known), wanted), 1e-12))
     worth = np.log(form.order_value(known))
-    found: Vector = orders[:, 0] + worth - less * (orders[:, 1] + worth)
+    found: Vector = orders[:, 0] + worth - less * (orders[:, -1] + worth)
     return found
