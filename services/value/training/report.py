@@ -266,12 +266,18 @@ def _notes(
         f"learned from all of them. The error is that of the value within {material.horizon_days} days.",
         f"Horizons up to {intervals.days[-1]:g} days were judged; beyond, the closed form goes on from there.",
     ]
-    before, after = figures["total_bias_before"], figures["total_bias"]
-    assert isinstance(before, Interval)  # noqa: S101 - resampled
+    error, before, after = (figures[name] for name in ("mean_absolute_error", "total_bias_before", "total_bias"))
+    assert isinstance(error, Interval)  # noqa: S101 - resampled, as the others
+    assert isinstance(before, Interval)  # noqa: S101
     assert isinstance(after, Interval)  # noqa: S101
+    plain, constant = (figures[f"mean_absolute_error_{name}"] for name in ("plain_rule", "constant"))
     notes.append(
-        f"All contacts together: {_percent(before)} of what came was expected too much before totals were "
-        f"recalibrated, {_percent(after)} after it (below 0: too little)."
+        f"On average an expected value lay {error.value:,.1f} ({error.low:,.1f} to {error.high:,.1f}) from what came; "
+        f"{PLAIN}, {plain:,.1f}; {CONSTANT}, {constant:,.1f}."
+    )
+    notes.append(
+        f"All contacts together were expected to bring {_too_much(after)}; before totals were recalibrated, "
+        f"{_too_much(before)}."
     )
     coverage = figures["interval_coverage"]
     assert isinstance(coverage, Interval)  # noqa: S101 - resampled
@@ -279,8 +285,14 @@ def _notes(
     return notes
 
 
-def _percent(one: Interval) -> str:
-    return f"{one.value:+.1%} ({one.low:+.1%} to {one.high:+.1%})"
+def _too_much(one: Interval) -> str:
+    """Write a bias in words.
+
+    >>> _too_much(Interval(-0.034, -0.058, -0.009))
+    '3.4 % too little (-5.8 % to -0.9 %)'
+    """
+    way = "much" if one.value > 0 else "little"
+    return f"{abs(100 * one.value):.1f} % too {way} ({100 * one.low:+.1f} % to {100 * one.high:+.1f} %)"
 
 
 def _day(at: np.int64 | int) -> str:
