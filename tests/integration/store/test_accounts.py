@@ -39,7 +39,7 @@ from shared.store.schema import PredictionTable, StoreTable
 from tests.stores import hashing
 
 MODEL = ModelName("scoring", "x")
-EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
+EVENT = EventRow("a", "1", "order_placed", 10, 10, 9.0, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
@@ -161,6 +161,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.counts": store.events.counts("a"),
         "events.of_contact": store.events.of_contact("a", limit=10),
         "events.types": store.events.types(),
+        "events.currencies": store.events.currencies(["order_placed"]),
         "events.newest_at": store.events.newest_at(),
         "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
         "past events": store.contacts.pasts(["a"], cutoff=99, asked_at=99).events,
