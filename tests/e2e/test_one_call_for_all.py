@@ -103,8 +103,7 @@ def test_it_answers_what_the_single_calls_answer_and_names_those_that_are_away(p
         "invalid",
     ]
     assert {name: one["code"] for name, one in together["problems"].items()} == {
-        "churn": "service-unavailable",
-        "sendtime": "service-unavailable",
+        name: "service-unavailable" for name in NAMES if name not in RUNNING
     }
 
 
