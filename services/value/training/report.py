@@ -225,11 +225,16 @@ def _candidates(found: Assessed, baselines: Mapping[str, Vector]) -> list[Figure
                 "kind": kind,
                 "error": float(np.abs(answers - found.actual).mean()),
                 "error_before_totals": float(np.abs(found.raw[kind] - found.actual).mean()),
-                "spearman": spearman(answers, found.actual),
+                "spearman": _number(spearman(answers, found.actual)),
                 "served": kind == found.winner,
             }
         )
     return rows
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON can hold it; None where there is none."""
+    return round(value, 6) if np.isfinite(value) else None
 
 
 def _blocks(found: Assessed, served: Vector, raw: Vector, loss: Vector) -> list[Figures]:
