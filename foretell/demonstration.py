@@ -129,6 +129,7 @@ def load(settings: Settings, database: Database) -> None:
             ensure_account(database, ACCOUNT)
         _write(database, tables, events, progress)
     last = sample.instant_of(tables.last_basket, weeks)
+    lively = sample.lively_contact(events, since=now_us() - 30 * DAY)
     home.write_notes(
         settings.home / NOTES,
         {
@@ -137,7 +138,8 @@ def load(settings: Settings, database: Database) -> None:
             "last_basket_at": last.isoformat(),
             "loaded_at": datetime.now(UTC).isoformat(),
             "contacts": {
-                "scoring": sample.lively_contact(events, since=now_us() - 30 * DAY),
+                "scoring": lively,
+                "recommendations": lively,
                 "churn": sample.quiet_contact(events, at=now_us()),
             },
         },

@@ -88,6 +88,12 @@ TABLE: tuple[Capability, ...] = (
         "What is this contact worth, and when does it order next?",
         changes=(Change("band", ("value.band_changed",)), Change("due", ("next_order.due",))),
     ),
+    Capability(
+        "recommendations",
+        "/recommendations",
+        "Which items will this contact buy next?",
+        prefixes=("/recommendations/similar", "/recommendations/popular"),
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from foretell.cli.options import examples
 
 UP_EXAMPLES = examples("foretell up", "FORETELL_HOME=/srv/foretell foretell up --host 0.0.0.0 --port 9000")
 DEMO_EXAMPLES = examples("foretell demo", "foretell demo --if-needed && foretell up")
-WORKER_EXAMPLES = examples("foretell worker --port 8005")
+WORKER_EXAMPLES = examples("foretell worker --port 8020")
 
 
 def up(

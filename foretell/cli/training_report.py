@@ -38,6 +38,7 @@ MOST_IMPORTANT = 5
 MOST_LEFT_OUT = 5
 _SUSPECT = re.compile(r"(?P<name>.*): (?P<what>(?:being filled in|its value) alone .*)", re.DOTALL)
 _AREA = re.compile(r"predicts the outcome with an AUC of (?P<area>0\.\d+|1\.0+)")
+_LISTED = ("recall_at_10", "recall_at_10_most_popular")
 _LEAVING, _SENDING, _GROUPING = "churn", "sendtime", "segmentation"
 
 
@@ -78,6 +79,10 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     if lift is not None and rate is not None:
         top, does = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100", "leave" if leaves else "reach the outcome"
         yield f"Of the tenth with the highest score, {top} {does}, against {_in_a_hundred(rate)} on average."
+    if "recall_at_10" in figures:
+        yield f"{data['buyers']:,} of them bought {data['items']:,} items that enough contacts bought."
+        own, popular = (_in_a_hundred(_middle(figures[name]) or 0.0) for name in _LISTED)
+        yield f"Of the items bought next that ten can name, its ten name {own} in 100, the most popular {popular}."
     yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])

@@ -275,7 +275,8 @@ def _may_be_absent(place: Place) -> bool:
 
 
 def _absent(path: str) -> NotFound:
-    return NotFound(_ABSENT[max((one for one in _ABSENT if _below(path, one)), key=len)])
+    beginning = max((one for one in _ABSENT if _below(path, one)), key=len, default="")
+    return NotFound(_ABSENT.get(beginning, "There is nothing of this name in this account."))
 
 
 def _conflicts(place: Place) -> Iterator[ForetellError]:

@@ -125,6 +125,49 @@ WORDS: dict[str, FigureWords] = {
         lambda value: _saved(value, "the same model without the hour of sending"),
         lambda _: "without the hour: 0 %",
     ),
+    "recall_at_10": FigureWords(
+        "Items found by the first ten",
+        tenths,
+        "of 100",
+        lambda value: (
+            f"Of the items that ten could name, its first ten name {whole(value)} of 100 that are bought next."
+        ),
+        _beside("recall_at_10_most_popular", tenths, "of 100", "the most popular"),
+    ),
+    "recall_at_10_new_items": FigureWords(
+        "The same of items new to the contact",
+        tenths,
+        "of 100",
+        lambda value: f"Of what contacts buy for the first time, ten such items name {whole(value)} of 100.",
+    ),
+    "lift_over_most_popular": FigureWords(
+        "Better than showing the most popular",
+        tenths,
+        "%",
+        lambda value: (
+            f"What is bought next stands higher in its lists than among the most popular: {whole(value)} % more."
+        ),
+        lambda _: "the most popular itself: 0 %",
+    ),
+    "lift_over_repeat_purchase": FigureWords(
+        "Better than showing what was bought before",
+        tenths,
+        "%",
+        lambda value: f"What is bought next stands {whole(value)} % higher than when past purchases are shown again.",
+        lambda _: "past purchases themselves: 0 %",
+    ),
+    "catalogue_coverage": FigureWords(
+        "Items shown to anybody",
+        tenths,
+        "%",
+        lambda value: f"Of the items that it knows, {whole(value)} % are among the first ten of somebody.",
+    ),
+    "share_of_fallbacks": FigureWords(
+        "Contacts without a list of their own",
+        tenths,
+        "%",
+        lambda value: f"{whole(value)} % of the contacts never bought an item that it knows, and get what is popular.",
+    ),
     "agreement": FigureWords(
         "Stability",
         whole,

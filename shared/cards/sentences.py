@@ -28,6 +28,8 @@ _NOT: Final = {
     "reason to send more.",
     "value": "A value is no judgement of a person and no cause: it says what similar contacts brought, not what "
     "contacting this one would add. It is the mean of many such contacts, not a promise about one.",
+    "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
+    "showing it changes is not measured here.",
 }
 
 
@@ -45,9 +47,9 @@ def in_short(
     }[champion]
     named = {figure.name: figure for figure in figures}
     wanted = (
-        "auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained", "mean_absolute_error",
-        "total_bias",
-    )  # fmt: skip
+        *("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained"),
+        *("mean_absolute_error", "total_bias", "recall_at_10", "lift_over_most_popular"),
+    )
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
         top, low = ranges[0], ranges[-1]
@@ -129,6 +131,13 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
             "and many nothing, so that most contacts lie below their mean.",
             "`next_order.median_on` is the day by which half of such contacts have ordered, seen from the day of the "
             "question; `score` is a rank from 1 to 99.",
+        ]
+    if row.capability == "recommendations":
+        within = "" if row.horizon_days is None else f" within {row.horizon_days} days"
+        return [
+            f"The answer lists items, the best first; `score` is the learned chance that the contact buys it{within}.",
+            "`source` says why: bought before (`repeat`), new to the contact (`model`), or, of whom nothing is known, "
+            "what many buy (`popular`) and more than before (`trending`).",
         ]
     if not ranges and row.capability not in ("scoring", "churn"):
         return []

@@ -244,6 +244,9 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     ) = None
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →
     the results again, in order; None: nothing."""
+    as_of_now: Callable[[AccountStore, ModelT], ModelT] | None = None
+    """Return the model with what the store says now of other things than contacts, such as a catalogue; called before
+    contacts are answered. None: the model is all that there is."""
     extra_routes: Sequence[ExtraRoute] = ()
     """Further paths of the capability."""
     answers_without_data: bool = False

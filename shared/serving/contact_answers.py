@@ -130,6 +130,8 @@ class ContactAnswers:
         if not rows:
             return
         model = self.champion.model
+        if self.spec.as_of_now is not None:
+            model = self.spec.as_of_now(self.account, model)
         answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
         cutoffs = np.full(len(rows), self.cutoff, dtype=np.int64)
         if self.plan is not None and self.spec.batch_plan is not None:

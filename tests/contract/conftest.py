@@ -28,6 +28,7 @@ from shared.training.recipe import train
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
 CONTACTS = 200
+ITEMS = 20
 DAYS = 130
 OUTCOMES = {line.name: outcome for line in TABLE if (outcome := spec_of(line.name).training.example_outcome)}
 """What each capability that is asked about outcomes is trained for."""
@@ -83,7 +84,9 @@ def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[E
 def _row(draw: np.random.Generator, contact: str, kind: str, day: int) -> EventRow:
     at = day + int(draw.integers(0, DAY))
     value = float(draw.integers(10, 90)) if kind == "order_placed" else None
-    return EventRow(contact, f"e{draw.integers(1 << 60)}", kind, at, NOW_US - DAY, value)
+    number = int(draw.integers(1 << 60))
+    item = f"item-{number % ITEMS}" if kind == "order_placed" else None
+    return EventRow(contact, f"e{number}", kind, at, NOW_US - DAY, value, item=item)
 
 
 @pytest.fixture(scope="session")

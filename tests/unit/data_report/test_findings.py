@@ -108,6 +108,13 @@ def test_send_times_need_active_contacts_and_sends() -> None:
     assert [one.severity for one in findings(report, "few_sends")] == ["warns"]
 
 
+def test_recommendations_need_a_hundred_contacts_who_bought_an_item_that_has_a_name() -> None:
+    without_items = account(120, [(owner, "order_placed", TODAY) for owner in range(120)])
+
+    assert requirement(without_items, "recommendations", "contacts_who_bought_items").found == 0
+    assert [one.severity for one in findings(without_items, "few_buyers")] == ["informs"]
+
+
 def test_segments_need_twenty_contacts_with_events_and_a_rule_sets_them_below_three_hundred() -> None:
     nineteen = account(events=[(owner, "page_viewed", TODAY) for owner in range(19)])
     twenty = account(events=[(owner, "page_viewed", TODAY) for owner in range(20)])

@@ -38,7 +38,8 @@ def test_a_secret_that_was_given_wins_over_ours() -> None:
 def test_metrics_have_ports_of_their_own_when_there_is_one() -> None:
     numbers = [program.metrics_port for program in programs("127.0.0.1", 8000, 9100)]
 
-    assert numbers == [*range(9101, 9102 + len(TABLE)), 9100]
+    services_and_worker = [9101 + place for place in range(len(TABLE) + 1)]
+    assert numbers == [*services_and_worker, 9100]
     assert {program.metrics_port for program in programs("127.0.0.1", 8000)} == {None}
 
 

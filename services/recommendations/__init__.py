@@ -1,0 +1,1 @@
+"""Recommendations: which items will this contact buy next?"""

@@ -1,0 +1,1 @@
+"""What the service does beside answering: the catalogue it looks at, similar items, what is popular."""

@@ -1,0 +1,1 @@
+"""How recommendations are learned and judged."""
