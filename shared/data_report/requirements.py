@@ -8,13 +8,14 @@ import numpy as np
 from shared.contracts.data_report import Needed, Requirement
 from shared.contracts.defaults import (
     HORIZONS_NEEDED,
+    LEAST_BUYERS,
     LEAST_CONTACTS,
     LEAST_GROUPED,
     LEAST_SEGMENTED,
     LEAST_SENDS,
     LOOKBACK_DAYS,
 )
-from shared.contracts.engagement import ACTIVITY, SENT
+from shared.contracts.engagement import ACTIVITY, ORDERS, SENT
 from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
@@ -24,7 +25,7 @@ from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_fr
 from shared.timeline.risk import episode, waits
 
 MONTH_DAYS: Final = 30.4375
-SENDTIME, SEGMENTATION = "sendtime", "segmentation"
+SENDTIME, SEGMENTATION, VALUE = "sendtime", "segmentation", "value"
 REFUSED, UNSURE = "not trained", "not trained, or unsure figures"
 BY_RULE, BY_ACTIVITY = "a plain rule sets the segments", "learned from activity, not from sends"
 """What becomes of a model where a minimum is not met."""
@@ -64,6 +65,7 @@ def requirements(data: AccountData) -> list[Requirement]:
         ),
         *_of_segmentation(data),
         *_of_sendtime(data),
+        *_of_value(data),
     ]
 
 
@@ -142,6 +144,15 @@ def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
     yield counted(data, (SENDTIME, None), "active_contacts", len(np.unique(owners(pasts)[acts])), LEAST_CONTACTS)
     sends = int(np.count_nonzero((pasts.type == pasts.type_code(SENT)) & (pasts.message >= 0)))
     yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS, BY_ACTIVITY)
+
+
+def _of_value(data: AccountData) -> Iterator[Requirement]:
+    """Count buyers where there are any: who has no orders does not ask what they are worth."""
+    pasts = data.pasts
+    orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ORDERS])
+    buyers = len(np.unique(owners(pasts)[orders & (pasts.value > 0)]))
+    if buyers:
+        yield counted(data, (VALUE, None), "buyers", buyers, LEAST_BUYERS)
 
 
 def counted(
