@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=0)]
 Severity = Literal["blocks", "warns", "informs"]
 Needed = Literal[
     "contacts_with_outcome", "contacts_without_outcome", "months_of_history", "active_contacts", "sends",
-    "contacts_with_events", "contacts_who_bought_items",
+    "contacts_with_events", "buyers", "contacts_who_bought_items",
 ]  # fmt: skip
 FindingCode = Literal[
     "no_contacts", "no_events", "nobody_may_be_learned_from",

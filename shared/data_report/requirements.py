@@ -25,7 +25,8 @@ from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_fr
 from shared.timeline.risk import episode, waits
 
 MONTH_DAYS: Final = 30.4375
-SENDTIME, SEGMENTATION, RECOMMENDATIONS = "sendtime", "segmentation", "recommendations"
+SENDTIME, SEGMENTATION = "sendtime", "segmentation"
+VALUE, RECOMMENDATIONS = "value", "recommendations"
 REFUSED, UNSURE = "not trained", "not trained, or unsure figures"
 BY_RULE, BY_ACTIVITY = "a plain rule sets the segments", "learned from activity, not from sends"
 """What becomes of a model where a minimum is not met."""
@@ -65,6 +66,7 @@ def requirements(data: AccountData) -> list[Requirement]:
         ),
         *_of_segmentation(data),
         *_of_sendtime(data),
+        *_of_value(data),
         *_of_recommendations(data),
     ]
 
@@ -144,6 +146,15 @@ def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
     yield counted(data, (SENDTIME, None), "active_contacts", len(np.unique(owners(pasts)[acts])), LEAST_CONTACTS)
     sends = int(np.count_nonzero((pasts.type == pasts.type_code(SENT)) & (pasts.message >= 0)))
     yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS, BY_ACTIVITY)
+
+
+def _of_value(data: AccountData) -> Iterator[Requirement]:
+    """Count buyers where there are any: who has no orders does not ask what they are worth."""
+    pasts = data.pasts
+    orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ORDERS])
+    buyers = len(np.unique(owners(pasts)[orders & (pasts.value > 0)]))
+    if buyers:
+        yield counted(data, (VALUE, None), "buyers", buyers, LEAST_BUYERS)
 
 
 def _of_recommendations(data: AccountData) -> Iterator[Requirement]:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from services.value.model.closed_form import Histories, Matrix
 from shared.features import Feature, FeatureSet
 
-ORDER_TYPES = ("order_placed", "deal_won")
-"""Event types that are orders where the training names no others."""
 REFUND_TYPE = "order_refunded"
 SAME_MOMENT_DAYS = 1e-3
 """Ages below this are taken as this: a rate needs some time."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import Vector
-from services.value.model.history import ORDER_TYPES, REFUND_TYPE
+from services.value.model.history import REFUND_TYPE
 from shared.contracts.defaults import LEAST_BUYERS, LOOKBACK_DAYS
+from shared.contracts.engagement import ORDERS
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
@@ -109,8 +110,8 @@ def value_material(
     Raises:
         InsufficientData: no order with a value, too few buyers, or too short a time; in counts.
     """
-    types = tuple(sorted(name for name in order_types or ORDER_TYPES if pasts.type_code(name) >= 0))
-    _require_orders(pasts, types, order_types or ORDER_TYPES)
+    types = tuple(sorted(name for name in order_types or ORDERS if pasts.type_code(name) >= 0))
+    _require_orders(pasts, types, order_types or ORDERS)
     until = min(now, int(pasts.at.max()) + 1)
     pasts = before(pasts, until)
     codes = [pasts.type_code(name) for name in types]

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from services.value.model import ValueModel
-from services.value.model.history import ORDER_TYPES, REFUND_TYPE
+from services.value.model.history import REFUND_TYPE
 from services.value.schemas import ValueChoices
 from services.value.training.fitting import ValueFit, answered, fitted
 from services.value.training.material import ValueMaterial, value_material
 from services.value.training.plots import plots
+from shared.contracts.engagement import ORDERS
 from shared.contracts.training import Progress
 from shared.errors import InsufficientData
 from shared.evaluation.gate import GateDecision
@@ -29,7 +30,7 @@ ValueRun = Run[ValueChoices]
 
 def _material(run: ValueRun, pasts: Pasts) -> ValueMaterial:
     choices = run.choices
-    counts = run.store.events.currencies({*(choices.order_types or ORDER_TYPES), REFUND_TYPE})
+    counts = run.store.events.currencies({*(choices.order_types or ORDERS), REFUND_TYPE})
     currency, others = one_currency(counts, choices.currency)
     return value_material(
         scanned(run.store, currency=currency) if others else pasts,

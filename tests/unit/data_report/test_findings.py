@@ -124,6 +124,15 @@ def test_segments_need_twenty_contacts_with_events_and_a_rule_sets_them_below_th
     assert [one.severity for one in findings(twenty, "segments_by_rule")] == ["informs"]
 
 
+def test_value_needs_a_hundred_buyers_and_says_nothing_where_nobody_buys() -> None:
+    few = account(events=[(owner, "order_placed", TODAY) for owner in range(99)], value=9.0)
+    enough = account(events=[(owner, "order_placed", TODAY) for owner in range(100)], value=9.0)
+    nobody = account(events=[(owner, "page_viewed", TODAY) for owner in range(99)])
+
+    assert [one.found for one in findings(few, "few_buyers")] == ["There are 99 of the 100 buyers that are needed."]
+    assert findings(enough, "few_buyers") == findings(nobody, "few_buyers") == []
+
+
 def test_shares_of_contacts_are_counted_over_all() -> None:
     groups = (
         ContactGroup({"profiling": "granted"}, True, True, 10),
