@@ -155,6 +155,8 @@ def _write(database: Database, tables: sample.Tables, events: "Sequence[EventRow
     progress.update(writing, completed=len(contacts))
     names = sorted({attribute.name for contact in contacts for attribute in contact.attributes})
     store.contacts.declare_static(names)
+    items = sample.item_changes(tables)
+    store.items.put_bulk(items, at=at)
     writing = progress.add_task("Writing events", total=len(events))
     for start in range(0, len(events), _CHUNK):
         chunk = events[start : start + _CHUNK]

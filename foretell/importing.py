@@ -14,7 +14,17 @@ from foretell.owners import owners_of
 from foretell.rejects import Rejects
 from shared.contracts.rows import SHARED_BY, Microseconds
 from shared.errors import FileRefused
-from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file
+from shared.ingest import (
+    Batch,
+    Findings,
+    Options,
+    Plan,
+    Reject,
+    contact_batches,
+    event_batches,
+    item_batches,
+    plan_file,
+)
 from shared.ingest.plan import Subject, lines_text
 
 if TYPE_CHECKING:
@@ -119,7 +129,7 @@ def _uncounted(rows: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One run over a file of contacts, a file of events, or both."""
+    """One run over files of contacts, events and items."""
 
     store: "AccountStore"
     identity_key: bytes
@@ -194,6 +204,8 @@ class Import:
     def _batches(
         self, plan: Plan, findings: Findings, at: int, progress: Callable[[float], None]
     ) -> Iterator[Batch[Any]]:
+        if plan.subject == "items":
+            return item_batches(plan, findings, progress=progress)
         if plan.subject == "events":
             return event_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
         return contact_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
@@ -220,6 +232,12 @@ class Import:
                 pairs = zip(batch.rows, batch.lines, strict=True)
                 erased([line for row, line in pairs if row.contact_id in added.erased_contacts])
 
+        def items(batch: Batch[Any]) -> None:
+            counts = self.store.items.put_bulk(batch.rows, at=at, pacing=pacing, lease=self.lease)
+            summary.new += counts.created
+            summary.updated += counts.updated
+            summary.unchanged += counts.unchanged
+
         def owned(batch: Batch[Any]) -> None:
             owners = owners_of(self.store, batch.addresses, at=at, lease=self.lease)
             summary.made += owners.made
@@ -236,7 +254,8 @@ class Import:
             for line in lines:
                 rejects.leave_out(line, ERASED)
 
-        return contacts if subject == "contacts" else events
+        writers: dict[Subject, Callable[[Batch[Any]], None]] = {"contacts": contacts, "events": events, "items": items}
+        return writers[subject]
 
     def _refuse_many(self, path: Path, rejects: Rejects) -> None:
         if self.max_errors is not None and rejects.count > self.max_errors:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.contracts.rows import ALWAYS, DAY, AttributeRow, ContactRow, EventRow, Microseconds
+from foretell.sample_items import NOT_OFFERED, department_name, item_name
+from shared.contracts.rows import ALWAYS, DAY, AttributeRow, ContactRow, EventRow, ItemChange, Microseconds
 from shared.errors import NotFound
 
 ZONE = "America/New_York"
@@ -32,6 +33,8 @@ class Tables:
     redemptions: Any
     """household, campaign, coupon, local."""
     demographics: Any
+    items: Any
+    """item, department; one row an item."""
 
     @property
     def last_basket(self) -> datetime:
@@ -61,7 +64,9 @@ def shaped(data: dict[str, Any]) -> Tables:
     Args:
         data: data frames by published name.
     """
-    baskets = _baskets(data["transactions"], data["products"])
+    products = data["products"][["product_id", "product_category", "department"]]
+    lines = data["transactions"].merge(products, on="product_id", how="left")
+    baskets = _baskets(lines)
     mailings = data["campaigns"].merge(data["campaign_descriptions"], on="campaign_id")
     mailings = mailings.assign(local=mailings["start_date"] + _MAILED_AT).rename(
         columns={"household_id": "household", "campaign_id": "campaign", "campaign_type": "kind"}
@@ -71,11 +76,18 @@ def shaped(data: dict[str, Any]) -> Tables:
         mailings=mailings[["household", "campaign", "kind", "local"]],
         redemptions=_redemptions(data["coupon_redemptions"], baskets),
         demographics=data["demographics"],
+        items=_items(lines),
     )
 
 
-def _baskets(transactions: Any, products: Any) -> Any:
-    lines = transactions.merge(products[["product_id", "product_category"]], on="product_id", how="left")
+def _items(lines: Any) -> Any:
+    """List the categories that were bought, each with the department where most was spent on it."""
+    spend = lines.groupby(["product_category", "department"])["sales_value"].sum().reset_index()
+    largest = spend.sort_values("sales_value", kind="stable").drop_duplicates("product_category", keep="last")
+    return largest.sort_values("product_category").rename(columns={"product_category": "item"})[["item", "department"]]
+
+
+def _baskets(lines: Any) -> Any:
     keys = ["household_id", "basket_id"]
     totals = lines.groupby(keys).agg(value=("sales_value", "sum"), at=("transaction_timestamp", "min")).reset_index()
     spend = lines.groupby([*keys, "product_category"])["sales_value"].sum().reset_index()
@@ -218,6 +230,21 @@ def contact_rows(tables: Tables, events: Sequence[EventRow]) -> list[ContactRow]
     return [
         ContactRow(name, created_at=at, timezone=ZONE, attributes=_attributes(facts.get(name, {})))
         for name, at in sorted(first.items())
+    ]
+
+
+def item_changes(tables: Tables) -> list[ItemChange]:
+    """Make the catalogue: what the items of baskets are called, their department, and whether a shop suggests them."""
+    return [
+        ItemChange(
+            item,
+            {
+                "name": item_name(item),
+                "category": department_name(department),
+                "active": item not in NOT_OFFERED,
+            },
+        )
+        for item, department in zip(tables.items["item"], tables.items["department"], strict=True)
     ]
 
 

@@ -31,6 +31,7 @@ from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
 from gateway.imports import routes as imports
 from gateway.imports.uploads import carries_file as brings_import
+from gateway.items import routes as items
 from gateway.keys import routes as keys
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
@@ -140,6 +141,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
     general = (
         contacts,
+        items,
         imports,
         outcomes,
         *predicted,

@@ -59,7 +59,7 @@ class GatewayMetrics(RequestMetrics):
         )
         self.ingested = Counter(
             "foretell_ingested_total",
-            "Contacts and events taken in, by what became of them.",
+            "Contacts, events and items taken in, by what became of them.",
             ["kind", "status"],
             registry=self.registry,
         )

@@ -87,7 +87,7 @@ class IdempotencyKeyReused(BadRequest):
 
 
 class FileRefused(BadRequest):
-    """A file of contacts or events cannot be read at all."""
+    """A file of contacts, events or items cannot be read at all."""
 
     code = "file-refused"
     title = "File refused"

@@ -134,7 +134,7 @@ class ChangeDetector:
         with store.transaction() as together:
             changes = compare(together.changes.hold_states(*key, moved), answer, named, stale)
             together.changes.put_states(changes.states)
-            together.outbox.publish(changes.messages, at=self.now())
+            together.deliveries.outbox.publish(changes.messages, at=self.now())
         for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
             self.metrics.changes.labels(champion.capability, cause).inc()
 

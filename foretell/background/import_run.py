@@ -107,7 +107,7 @@ class ImportRun:
         path, kind = self._upload(row), row.kind
         if kind is None or row.recorded_at is None:
             raise FileRefused("This file was not checked.")
-        while self.store.imports.forget_marks(self.lease):
+        while kind != "items" and self.store.imports.forget_marks(self.lease):
             self._go_on()
         static = row.options.get("static")
         if static:

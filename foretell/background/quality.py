@@ -80,7 +80,7 @@ def measured(store: AccountStore, line: str, outcome: str, *, now: Microseconds)
     worse = dropped(found)
     # In this order: after a crash the message is made again, and is the same one.
     if message is not None and worse is not None and worse.version not in reported:
-        store.outbox.publish([message], at=now)
+        store.deliveries.outbox.publish([message], at=now)
         reported.append(worse.version)
     store.models.quality.put(line, outcome, {"report": found.model_dump(mode="json"), "reported": reported}, at=now)
     return found

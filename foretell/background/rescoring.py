@@ -93,7 +93,7 @@ class Rescoring:
 
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
-        store.outbox.publish(self._messages(store, champion, current), at=self._now())
+        store.deliveries.outbox.publish(self._messages(store, champion, current), at=self._now())
         self._keep_drift(store, champion, current)
         drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
         store.models.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
@@ -119,7 +119,7 @@ class Rescoring:
         kept = store.models.quality.drift(*key)
         found = DriftRound(current.get("drift", {}), version, kept, bool(current["stale_events"]), self._now()).judged()
         message = drift_message(found, compared_model(champion), at=self._now())
-        store.outbox.publish([] if message is None else [message], at=self._now())
+        store.deliveries.outbox.publish([] if message is None else [message], at=self._now())
         store.models.quality.put_drift(*key, reported(found), at=self._now())
 
     def _round(self, champion: ChampionRow) -> dict[str, Any]:

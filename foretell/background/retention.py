@@ -50,7 +50,9 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
         ),
         RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
         RetentionRule(
-            "messages", settings.webhook_retention_days, repeated(lambda store, at: store.outbox.delete_before(at))
+            "messages",
+            settings.webhook_retention_days,
+            repeated(lambda store, at: store.deliveries.outbox.delete_before(at)),
         ),
         RetentionRule(
             "audit", settings.audit_retention_days, repeated(lambda store, at: store.audit.delete_before(at))

@@ -17,6 +17,7 @@ from foretell.cli import (
     export,
     frames,
     holdouts,
+    items,
     keys,
     models,
     outcomes,
@@ -68,6 +69,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(items.app, name="items")
 app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")

@@ -1,4 +1,4 @@
-"""`foretell import`: contacts and events from files."""
+"""`foretell import`: contacts, events and items from files."""
 
 import csv
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ IMPORT_EXAMPLES = examples(
     "foretell import --contacts contacts.csv --events events.parquet",
     "foretell import --contacts leads.csv.gz --static country,industry --max-errors 100",
     'foretell import --contacts export.xlsx --sheet Kontakte --map "Kunde=id" --timezone Europe/Berlin --decimal comma',
+    "foretell import --items products.csv --set currency=EUR",
     "foretell import --events orders.csv --set type=order_placed --timezone Europe/Berlin --date-order dmy",
 )
 FILES = "CSV, JSON or NDJSON (all also .gz), .xlsx or Parquet; what it is shows in what it holds."
@@ -37,6 +38,10 @@ def import_files(
     account: AccountOption = DEFAULT_ACCOUNT,
     contacts: Annotated[Path | None, typer.Option(help=FILES, metavar="FILE")] = None,
     events: Annotated[Path | None, typer.Option(help=FILES, metavar="FILE")] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(help="The catalogue of what events name in their `item`; a feed of products too.", metavar="FILE"),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Show what is understood of the files, and write nothing.")
     ] = False,
@@ -101,15 +106,12 @@ def import_files(
     from foretell.rejects import place, sweep
     from shared.ingest import Options, subject_of
 
-    named: list[tuple[Path, Subject]] = []
-    if contacts is not None:
-        named.append((contacts, "contacts"))
-    if events is not None:
-        named.append((events, "events"))
+    given: tuple[tuple[Path | None, Subject], ...] = ((contacts, "contacts"), (events, "events"), (items, "items"))
+    named = [(path, subject) for path, subject in given if path is not None]
     if files and not check:
-        raise BadRequest("Say what the rows of the file are: --contacts FILE or --events FILE.")
+        raise BadRequest("Say what the rows of the file are: --contacts FILE, --events FILE or --items FILE.")
     if not named and not files and (static is None or check):
-        raise BadRequest("Give --contacts FILE, --events FILE, or both.")
+        raise BadRequest("Give --contacts FILE, --events FILE or --items FILE; several may be given at once.")
     options = Options(
         renames=_pairs(renames, "--map"),
         constants=_pairs(constants, "--set"),

@@ -46,7 +46,7 @@ def announcement(plan: Plan) -> Iterator[str]:
     for use, words in (
         (Use.FIELD, "Fields"),
         (Use.HASHED, "Hashed"),
-        (Use.KEPT, "Kept as attributes" if plan.subject == "contacts" else "Kept as properties"),
+        (Use.KEPT, "Kept as properties" if plan.subject == "events" else "Kept as attributes"),
         (Use.LEFT_OUT, "Left out"),
     ):
         named = [

@@ -32,8 +32,25 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("campaign_id", "Campaign"),
         ("item", "Product"),
     ),
+    "items": (
+        ("id", "The item's id, as the product of events"),
+        ("name", "Name"),
+        ("category", "Category"),
+        ("price", "Price"),
+        ("currency", "Currency"),
+        ("url", "Its page (https://...)"),
+        ("active", "Whether it is still offered"),
+        ("in_stock", "Whether it is in stock"),
+    ),
 }
 """What a column can become that is no attribute, in a marketer's words."""
+
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "contacts": ("id",),
+    "events": ("contact_id", "email", "type", "occurred_at"),
+    "items": ("id",),
+}
+"""Of these one is to be chosen, where the columns do not show it."""
 
 
 async def _load(page_request: PageRequest) -> Mapping[str, Any]:
@@ -72,10 +89,8 @@ def _missing(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     error = found["error"]
     if error is None or error["columns"] is None:
         return []
-    needed = {"contacts": ("id",), "events": ("contact_id", "email", "type", "occurred_at")}[
-        found["kind"] or "contacts"
-    ]
-    return [one for one in FIELDS[found["kind"] or "contacts"] if one[0] in needed]
+    kind = found["kind"] or "contacts"
+    return [one for one in FIELDS[kind] if one[0] in _NEEDED[kind]]
 
 
 def _is_late(found: Mapping[str, Any], now: datetime) -> bool:

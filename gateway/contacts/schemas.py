@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from gateway.schemas import REQUEST
+from gateway.schemas import REQUEST, decoded
 from shared.contracts.contact import ContactFields, ContactId, ContactInput, GivenEmail, Instant, Zone
 from shared.contracts.outcome import AttributeName
 from shared.contracts.prediction import (
@@ -189,14 +189,8 @@ class ContactAnswer(Answer):
     events: Annotated[list[EventTypeCount], Field(description="Event counts by type.")]
 
 
-def _decoded(contact_id: str) -> str:
-    if "\ufffd" in contact_id:  # the path was not UTF-8: several ids would be decoded to the same text
-        raise ValueError("percent-encode the id as UTF-8")
-    return contact_id
-
-
 PathId = Annotated[
     ContactId,
-    AfterValidator(_decoded),
+    AfterValidator(decoded),
     Path(description="Your own id of the contact; percent-encode what is not a letter."),
 ]

@@ -1,5 +1,6 @@
 """Routes of events: recorded, and one contact's read."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -75,12 +76,13 @@ def list_contact_events(
         raise NotFound("There is no contact of this id in this account.")
     last = rows[-1] if len(rows) == limit else None
     next_cursor = None if last is None else authenticated.next_cursor(purpose, [last.occurred_at, last.event_id])
-    return json_response(
-        ContactEvents(contact_id=contact_id, events=[_recorded(row) for row in rows], next_cursor=next_cursor)
-    )
+    items = authenticated.store.items.of({row.item for row in rows if row.item is not None})
+    names = {item_id: item.name for item_id, item in items.items()}
+    events = [_recorded(row, names) for row in rows]
+    return json_response(ContactEvents(contact_id=contact_id, events=events, next_cursor=next_cursor))
 
 
-def _recorded(row: EventRow) -> RecordedEvent:
+def _recorded(row: EventRow, names: Mapping[str, str | None]) -> RecordedEvent:
     return RecordedEvent(
         id=row.event_id,
         type=row.type,
@@ -91,6 +93,7 @@ def _recorded(row: EventRow) -> RecordedEvent:
         message_id=row.message_id,
         campaign_id=row.campaign_id,
         item=row.item,
+        item_name=None if row.item is None else names.get(row.item),
         properties=None if row.properties is None else read_all(row.properties),
         human=None if row.human is None else bool(row.human),
     )

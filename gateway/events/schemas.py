@@ -59,6 +59,7 @@ class RecordedEvent(Answer):
     message_id: Annotated[str | None, Field(description="The message that it belongs to.")]
     campaign_id: Annotated[str | None, Field(description="The campaign that it belongs to.")]
     item: Annotated[str | None, Field(description="Product, page, content or category.")]
+    item_name: Annotated[str | None, Field(description="What the catalogue calls the item; null: nothing.")]
     properties: Annotated[dict[str, Any] | None, Field(description="Anything else, as sent.")]
     human: Annotated[bool | None, Field(description="false: made by a machine; null: unknown.")]
 

@@ -1,1 +1,1 @@
-"""The data report: its route."""
+"""Holdouts: their routes."""

@@ -87,12 +87,17 @@ def _counts(row: ImportRow) -> ImportCounts | None:
     made = result.get("made", {"contacts": row.contacts_made, "events": row.events_made})
     unchanged: int | None = None
     if "rows" in result:
-        changed = made["events"] if row.kind == "events" else made["contacts"] + row.contacts_updated
+        changed = {
+            "events": made["events"],
+            "items": row.items_made + row.items_updated,
+        }.get(row.kind or "", made["contacts"] + row.contacts_updated)
         unchanged = max(0, result["rows"] - result["rejected"] - result["erased"] - changed)
     return ImportCounts(
         contacts_created=made["contacts"],
         contacts_updated=row.contacts_updated,
         events=made["events"],
+        items_created=row.items_made,
+        items_updated=row.items_updated,
         unchanged=unchanged,
         rejected=result.get("rejected"),
         erased=result.get("erased"),

@@ -48,7 +48,7 @@ UPLOAD = {
         },
     }
 }
-"""A file of contacts or events. Other media types are taken too; generators of clients know this one."""
+"""A file of contacts, events or items. Other media types are taken too; generators of clients know this one."""
 REJECTS: dict[str, Any] = {
     "description": "Line, reason and cells of each row that could not be read; what a spreadsheet would take for a "
     "formula is quoted.",
@@ -65,7 +65,7 @@ _ROWS_AT_ONCE = 1_000
     response_model=ImportAnswer,
     status_code=201,
     operation_id="add_import",
-    summary="Upload a file of contacts or events",
+    summary="Upload a file of contacts, events or items",
     openapi_extra=UPLOAD,
 )
 @idempotent
@@ -186,6 +186,7 @@ def export_rejects(authenticated: IngestScope, import_id: ImportId) -> Response:
 def undo_import(authenticated: IngestScope, import_id: ImportId) -> Response:
     """Remove what the import that was loaded last stored first: its contacts and events, as `undo` counts them before.
 
+    An import of items is not undone: load the items of before, or switch off those that are too many.
     A contact of whom somebody else stored an event or a fact since stays; values that the file gave to contacts that
     were there before stay too.
     """

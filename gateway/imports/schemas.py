@@ -10,7 +10,7 @@ from shared.contracts.outcome import AttributeName
 from shared.contracts.prediction import Answer
 from shared.store import ImportState
 
-ImportKind = Literal["contacts", "events"]
+ImportKind = Literal["contacts", "events", "items"]
 ColumnName = Annotated[str, Field(min_length=1, max_length=2_000)]
 MAX_FILE_NAME = 200
 LEAVE_OUT = "-"
@@ -102,6 +102,8 @@ class ImportCounts(Answer):
     contacts_created: Annotated[int, Field(description="Contacts that were not known before.")]
     contacts_updated: Annotated[int, Field(description="Known contacts of whom the file said something new.")]
     events: Annotated[int, Field(description="Events that were not known before.")]
+    items_created: Annotated[int, Field(description="Items that the catalogue did not have before.")]
+    items_updated: Annotated[int, Field(description="Known items of which the file said something new.")]
     unchanged: Annotated[int | None, Field(description="Rows that said nothing new; null before the end.")]
     rejected: Annotated[int | None, Field(description="Rows that could not be read; null before the end.")]
     erased: Annotated[int | None, Field(description="Rows left out: their contacts were erased; null before the end.")]

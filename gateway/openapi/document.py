@@ -16,6 +16,7 @@ from gateway.batches.schemas import NewBatch
 from gateway.contacts.schemas import ContactChanges, ContactsRequest
 from gateway.context import scope_of
 from gateway.events.schemas import EventsRequest
+from gateway.items.schemas import ItemChanges, ItemsRequest
 from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
 from gateway.openapi.headers import add_headers
 from gateway.openapi.named_types import name_types
@@ -37,7 +38,8 @@ _TAGS: Final = (
     ("predictions", "Ask a model, or read what was answered before."),
     ("contacts", "People being marketed to."),
     ("events", "Dated facts about contacts."),
-    ("imports", "Files of contacts and events: uploaded, checked, loaded, and undone."),
+    ("items", "What events name: the catalogue of what can be recommended."),
+    ("imports", "Files of contacts, events and items: uploaded, checked, loaded, and undone."),
     ("outcomes", "What is predicted."),
     ("batches", "Predictions about any number of contacts, made in the background."),
     ("models", "What was trained."),
@@ -57,6 +59,8 @@ _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
     "put_contact": ContactFields,
     "change_contact": ContactChanges,
     "add_events": EventsRequest,
+    "put_items": ItemsRequest,
+    "change_item": ItemChanges,
     "add_batch": NewBatch,
 }
 _PROBLEM: Final = {

@@ -63,6 +63,7 @@ _ABSENT: Final = {
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
     "/imports": "There is no import of this id in this account; GET /imports lists them.",
+    "/items": "There is no item of this id in this account's catalogue; PUT /items creates it.",
     "/keys": "There is no key of this id in this account; GET /keys lists those that there are.",
     "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
@@ -75,10 +76,13 @@ _ABSENT: Final = {
 """By the beginning of the path, the longest that fits."""
 _STATES: Final[dict[str, ForetellError]] = {
     "add_batch": Conflict("20 batches wait or run already; wait until one has ended, or cancel one.", max_batches=20),
+    "put_items": Conflict(
+        "An account has at most 1,000,000 items; delete what is sold no longer.", max_items=1_000_000
+    ),
     "add_import": Conflict("20 uploaded files wait to be loaded already; load or delete one.", max_imports=20),
     "change_import": Conflict("This import is loaded, and cannot be changed."),
     "load_import": Conflict("The file of this import is gone; upload it again."),
-    "undo_import": Conflict("Only the import that was loaded last can be undone, and only once."),
+    "undo_import": Conflict("Only the import of contacts or events that was loaded last can be undone, and only once."),
     "delete_import": Conflict("This import is loading; wait until that has ended."),
     "export_import_rejects": Conflict("This import has no rejects: it is checked."),
     "cancel_batch": Conflict("This batch has ended: it is completed."),

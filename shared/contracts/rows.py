@@ -66,6 +66,15 @@ class ContactRow(NamedTuple):
     attributes: tuple[AttributeRow, ...] = ()
 
 
+class ItemChange(NamedTuple):
+    """What a PUT, or a line of a file, says of an item of the catalogue."""
+
+    item_id: str
+    """As the `item` of an event."""
+    fields: Mapping[str, Any]
+    """By name; what is left out stays as it is, and of a new item becomes its default; None takes it away."""
+
+
 def denies_profiling(consent: Mapping[str, str]) -> bool:
     """Whether a contact refused to be learned from and predicted: the one rule, for training and for serving."""
     return consent.get("profiling") == "denied"

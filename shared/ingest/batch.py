@@ -111,11 +111,12 @@ class Build(Generic[Row]):
         return self._completed(fields, facts)
 
     def _completed(self, fields: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        amount = fields.get("value")
-        if isinstance(amount, Number):
-            fields["value"] = amount.value
-            if amount.currency is not None:
-                fields.setdefault("currency", amount.currency)
+        for name in ("value", "price"):
+            amount = fields.get(name)
+            if isinstance(amount, Number):
+                fields[name] = amount.value
+                if amount.currency is not None:
+                    fields.setdefault("currency", amount.currency)
         given = fields.pop(self.facts, None)
         if given:
             facts = {**given, **facts}

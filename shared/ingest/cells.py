@@ -20,6 +20,8 @@ from shared.values.zones import zone_of
 MARKED_TEXT = re.compile(r"'[0-9+=@-]")
 EXACT = 2**53
 """From here on, not every program reads a number exactly; a longer whole one is kept as text."""
+MAX_LABEL = 200
+"""Characters of an item's name or category."""
 EITHER_ORDER = "a date whose day and month may be either way round"
 NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
 APOSTROPHE = "an apostrophe in front, as spreadsheets mark a text; it was taken out"
@@ -166,6 +168,31 @@ class Cells:
             found = as_boolean(cell)
             if found is None:
                 raise CellRefused(f"{column.name} is neither true nor false")
+            return found
+
+        return read
+
+    def label(self, column: PlannedColumn) -> Reader:
+        """Read a name: a text in one line, cut where it is too long."""
+        name = column.name
+
+        def read(cell: Any, line: int) -> Any:
+            if isinstance(cell, (list, dict)):
+                raise CellRefused(f"{name} is not a text")
+            plain = " ".join(cleaned(str(cell)).split())
+            if len(plain) > MAX_LABEL:
+                self._findings.mark(name, f"longer than {MAX_LABEL} characters; cut", line)
+            return plain[:MAX_LABEL].rstrip() or None
+
+        return read
+
+    def state(self, column: PlannedColumn, read_state: Callable[[str], bool | None]) -> Reader:
+        """Read a state of an item: true or false, a number, or a word for it."""
+
+        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+            found = cell if isinstance(cell, bool) else read_state(str(cell))
+            if found is None:
+                raise CellRefused(f"{column.name} is neither true nor false, and no word that is known for it")
             return found
 
         return read

@@ -1,4 +1,4 @@
-"""Files of contacts and events, recognised by what they hold and not by their names."""
+"""Files of contacts, events and items, recognised by what they hold and not by their names."""
 
 from pathlib import Path
 

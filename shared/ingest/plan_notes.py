@@ -45,7 +45,11 @@ def warnings(plan: Plan, repeated: tuple[int, int, list[int]]) -> list[str]:
     ids, rows, lines = repeated
     column_of_id = plan.column_of("id")
     if ids and column_of_id is not None:
-        what = "one contact, and the last one counts" if plan.subject == "contacts" else "one event of a contact"
+        what = {
+            "contacts": "one contact, and the last one counts",
+            "events": "one event of a contact",
+            "items": "one item, and the last one counts",
+        }[plan.subject]
         notes.append(
             f"{column_of_id.name}: {rows:,} rows share {ids:,} id{'s' if ids > 1 else ''} with another row "
             f"({lines_text(lines, len(lines))}); rows with one id are {what}."

@@ -85,7 +85,7 @@ class _Pass:
             if name not in self.counts:
                 self.counts[name] = ColumnCounts(name)
         self._id, self._email = self._roles.column_of("id"), self._roles.column_of("email")
-        self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id") or self._email
+        self._owner = self._id if self._subject != "events" else self._roles.column_of("contact_id") or self._email
 
     _id: str | None = None
     _email: str | None = None
@@ -161,7 +161,8 @@ def plan_file(path: Path, subject: Subject, options: Options | None = None, prog
 def subject_of(path: Path, options: Options) -> Subject:
     """Guess from the columns of a file what its rows are: events have a type and a time, all others are contacts.
 
-    Of these, events may name an address instead of a contact, where a file of contacts would lack an id.
+    Of these, events may name an address instead of a contact, where a file of contacts would lack an id. Items have a
+    price or a stock, with a name, and nothing that a person has.
     """
     table = open_table(path, options)
     if not table.header:
@@ -172,7 +173,12 @@ def subject_of(path: Path, options: Options) -> Subject:
     named = bool({"contact_id", "type"} & stated) or "occurred_at" in stated or {"contactid", "occurredat"} & own
     by_address = "email" in found and "id" not in {*fields_of(table.header, "contacts").header_of, *stated}
     is_event = {"type", "occurred_at"} <= found and (named or by_address or "contact_id" in found)
-    return "events" if is_event else "contacts"
+    if is_event:
+        return "events"
+    sold = {*fields_of(table.header, "items").header_of, *stated}
+    personal = {*fields_of(table.header, "contacts").header_of} - {"id"}
+    is_item = {"id", "name"} <= sold and {"price", "in_stock"} & sold and not personal
+    return "items" if is_item else "contacts"
 
 
 def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: Roles, seen: _Pass) -> Plan:
@@ -223,6 +229,8 @@ def _column(
     elif field:
         use, target = (Use.HASHED if field == "email" else Use.FIELD), field
         reason = "kept as a keyed hash only, to recognise the contact" if field == "email" else ""
+    elif subject == "items":
+        use, target, reason = Use.LEFT_OUT, "", "the catalogue keeps no more of an item"
     else:
         use, target, reason = _fate(number, name, counts, roles.stated(name), table)
     return PlannedColumn(

@@ -13,8 +13,6 @@ _SENTENCES = {
     "string_sub_type": "is not a text",
     "timezone_aware": "is a time without a zone; write +02:00 or Z behind it, or say --timezone Europe/Berlin",
     "finite_number": "is not a finite number",
-    "less_than_equal": "is larger than 1,000,000,000,000",
-    "greater_than_equal": "is smaller than -1,000,000,000,000",
     "literal_error": "is neither granted nor denied",
     "dict_type": "is not a JSON object",
     "list_type": "is not a JSON array",
@@ -31,6 +29,7 @@ _BY_FAMILY = {
     "bool": "is neither true nor false",
     "string": "is not a text that can be kept",
 }
+_BOUNDS = {"less_than_equal": ("larger", "le"), "greater_than_equal": ("smaller", "ge")}
 _PATTERNS = {
     "type": "is no name of an event: begin with a letter, then letters, digits and _",
     "currency": "is no currency code of three letters such as EUR",
@@ -59,6 +58,9 @@ def _sentence(entry: Mapping[str, Any], field: str) -> str:
     kind = str(entry["type"])
     if kind == "string_too_long":
         return f"is longer than {entry['ctx']['max_length']:,} characters"
+    if kind in _BOUNDS:
+        word, bound = _BOUNDS[kind]
+        return f"is {word} than {entry['ctx'][bound]:,.0f}"
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(field, "is not written as it must be")
     if kind == "value_error":

@@ -14,8 +14,13 @@ FIELDS: dict[Subject, tuple[str, ...]] = {
         "contact_id", "type", "occurred_at", "id", "value", "currency", "message_id", "campaign_id", "item", "human",
         "properties", "email",
     ),
+    "items": ("id", "name", "category", "price", "currency", "url", "active", "in_stock"),
 }  # fmt: skip
-NEEDED: dict[Subject, tuple[str, ...]] = {"contacts": ("id",), "events": ("contact_id", "type", "occurred_at")}
+NEEDED: dict[Subject, tuple[str, ...]] = {
+    "contacts": ("id",),
+    "events": ("contact_id", "type", "occurred_at"),
+    "items": ("id",),
+}
 MAX_SHOWN = 40
 """Characters of a name or a cell that are shown."""
 

@@ -4,19 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.rows import ContactRow, EventRow, Microseconds, born_id
+from shared.contracts.items import ItemInput
+from shared.contracts.rows import ContactRow, EventRow, ItemChange, Microseconds, born_id
 from shared.ingest.batch import Batch, Build
 from shared.ingest.cells import CellRefused, Cells, Reader, as_object
 from shared.ingest.facts import fact_reader
 from shared.ingest.identity import email_hash
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.rows import contact_row, event_row
+from shared.ingest.rows import contact_row, event_row, item_change
 from shared.ingest.table import Progress, no_progress
+from shared.values.offers import read_in_stock, read_offered
 from shared.values.zones import zone_of
 
 Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000
 CONTACTS_AT_ONCE = 20_000
+ITEMS_AT_ONCE = 20_000
 _TEXTS = ("contact_id", "id", "message_id", "campaign_id", "item")
 
 
@@ -73,6 +76,15 @@ def event_build(
     return build
 
 
+def item_build(plan: Plan, findings: Findings) -> Build[ItemChange]:
+    """Compose how the records of a file of items become rows."""
+
+    def row(fields: Mapping[str, Any]) -> ItemChange:
+        return item_change(ItemInput.model_validate(fields))
+
+    return _build(plan, findings, "", row)
+
+
 def _build(plan: Plan, findings: Findings, facts: str, row: Callable[[Mapping[str, Any]], Row]) -> Build[Row]:
     zone = None if plan.options.timezone is None else zone_of(plan.options.timezone)
     cells = Cells(zone, findings)
@@ -104,6 +116,12 @@ def _field_reader(cells: Cells, column: PlannedColumn, plan: Plan) -> Reader:
         "human": lambda: cells.boolean(column),
         "timezone": lambda: cells.timezone(column),
         "consent": lambda: cells.consent(column),
+        "name": lambda: cells.label(column),
+        "category": lambda: cells.label(column),
+        "price": lambda: cells.amount(column),
+        "url": lambda: cells.id(column),
+        "active": lambda: cells.state(column, read_offered),
+        "in_stock": lambda: cells.state(column, read_in_stock),
     }
     if target in readers:
         return readers[target]()
@@ -152,6 +170,13 @@ def event_batches(
         )
     else:
         yield from _batches(plan, build, at_once=at_once, progress=progress)
+
+
+def item_batches(
+    plan: Plan, findings: Findings, *, at_once: int = ITEMS_AT_ONCE, progress: Progress = no_progress
+) -> Iterator[Batch[ItemChange]]:
+    """Read the items of a file; arguments as for contacts."""
+    yield from _batches(plan, item_build(plan, findings), at_once=at_once, progress=progress)
 
 
 def _batches(plan: Plan, build: Build[Row], *, at_once: int, progress: Progress) -> Iterator[Batch[Row]]:

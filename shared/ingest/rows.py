@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.contact import ContactInput, DatedScalar, EventInput
-from shared.contracts.rows import AttributeRow, ContactRow, EventRow, Microseconds, microseconds
+from shared.contracts.items import ItemInput
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange, Microseconds, microseconds
 from shared.ingest.identity import email_hash, event_identity
 from shared.values.addresses import is_placeholder
 
@@ -70,6 +71,11 @@ def contact_row(
             for name, given in contact.attributes.items()
         ),
     )
+
+
+def item_change(item: ItemInput) -> ItemChange:
+    """Turn a validated item into the record that is kept."""
+    return ItemChange(item.id, item.given())
 
 
 def _identity(address: str, key: bytes) -> str | None:

@@ -27,6 +27,14 @@ from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
 from shared.store.import_tables import WORKED_ON, ImportLease, ImportLost, ImportRow, ImportState
+from shared.store.items import (
+    BulkItems,
+    ChangedItems,
+    ItemCatalogue,
+    ItemFilter,
+    ItemPlace,
+    ItemRow,
+)
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
@@ -61,8 +69,10 @@ __all__ = [
     "BatchState",
     "Batches",
     "BulkCounts",
+    "BulkItems",
     "BulkPacing",
     "ChampionRow",
+    "ChangedItems",
     "CommandKind",
     "CommandLease",
     "CommandState",
@@ -82,6 +92,10 @@ __all__ = [
     "ImportLost",
     "ImportRow",
     "ImportState",
+    "ItemCatalogue",
+    "ItemFilter",
+    "ItemPlace",
+    "ItemRow",
     "KeptReport",
     "KeyRow",
     "Lease",

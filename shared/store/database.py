@@ -31,11 +31,11 @@ from shared.store.identities import Identities
 from shared.store.import_tables import ImportTable
 from shared.store.imports import Imports
 from shared.store.imports import waiting as import_waits
+from shared.store.items import Items
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
 from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
 from shared.store.models import ChampionRow, Models, champion_rows
-from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
@@ -173,6 +173,11 @@ class AccountStore:
         return Imports(self._scope)
 
     @property
+    def items(self) -> Items:
+        """What the account says of the items that its events name."""
+        return Items(self._scope)
+
+    @property
     def keys(self) -> Keys:
         """Keys of the API."""
         return Keys(self._scope)
@@ -181,11 +186,6 @@ class AccountStore:
     def models(self) -> Models:
         """Registered versions, and which one answers."""
         return Models(self._scope)
-
-    @property
-    def outbox(self) -> Outbox:
-        """Messages that are to be delivered."""
-        return Outbox(self._scope)
 
     @property
     def outcomes(self) -> Outcomes:

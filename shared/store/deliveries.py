@@ -20,6 +20,7 @@ from shared.store.delivery_tables import (
     SubscriptionState,
     SubscriptionTable,
 )
+from shared.store.outbox import Outbox
 from shared.store.scope import AccountConnection, Scope
 from shared.store.subscriptions import absent
 
@@ -49,6 +50,11 @@ class Deliveries:
     """The deliveries of one account."""
 
     _scope: Scope
+
+    @property
+    def outbox(self) -> Outbox:
+        """Messages that are to be delivered."""
+        return Outbox(self._scope)
 
     def page(
         self,

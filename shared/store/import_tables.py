@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Index
+from sqlalchemy import BigInteger, ColumnElement, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -34,7 +34,7 @@ class ImportTable(StoreTable):
     import_id: Mapped[KeyText] = mapped_column(primary_key=True)
     state: Mapped[str]
     kind: Mapped[str | None]
-    """`contacts` or `events`; None: as the columns show, before they were looked at."""
+    """`contacts`, `events` or `items`; None: as the columns show, before they were looked at."""
     filename: Mapped[str]
     bytes: Mapped[Instant]
     has_file: Mapped[bool]
@@ -56,6 +56,8 @@ class ImportTable(StoreTable):
     """How many contacts it stored first; counted in the transactions that do."""
     contacts_updated: Mapped[Instant]
     events_made: Mapped[Instant]
+    items_made: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    items_updated: Mapped[int] = mapped_column(BigInteger, server_default="0")
     recorded_at: Mapped[OptionalInstant]
     """What it stores is recorded at this instant, which no other writer of the account has; None before it loads."""
     started_at: Mapped[OptionalInstant]
@@ -99,7 +101,7 @@ class ImportRow(NamedTuple):
 
     import_id: str
     state: ImportState
-    kind: Literal["contacts", "events"] | None
+    kind: Literal["contacts", "events", "items"] | None
     filename: str
     bytes: int
     created_at: Microseconds
@@ -114,6 +116,8 @@ class ImportRow(NamedTuple):
     contacts_made: int = 0
     contacts_updated: int = 0
     events_made: int = 0
+    items_made: int = 0
+    items_updated: int = 0
     recorded_at: Microseconds | None = None
     started_at: Microseconds | None = None
     finished_at: Microseconds | None = None
@@ -164,6 +168,11 @@ def count_stored(
     _add_counts(connection, lease, contacts_made=len(contacts), contacts_updated=updated, events_made=events)
     marks = [{"contact_id": contact_id, "import_id": lease.import_id} for contact_id in sorted(contacts)]
     connection.upsert(ImportContactTable, marks)
+
+
+def count_items(connection: AccountConnection, lease: ImportLease, *, made: int, updated: int) -> None:
+    """Count what an import of items stores, in the transaction that stores it; see `count_stored`."""
+    _add_counts(connection, lease, items_made=made, items_updated=updated)
 
 
 def count_removed(connection: AccountConnection, lease: ImportLease, *, contacts: int = 0, events: int = 0) -> None:

@@ -167,7 +167,9 @@ class Imports:
             if row.state == "undoing":
                 return row
             if row.state not in ("loaded", "failed") or _last_loaded(connection) != import_id:
-                raise Conflict("Only the import that was loaded last can be undone, and only once.")
+                raise Conflict(
+                    "Only the import of contacts or events that was loaded last can be undone, and only once."
+                )
             # What there was to remove is kept: the counts go down with what is removed.
             made = {"made": {"contacts": row.contacts_made, "events": row.events_made}}
             result = json.dumps({**(row.result or {}), **made}, sort_keys=True)
@@ -358,9 +360,10 @@ def _no_more(row: ImportRow, what: str) -> str:
 
 
 def _last_loaded(connection: AccountConnection) -> str | None:
-    """Find the import that was loaded last; None: none was, or the last one was undone."""
+    """Find the import of contacts or events that was loaded last; None: none was, or the last one was undone."""
     table = ImportTable
-    ordered = connection.select(table.import_id, table.state).where(table.recorded_at.is_not(None))
+    undoable = (table.recorded_at.is_not(None), table.kind.is_distinct_from("items"))
+    ordered = connection.select(table.import_id, table.state).where(*undoable)
     found = connection.execute(ordered.order_by(table.recorded_at.desc()).limit(1)).first()
     return None if found is None or found.state == "undone" else str(found.import_id)
 

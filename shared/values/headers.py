@@ -7,7 +7,7 @@ from typing import Final, Literal
 from shared.values.personal import by_header
 from shared.values.words import same_name_key
 
-What = Literal["contacts", "events"]
+What = Literal["contacts", "events", "items"]
 
 _PERSON_ID: Final = """
     contact_id|customer id|customer_id|record id|record id - contact|hs_object_id|person id|person - id|lead id
@@ -88,20 +88,62 @@ _FIELDS: Final[dict[What, dict[str, str]]] = {
         "human": "human",
         "properties": "properties",
     },
+    "items": {
+        "id": """
+            item_id|sku|variant sku|product sku|item sku|product id|product_id|item id|id|stock code|stockcode|item
+            |product code|item code|item number|article number|article id|part number|artikelnummer|artikel-nr.
+            |artikelnr|produkt-id|produktnummer|reference produit|id produit|referencia|id producto|codice prodotto
+            |artikelcode|handle|mpn|gtin|ean|upc
+        """,
+        "name": """
+            name|title|product title|product name|item name|product|item title|post title|produktname|produkttitel
+            |bezeichnung|artikelbezeichnung|artikelname|titel|titre|nom|nom du produit|libelle|titulo|nombre
+            |nombre del producto|titolo|nome|nome prodotto|naam|productnaam|nazwa|short description|description
+            |beschreibung|descripcion|descrizione
+        """,
+        "category": """
+            category|product category|item category|product_type|product type|categories|collection|department|type
+            |google_product_category|google product category|kategorie|produktkategorie|warengruppe|produkttyp
+            |categorie|categorie de produit|categoria|tipo|kategoria
+        """,
+        "price": """
+            price|variant price|unit price|unitprice|regular price|list price|retail price|product price|amount|preis
+            |verkaufspreis|prix|prix unitaire|precio|prezzo|prijs|cena|preco
+        """,
+        "currency": """
+            currency|currency code|price currency|currency_code|waehrung|waehrungscode|devise|monnaie|moneda|divisa
+            |valuta|waluta|moeda
+        """,
+        "url": """
+            url|link|product link|product url|permalink|item url|page url|web address|canonical link|produktlink|lien
+            |enlace
+        """,
+        "active": """
+            active|is active|published|enabled|visible|is enabled|status|aktiv|sichtbar|actif|publie|activo|publicado
+            |attivo|actief
+        """,
+        "in_stock": """
+            in_stock|in stock|in stock?|is in stock|availability|stock status|stock_status|available|stock|stock level
+            |quantity available|inventory|inventory quantity|variant inventory qty|auf lager|verfuegbarkeit
+            |verfuegbar|bestand|lagerbestand|disponibilite|disponible|en stock|disponibilidad|disponibilita
+        """,
+    },
 }
-"""By field: the spellings, the surest first. An order's number is no event's id: an order of three lines is three
-events."""
+"""By field: the spellings, the surest first; its own name before them, unless it stands among them. An order's number
+is no event's id: an order of three lines is three events. An item's id is what a file of orders calls the item by: its
+SKU rather than a number of the shop's own."""
 
 
 def _places(what: What) -> dict[str, tuple[str, int]]:
     places: dict[str, tuple[str, int]] = {}
     for field, spellings in _FIELDS[what].items():
-        for place, spelling in enumerate((field, *spellings.split("|"))):
+        named = [spelling.strip() for spelling in spellings.split("|")]
+        for place, spelling in enumerate(named if field in named else (field, *named)):
             places.setdefault(same_name_key(spelling), (field, place))
     return places
 
 
-_PLACES: Final[dict[What, dict[str, tuple[str, int]]]] = {"contacts": _places("contacts"), "events": _places("events")}
+_PLACES: Final[dict[What, dict[str, tuple[str, int]]]] = {what: _places(what) for what in _FIELDS}
 _FURTHER_ADDRESS: Final = 1_000
 
 
@@ -199,7 +241,7 @@ def titles_above(rows: Sequence[Sequence[str]], *, named: Collection[str] = ()) 
     keys = {same_name_key(name) for name in named}
     for place, row in enumerate(rows[: MAX_TITLES + 1]):
         names = [name for name in row if name.strip()]
-        if any(field_of(name, "contacts") or field_of(name, "events") or same_name_key(name) in keys for name in names):
+        if any(same_name_key(name) in keys or any(field_of(name, what) for what in _FIELDS) for name in names):
             above = max((sum(1 for cell in one if cell.strip()) for one in rows[:place]), default=0)
             return place if len(names) >= max(2, 2 * above) else 0
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shared.store import AccountStore
 from shared.store.database import Experiments
+from shared.store.deliveries import Deliveries
 from shared.store.models import Models
 
 MOST_ATTRIBUTES = 25
@@ -23,7 +24,9 @@ UNBOUND = {
 
 def subjects() -> dict[str, type]:
     """Return the classes of the attributes of an account's store that are subjects."""
-    found = {**properties(AccountStore), **properties(Models), **properties(Experiments)}
+    found = {
+        name: made for one in (AccountStore, Models, Experiments, Deliveries) for name, made in properties(one).items()
+    }
     return {name: made for name, made in found.items() if made.__module__.startswith("shared.store.")}
 
 

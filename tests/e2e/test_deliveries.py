@@ -122,7 +122,7 @@ def publish(database: Database, first: int, count: int) -> None:
         Message(f"m{number}", KIND, at, {**EXAMPLES[KIND], "contact_id": f"c-{number}"}, f"c-{number}", "events")
         for number in range(first, first + count)
     ]
-    database.of("default").outbox.publish(messages, at=at)
+    database.of("default").deliveries.outbox.publish(messages, at=at)
 
 
 def wait_until(reached: "object", within_seconds: float) -> bool:

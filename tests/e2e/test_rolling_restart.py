@@ -121,7 +121,7 @@ async def publishing(store: AccountStore, ended: asyncio.Event) -> set[str]:
     while not ended.is_set():
         contact, at = f"told-{len(published)}", time.time_ns() // 1_000
         message = Message(f"m-{contact}", KIND, at, {**EXAMPLES[KIND], "contact_id": contact}, contact, "events")
-        await asyncio.to_thread(store.outbox.publish, [message], at=at)
+        await asyncio.to_thread(store.deliveries.outbox.publish, [message], at=at)
         published.add(contact)
         await asyncio.sleep(0.1)
     return published

@@ -101,6 +101,35 @@ def test_the_command_that_declares_a_name_with_a_comma_static_does_so(foretell, 
     assert [one["subject"] for one in left if one["code"] == "attribute_undated"] == ["all"]
 
 
+ITEMS = (
+    "sku,title,price,availability\nT-1,Green tea,4.50 EUR,in stock\nM-1,Blue mug,12,perhaps\nM-2,Red mug,12,sold out\n"
+)
+
+
+def test_items_are_counted_and_bad_rows_are_rejects(foretell, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text(ITEMS)
+
+    result = foretell("import", "--items", str(tmp_path / "items.csv"), "--set", "category=Shop", "--json")
+    (again,) = json.loads(
+        foretell("import", "--items", str(tmp_path / "items.csv"), "--set", "category=Shop", "--json").stdout
+    )
+
+    (found,) = json.loads(result.stdout)
+    assert (found["new"], found["updated"], found["rejected"]) == (2, 0, 1)
+    assert found["rejects"][0]["reason"] == "availability is neither true nor false, and no word that is known for it"
+    assert (again["new"], again["updated"], again["unchanged"]) == (0, 0, 2)
+    assert "Fields: sku as id, title as name, price, availability as in_stock." in result.stderr
+
+
+def test_a_file_of_items_without_an_id_is_refused_with_what_to_do(foretell, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("title,price\nGreen tea,4.5\n")
+
+    result = foretell("import", "--items", str(tmp_path / "items.csv"))
+
+    assert result.exit_code == 1
+    assert 'has no column id; found: title, price; say --map "X=id"' in " ".join(result.stderr.split())
+
+
 def test_nothing_to_import_is_wrong_usage(foretell) -> None:
     assert foretell("import").exit_code == 2
 

@@ -18,7 +18,8 @@ from foretell.background.import_process import work
 from foretell.background.import_run import MAX_ATTEMPTS, ImportRun
 from foretell.background.imports import ImportProcessFailed, ImportWorker, sweeping
 from foretell.background.low_priority import Children
-from shared.contracts.rows import DAY, SECOND, ContactRow
+from shared.contracts.rows import DAY, SECOND, ContactRow, ItemChange
+from shared.errors import Conflict
 from shared.imports.files import ImportFiles, ImportFolder
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, Database, ImportLease, ImportLost, ImportRow, open_database
@@ -103,6 +104,25 @@ def test_a_check_says_what_becomes_of_each_column_and_stores_no_contact(desk: De
     assert folder.first_rows()[0]["Email"] == "***"
     assert "ann@" not in str(row)
     assert desk.store.contacts.ids(9) == []
+
+
+def test_items_are_recognised_loaded_and_leave_the_undo_of_the_contacts_before(desk: Desk) -> None:
+    desk.upload(LEADS, import_id="imp_0")
+    desk.load("imp_0")
+    desk.upload("sku,name,price\nT-1,Tea,4.5\nM-1,Mug,-1\n", "items.csv")
+    desk.store.items.put([ItemChange("T-1", {"active": False})], at=AT)
+
+    row = desk.load()
+
+    assert (row.state, row.kind, row.items_made, row.items_updated) == ("loaded", "items", 0, 1)
+    assert [reject["line"] for reject in (row.result or {})["rejects"]] == [3]
+    item = desk.store.items.find("T-1")
+    assert item is not None
+    assert (item.name, item.active) == ("Tea", False)
+    assert desk.store.imports.last_loaded() == "imp_0"
+    assert desk.store.imports.made_contacts("imp_0") == 2
+    with pytest.raises(Conflict, match="contacts or events"):
+        desk.store.imports.request_undo("imp_1", at=AT)
 
 
 def test_what_a_column_was_named_holds(desk: Desk) -> None:

@@ -98,7 +98,9 @@ def test_failed_deliveries_are_listed_and_replayed(foretell, receiver, home_fold
     name = only(foretell)
     database = open_database(Settings(home=home_folder))
     store = database.of("default")
-    store.outbox.publish([Message(f"m{n}", KIND, AT, EXAMPLES[KIND], "c-42", "events") for n in range(2)], at=AT)
+    store.deliveries.outbox.publish(
+        [Message(f"m{n}", KIND, AT, EXAMPLES[KIND], "c-42", "events") for n in range(2)], at=AT
+    )
     due = store.deliveries.lease({name: 9}, at=AT, until=AT + 1)
     failed = [AttemptResult(one.delivery_id, name, AT, 500, 1, None, "", "failed", AT, 10, False) for one in due]
     store.deliveries.record_attempts(failed, at=AT, pause_before=0)

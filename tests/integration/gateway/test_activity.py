@@ -51,7 +51,7 @@ async def test_what_has_not_arrived_is_counted_by_why(gateway: Any) -> None:
     store = gateway.store.of("acme")
     subscribe(store, "on")
     subscribe(store, "off", "paused")
-    store.outbox.publish([Message("m1", "x", NOW, {}), Message("m2", "x", NOW, {})], at=NOW - 60 * SECOND)
+    store.deliveries.outbox.publish([Message("m1", "x", NOW, {}), Message("m2", "x", NOW, {})], at=NOW - 60 * SECOND)
 
     _, found, _ = await gateway.request("GET", "/activity", gateway.key())
 

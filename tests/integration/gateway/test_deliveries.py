@@ -22,7 +22,7 @@ async def subscribed(gateway: Any, key: str) -> str:
 def happened(gateway: Any, count: int) -> None:
     for number in range(count):
         message = Message(f"m{number}", KIND, AT, EXAMPLES[KIND], contact_id="c-42", cause="events")
-        gateway.store.of("acme").outbox.publish([message], at=AT + number * SECOND)
+        gateway.store.of("acme").deliveries.outbox.publish([message], at=AT + number * SECOND)
 
 
 def failed(gateway: Any, subscription_id: str) -> None:

@@ -118,7 +118,8 @@ async def test_a_load_is_requested_counted_and_undone(gateway: RunningGateway) -
     assert loading["status"] == "loading"
     assert gateway.store.of("acme").imports.find(import_id).options["static"] == ["country"]
     assert found["counts"] == {
-        "contacts_created": 2, "contacts_updated": 0, "events": 0, "unchanged": 0, "rejected": 1, "erased": 0,
+        "contacts_created": 2, "contacts_updated": 0, "events": 0, "items_created": 0, "items_updated": 0,
+        "unchanged": 0, "rejected": 1, "erased": 0,
     }  # fmt: skip
     assert found["undo"] == {"contacts": 2, "events": 0}
     assert found["plan"]["first_rows"] == []

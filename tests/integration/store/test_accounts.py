@@ -7,7 +7,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
 from shared.contracts.model_name import ModelName
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import (
     AccountStore,
@@ -71,6 +71,8 @@ def fill(store: AccountStore) -> None:
         store.models.shadows.start("scoring", "x", "2", 0.5, at=1)
     store.models.shadows.keep([SHADOWED], since=0)
     store.segments.rename("s1", "Regulars", at=1)
+    store.items.put([ItemChange("tea", {"name": "Green tea"}), ItemChange("old", {})], at=1)
+    store.items.delete(["old"], at=2)
     store.experiments.assignments.add("may", [ASSIGNMENT])
     if store.experiments.holdouts.find("spring") is None:
         store.experiments.holdouts.create(HOLDOUT)
@@ -122,7 +124,7 @@ def fill_deliveries(store: AccountStore) -> None:
             "s1", "https://a.example", ("x",), "", None, {}, None, False, "enabled", None, 1, None, 1
         )
         store.subscriptions.create(wanted, SecretRow("s1", "sec_1", "sealed", 1, None))
-    store.outbox.publish([Message("m1", "x", 1, {})], at=1)
+    store.deliveries.outbox.publish([Message("m1", "x", 1, {})], at=1)
     for due in store.deliveries.lease({"s1": 1}, at=1, until=9):
         failed = AttemptResult(due.delivery_id, "s1", 2, 500, 1, None, "no", "failed", 2, 1, False)
         store.deliveries.record_attempts([failed], at=2, pause_before=0)
@@ -166,6 +168,13 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.times_of": store.events.times_of(["a"], ["order_placed"]),
         "events.scan": list(store.events.scan()),
         "events.scan_times": list(store.events.scan_times()),
+        "items.revision": store.items.revision(),
+        "items.catalogue": store.items.catalogue().items,
+        "items.find": store.items.find("tea"),
+        "items.of": store.items.of(["tea"]),
+        "items.page": store.items.page(10),
+        "items.scan": list(store.items.scan()),
+        "items.changed_since": changed_items_of(store),
         "data_report.kept": store.data_report.kept(),
         "data_report.contact_groups": store.data_report.contact_groups(),
         "data_report.sample": store.data_report.sample(10).contact_ids,
@@ -250,6 +259,11 @@ def everything(store: AccountStore) -> dict[str, object]:
     }
 
 
+def changed_items_of(store: AccountStore) -> tuple[object, ...]:
+    changed = store.items.changed_since(0)
+    return () if changed is None else (*changed.rows, *changed.deleted)
+
+
 def shadowed_of(store: AccountStore) -> list[object]:
     row = store.models.shadows.of("scoring", "x")
     return [] if row is None else list(store.models.shadows.predictions(row, "1", limit=9))
@@ -279,7 +293,8 @@ WRITES = {
     "contacts": "put put_bulk declare_static merge",
     "data_report": "keep mark",
     "dead_letters": "put remove delete_before",
-    "deliveries": "lease record_attempts replay replay_many",
+    "deliveries": "lease record_attempts replay replay_many outbox",
+    "deliveries.outbox": "publish delete_before",
     "experiments": "assignments holdouts",
     "experiments.assignments": "add",
     "experiments.holdouts": "create release",
@@ -288,12 +303,12 @@ WRITES = {
     "identities": "point erased shared",
     "imports": "create change request_load request_undo delete take renew advance checked loaded undone fail release "
     "undo forget_marks drop_file drop_rejects_before delete_before forget_erasures",
+    "items": "put put_bulk delete",
     "keys": "create rotate revoke",
     "models": "promote rollback add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
     "models.quality": "put put_drift",
     "models.shadows": "start end put_comparison keep delete_before",
-    "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",
@@ -310,7 +325,11 @@ def reads(store: AccountStore) -> set[str]:
         "account", "acting", "hashing", "is_alone", "transaction",
     }  # fmt: skip
     found = {name: getattr(store, name) for name in subjects}
-    below = {"models": ("commands", "quality", "shadows"), "experiments": ("assignments", "holdouts")}
+    below = {
+        "deliveries": ("outbox",),
+        "experiments": ("assignments", "holdouts"),
+        "models": ("commands", "quality", "shadows"),
+    }
     for above, name in ((above, name) for above, names in below.items() for name in names):
         found[f"{above}.{name}"] = getattr(getattr(store, above), name)
     return {
@@ -350,7 +369,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.predictions.delete_before(99)
     other.predictions.counts.delete_before(99)
     other.subscriptions.delete("s1")
-    other.outbox.delete_before(99)
+    other.deliveries.outbox.delete_before(99)
     other.idempotency.keep("again", "claim", status=200, answer="sealed", contact_ids=None)
     other.idempotency.delete_before(99)
     hashing(other, b"k" * 32).privacy.erase("a", at=9)

@@ -27,7 +27,7 @@ def subscribe(store: AccountStore, name: str, state: SubscriptionState = "enable
 
 
 def publish(store: AccountStore, *names: str, at: int = 10) -> None:
-    store.outbox.publish(
+    store.deliveries.outbox.publish(
         [Message(name, TYPE, 5, {"band": "high"}, contact_id="a", cause="events") for name in names], at=at
     )
 
@@ -258,7 +258,7 @@ def test_old_messages_are_erased_with_all_that_became_of_them(database: Database
     (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
     store.deliveries.record_attempts([result(due)], at=21, pause_before=NEVER)
 
-    erased = [store.outbox.delete_before(before) for before in (5, 6, 6)]
+    erased = [store.deliveries.outbox.delete_before(before) for before in (5, 6, 6)]
 
     assert erased == [0, 1, 0]
     assert (store.deliveries.page(10), store.deliveries.attempts(due.delivery_id)) == ([], [])

@@ -58,7 +58,7 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     )
     subscribe(store, contact_id)
     told = Message(f"m {contact_id}", "segment.entered", 1, {"contact_id": contact_id}, contact_id, "events")
-    store.outbox.publish([told], at=1)
+    store.deliveries.outbox.publish([told], at=1)
     others: dict[str, dict[str, Any]] = {
         "attempts": {"delivery_id": delivery(store, contact_id), "number": 1, "attempted_at": 1, "milliseconds": 1},
         "import_contacts": {"contact_id": contact_id, "import_id": "imp_1"},

@@ -36,7 +36,9 @@ def told(store: AccountStore, *contact_ids: str) -> None:
             store, "standings", contact_id=contact_id, capability="scoring", outcome="x", state="low", version="1",
             cause="first", changed_at=1,
         )  # fmt: skip
-        store.outbox.publish([Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1)
+        store.deliveries.outbox.publish(
+            [Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1
+        )
         prediction = PredictionRow(contact_id, "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}")
         store.predictions.log([prediction])
 

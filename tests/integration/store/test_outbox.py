@@ -35,7 +35,10 @@ def test_a_message_goes_to_those_who_want_its_type_once(database: Database) -> N
     subscribe(database, "s4", ["segment.left"])
     store = database.of("default")
 
-    made = [store.outbox.publish([message("m1")], at=7), store.outbox.publish([message("m1")], at=8)]
+    made = [
+        store.deliveries.outbox.publish([message("m1")], at=7),
+        store.deliveries.outbox.publish([message("m1")], at=8),
+    ]
 
     assert made == [2, 0]
     assert deliveries(database) == [("s1", "m1"), ("s2", "m1")]
@@ -45,7 +48,7 @@ def test_what_only_a_new_model_changed_is_reported_to_those_who_subscribed_to_it
     subscribe(database, "s1", ["score.band_changed", "model.promoted"])
     subscribe(database, "s2", ["score.band_changed"], model_changes=True)
 
-    database.of("default").outbox.publish(
+    database.of("default").deliveries.outbox.publish(
         [message("m1", cause="model"), Message("m2", "model.promoted", 5, {}, cause="model")], at=7
     )
 
@@ -53,7 +56,7 @@ def test_what_only_a_new_model_changed_is_reported_to_those_who_subscribed_to_it
 
 
 def test_a_message_that_nobody_wants_is_not_kept(database: Database) -> None:
-    database.of("default").outbox.publish([message("m1")], at=7)
+    database.of("default").deliveries.outbox.publish([message("m1")], at=7)
 
     with database._store.reading() as connection:
         assert connection.execute(select(MessageTable)).all() == []
@@ -66,7 +69,7 @@ def test_writes_of_one_transaction_are_undone_together(database: Database) -> No
     try:
         with store.transaction() as together:
             together.events.add([EventRow("a", "1", "order_placed", 10, 10)])
-            together.outbox.publish([message("m1")], at=7)
+            together.deliveries.outbox.publish([message("m1")], at=7)
             raise LookupError
     except LookupError:
         pass

@@ -42,7 +42,9 @@ def told(store: AccountStore, *contact_ids: str) -> None:
             store, "standings", contact_id=contact_id, capability="scoring", outcome="x", state="low", version="1",
             cause="first", changed_at=1,
         )  # fmt: skip
-        store.outbox.publish([Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1)
+        store.deliveries.outbox.publish(
+            [Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1
+        )
         row(
             store, "attempts", delivery_id=delivery_id("s", f"m-{contact_id}"), number=1, attempted_at=1,
             milliseconds=1,
@@ -130,7 +132,7 @@ def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
 def test_who_denies_profiling_while_an_attempt_is_written_down_is_reported_no_more(store: AccountStore) -> None:
     store.contacts.put([ContactRow("a")], recorded_at=1)
     told(store)
-    store.outbox.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)
+    store.deliveries.outbox.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)
     tried = AttemptResult(delivery_id("s", "m-a"), "s", 5, 500, 1, None, None, "pending", 9, 1, gone=False)
 
     with ThreadPoolExecutor() as pool:

@@ -88,7 +88,7 @@ class Rounds:
     def publish(self, *names: str, kind: MessageType = TYPE) -> None:
         """Let something happen."""
         messages = [Message(name, kind, self.at, EXAMPLES[kind], contact_id="c-42", cause="events") for name in names]
-        self.database.of("default").outbox.publish(messages, at=self.at)
+        self.database.of("default").deliveries.outbox.publish(messages, at=self.at)
 
     def state(self, subscription_id: str) -> tuple[str, str | None]:
         """Return how a subscription stands, and why."""

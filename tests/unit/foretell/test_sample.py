@@ -24,7 +24,13 @@ def published() -> dict[str, pd.DataFrame]:
                 ),
             }
         ),
-        "products": pd.DataFrame({"product_id": [100, 101, 102], "product_category": ["BREAD", "BEER", None]}),
+        "products": pd.DataFrame(
+            {
+                "product_id": [100, 101, 102],
+                "product_category": ["FRZN BREAD", "CIGARETTES", None],
+                "department": ["GROCERY", "DRUG GM", "GROCERY"],
+            }
+        ),
         "demographics": pd.DataFrame({"household_id": [1], "age": ["65+"], "home_ownership": [None]}),
         "campaigns": pd.DataFrame({"campaign_id": [8], "household_id": [1]}),
         "campaign_descriptions": pd.DataFrame(
@@ -53,12 +59,21 @@ def micros(text: str) -> int:
 def test_a_basket_is_one_order_with_its_sum_and_its_largest_category() -> None:
     order = rows()["household-1", "basket-10"]
 
-    assert (order.type, order.value, order.item, order.currency) == ("order_placed", 5.5, "BEER", "USD")
+    assert (order.type, order.value, order.item, order.currency) == ("order_placed", 5.5, "CIGARETTES", "USD")
     assert order.occurred_at == micros("2017-03-01T13:30:00+00:00")
 
 
 def test_a_basket_without_a_category_has_no_item() -> None:
     assert rows()["household-2", "basket-20"].item is None
+
+
+def test_the_catalogue_says_what_items_are_called_and_which_no_shop_suggests() -> None:
+    made = sample.item_changes(sample.shaped(published()))
+
+    assert [(one.item_id, dict(one.fields)) for one in made] == [
+        ("CIGARETTES", {"name": "Cigarettes", "category": "Drugstore and household", "active": False}),
+        ("FRZN BREAD", {"name": "Frozen bread", "category": "Grocery", "active": True}),
+    ]
 
 
 def test_a_mailing_comes_at_eight_in_the_morning_local_time() -> None:

@@ -1,10 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from shared.ingest import Findings, Options, Plan, contact_batches, event_batches, plan_file
+from shared.ingest import Batch, Findings, Options, Plan, contact_batches, event_batches, item_batches, plan_file
 
 KEY = b"k" * 32
 
@@ -29,12 +29,12 @@ def read(tmp_path: Path) -> Read:
         file = tmp_path / name
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         plan, findings, rows, rejects = plan_file(file, subject, Options(**options)), Findings(), [], []
-        batches = (
-            contact_batches(plan, findings, recorded_at=9, identity_key=KEY)
-            if subject == "contacts"
-            else event_batches(plan, findings, recorded_at=9)
-        )
-        for batch in batches:
+        batches: dict[str, Callable[[], Iterator[Batch[Any]]]] = {
+            "contacts": lambda: contact_batches(plan, findings, recorded_at=9, identity_key=KEY),
+            "events": lambda: event_batches(plan, findings, recorded_at=9),
+            "items": lambda: item_batches(plan, findings),
+        }
+        for batch in batches[subject]():
             rows += batch.rows
             rejects += [(reject.line, reject.reason) for reject in batch.rejects]
         filled = {column.name: column.filled for column in plan.columns}

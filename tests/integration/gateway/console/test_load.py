@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from shared.contracts.rows import SECOND, ContactRow
+from shared.contracts.rows import SECOND, ContactRow, ItemChange
 from shared.data_report import data_report
 from shared.imports.files import ImportFiles
 from shared.store import DeadLetterRow, ImportLease, ImportRow, KeptReport, SourceRow
@@ -241,3 +241,27 @@ async def test_who_may_only_read_sees_the_report_and_no_file(gateway: RunningGat
     assert (data.status, load_page.status) == (200, 403)
     assert "Files that were loaded" not in data.text
     assert "Is there enough data?" in data.text
+
+
+async def test_a_loaded_file_of_items_says_what_it_stored_and_where_it_is_seen(
+    gateway: RunningGateway, browser: Browser
+) -> None:
+    store, lease = gateway.store.of("acme"), ImportLease(IMPORT, "worker")
+    store.imports.create(ImportRow(IMPORT, "uploaded", "items", "feed.csv", 9, LONG_AGO, "key"), most_open=9)
+    store.imports.take(lease, at=LONG_AGO, until=LONG_AGO * 2)
+    store.imports.checked(lease, "items", PLAN, rows=3)
+    checked = (await browser.get(f"/console/load/{IMPORT}")).text
+    store.imports.request_load(IMPORT, {}, at=LONG_AGO)
+    store.imports.take(lease, at=LONG_AGO, until=LONG_AGO * 2)
+    store.items.put_bulk([ItemChange("tea", {}), ItemChange("tea", {"name": "Tea"})], at=7, lease=lease)
+    result = {"rows": 3, "rejected": 1, "erased": 0, "notes": [], "rejects": []}
+    store.imports.loaded(lease, result, rows=3, at=LONG_AGO + SECOND)
+
+    page, listed = (await browser.get(f"/console/load/{IMPORT}")).text, (await browser.get("/console/data")).text
+
+    assert "Whether it is in stock" in checked
+    assert "keep it as a fact" not in checked
+    assert "<dt>New items</dt><dd>1</dd></div><div><dt>Items updated</dt><dd>1</dd>" in page
+    assert 'href="/console/items"' in page
+    assert "1 new item, 1 item updated" in listed
+    assert "/undo" not in listed

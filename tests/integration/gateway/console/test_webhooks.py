@@ -107,7 +107,7 @@ async def test_deliveries_are_filtered_and_listed_by_cursor(gateway: RunningGate
 async def test_a_delivery_shows_its_data_and_each_attempt_and_is_replayed(gateway: RunningGateway) -> None:
     browser, store = await signed_in(gateway), gateway.store.of("acme")
     subscription = await subscribed(gateway, gateway.key())
-    store.outbox.publish([Message("m", KIND, AT, {"said": NAMED}, contact_id=NAMED)], at=AT)
+    store.deliveries.outbox.publish([Message("m", KIND, AT, {"said": NAMED}, contact_id=NAMED)], at=AT)
     failed(gateway, subscription)
     (row,) = store.deliveries.page(9)
     path = f"/console/webhooks/deliveries/{row.delivery_id}"
