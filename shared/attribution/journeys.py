@@ -1,19 +1,24 @@
 """Journeys: the touches that led to a conversion, or to none, as numpy arrays."""
 
-from collections import Counter
+from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, Microseconds
+from shared.errors import BadRequest
 from shared.learners.simple import Vector
 
 MOST_CHANNELS: Final = 40
 """Told apart; the rarest beyond them are one channel, `OTHERS`."""
 OTHERS: Final = "all others"
+MOST_NAMES: Final = 100_000
+"""Beyond so many, a name says nothing of a channel: it is another one for each contact."""
+Whole = NDArray[np.int64]
 
 
 class Touch(NamedTuple):
@@ -44,7 +49,7 @@ class Journeys:
     """n journeys, or n distinct paths with how often each was gone; touches of one lie together, in time order."""
 
     channels: tuple[str, ...]
-    offsets: NDArray[np.int64]
+    offsets: Whole
     """(n + 1,) touches of journey i are offsets[i]:offsets[i + 1]; a journey may have none."""
     channel: NDArray[np.int32]
     """(n_touches,) index into `channels`."""
@@ -56,85 +61,230 @@ class Journeys:
     """(n,) what these brought, all together."""
     nulls: Vector
     """(n,) how often it ended in none."""
-    unit: NDArray[np.int64]
+    unit: Whole
     """(n,) whose journey: what is resampled together; -1 throughout where paths are counted, not people."""
+    idle: int = 0
+    """Contacts (or companies) of whom there is no journey."""
+    idle_nulls: float = 0.0
+    """How many journeys without touches that ended in none each of these stands for."""
 
     def __len__(self) -> int:
-        """Count the journeys, or the distinct paths."""
+        """Count the journeys, or the distinct paths; not those for which the idle stand."""
         return len(self.conversions)
 
     @property
-    def owner(self) -> NDArray[np.int64]:
+    def owner(self) -> Whole:
         """Return the journey of each touch, shape (n_touches,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    @property
+    def touched(self) -> NDArray[np.bool_]:
+        """Whether a journey met any channel, shape (n,)."""
+        found: NDArray[np.bool_] = np.diff(self.offsets) > 0
+        return found
 
     @property
     def counted(self) -> bool:
         """Whether these are paths with counts, not journeys of people."""
         return bool(len(self)) and int(self.unit[0]) < 0
 
-    def weighed(self, conversions: Vector, value: Vector, nulls: Vector) -> "Journeys":
-        """Return the same journeys, gone more or less often."""
-        return replace(self, conversions=conversions, value=value, nulls=nulls)
+
+class JourneyBuilder:
+    """Takes touches and conversions in any order, 24 bytes each, and cuts them into journeys as long as the lookback.
+
+    A conversion in `since <= t < until` ends a journey of the touches in the lookback before it that come after the
+    conversion before. All other touches led to none: they are cut, from the last one back, into journeys as long, which
+    count where their last touch lies in the period. The rest of the period is cut likewise, into journeys without
+    touches that ended in none. So the rates of those with and without touches are chances within the same time.
+    Conversions of one instant are one journey that ended in as many.
+    """
+
+    def __init__(self, *, since: Microseconds, until: Microseconds, lookback: Microseconds, once: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            since: beginning of the period.
+            until: its end; nothing from there on is looked at.
+            lookback: how far back a touch may lie.
+            once: whether only the first conversion of each counts: who has converted is at risk no more, and what they
+                do later is no journey.
+        """
+        self._since, self._until, self._lookback, self._once = since, until, lookback, once
+        self._codes: dict[str, int] = {}
+        self._unit, self._at, self._channel = array("q"), array("q"), array("l")
+        self._won_unit, self._won_at, self._won_value = array("q"), array("q"), array("d")
+
+    @property
+    def touches(self) -> int:
+        """Count the touches."""
+        return len(self._at)
+
+    def touch(self, unit: int, at: Microseconds, channel: str) -> None:
+        """Add a touch; unheeded outside of the period and the lookback before it.
+
+        Args:
+            unit: whose: a number of the contact or company.
+            at: when.
+            channel: met.
+
+        Raises:
+            BadRequest: there are more than 100,000 names.
+        """
+        if not self._since - self._lookback <= at < self._until:
+            return
+        code = self._codes.setdefault(channel, len(self._codes))
+        if code >= MOST_NAMES:
+            raise BadRequest(
+                f"The events name more than {MOST_NAMES:,} different channels, one for each contact or nearly so; "
+                "choose another `by`: channel, campaign or a property with few values.",
+                errors=[{"pointer": "/query/by", "detail": "names more than a report can tell apart"}],
+            )
+        self._unit.append(unit)
+        self._at.append(at)
+        self._channel.append(code)
+
+    def convert(self, unit: int, at: Microseconds, value: float = 0.0) -> None:
+        """Add a conversion; one before the period only cuts journeys."""
+        if at < self._until:
+            self._won_unit.append(unit)
+            self._won_at.append(at)
+            self._won_value.append(value)
+
+    def build(self, units: int) -> Journeys:
+        """Cut all that was added into journeys.
+
+        Args:
+            units: contacts (or companies) that there are, those with neither touch nor conversion too.
+        """
+        names, channel = _recoded(self._codes, np.array(self._channel, dtype=np.int64))
+        won_unit, won_at, won_times, won_value = self._conversions()
+        unit, at, following, channel = self._ordered(won_unit, won_at, channel)
+        number, counts = len(won_unit), won_at >= self._since
+        led = following < number
+        led[led] = won_unit[following[led]] == unit[led]
+        if self._once:
+            at_risk = led | ~np.isin(unit, won_unit)
+            unit, at, following, channel, led = (one[at_risk] for one in (unit, at, following, channel, led))
+        end = np.zeros(len(at), dtype=np.int64)
+        end[led] = won_at[following[led]]
+        led &= at >= end - self._lookback
+        rest = np.flatnonzero(~led)
+        null_unit, end[rest], stretch = self._stretches(unit[rest], at[rest], following[rest])
+        last = np.zeros(len(null_unit), dtype=np.int64)
+        last[stretch] = end[rest]
+        journey = np.where(led, following, -1)
+        journey[rest] = number + stretch
+        kept = np.concatenate([counts, last >= self._since])  # of all that could be a journey
+        mine = np.flatnonzero(kept[journey])
+        mine = mine[np.argsort(journey[mine], kind="stable")]
+        owner = (np.cumsum(kept) - 1)[journey[mine]]
+        whose = np.concatenate([won_unit, null_unit])[kept]
+        spare_unit, spare = self._spare(whose, won_unit, won_at)
+        none, length = np.zeros(len(null_unit)), len(whose) + len(spare)
+        done = len(np.setdiff1d(won_unit[~counts], whose)) if self._once else 0
+        return Journeys(
+            names,
+            np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=length))]).astype(np.int64),
+            channel[mine].astype(np.int32),
+            (end[mine] - at[mine]) / DAY,
+            np.concatenate([np.concatenate([won_times, none])[kept], np.zeros(len(spare))]),
+            np.concatenate([np.concatenate([won_value, none])[kept], np.zeros(len(spare))]),
+            np.concatenate([np.concatenate([np.zeros(number), none + 1])[kept], spare]),
+            np.concatenate([whose, spare_unit]),
+            max(0, units - len(np.unique(whose)) - done),
+            max(1.0, (self._until - self._since) / self._lookback),
+        )
+
+    def _stretches(self, unit: Whole, at: Whole, following: Whole) -> tuple[Whole, Whole, Whole]:
+        """Cut touches that led to no conversion, in order, into stretches of the lookback, from the last one back.
+
+        Returns:
+            The unit of each stretch, and of each touch the instant of the last one of its stretch, and the stretch.
+        """
+        between, of = _numbered(unit, following)
+        last = np.zeros(between, dtype=np.int64)
+        last[of] = at  # the last one stays
+        back = np.maximum(last[of] - at - 1, 0) // self._lookback
+        stretches, stretch = _numbered(of, back)
+        end, whose = np.zeros(stretches, dtype=np.int64), np.zeros(stretches, dtype=np.int64)
+        end[stretch], whose[stretch] = at, unit
+        return whose, end[stretch], stretch
+
+    def _spare(self, whose: Whole, won_unit: Whole, won_at: Whole) -> tuple[Whole, Vector]:
+        """Count of each unit with journeys those without touches for which the rest of its time has room."""
+        unit, journeys = np.unique(whose, return_counts=True)
+        time = np.full(len(unit), float(self._until - self._since))
+        if self._once:
+            _, mine, theirs = np.intersect1d(unit, won_unit, return_indices=True)
+            time[mine] = won_at[theirs] - self._since
+        room = np.maximum(1.0, time / self._lookback) - journeys
+        return unit[room > 0], room[room > 0]
+
+    def _conversions(self) -> tuple[Whole, Whole, Vector, Vector]:
+        """Return unit, instant, number and value of the conversions in order, those of one instant as one."""
+        unit, at = np.array(self._won_unit, dtype=np.int64), np.array(self._won_at, dtype=np.int64)
+        value = np.array(self._won_value, dtype=np.float64)
+        order = np.lexsort((value, at, unit))
+        unit, at, value = unit[order], at[order], value[order]
+        news = np.ones(len(unit), dtype=bool)
+        news[1:] = (unit[1:] != unit[:-1]) | (at[1:] != at[:-1])
+        if self._once:
+            first = np.ones(len(unit), dtype=bool)
+            first[1:] = unit[1:] != unit[:-1]
+            return unit[first], at[first], np.ones(int(first.sum())), value[first]
+        of = np.cumsum(news) - 1
+        times = np.bincount(of, minlength=int(news.sum())).astype(np.float64)
+        return unit[news], at[news], times, np.bincount(of, weights=value, minlength=int(news.sum()))
+
+    def _ordered(self, won_unit: Whole, won_at: Whole, channel: Whole) -> tuple[Whole, Whole, Whole, Whole]:
+        """Return unit, instant, following conversion and channel of the touches, by unit, instant and channel.
+
+        A touch at the instant of a conversion comes after it.
+        """
+        number = len(won_unit)
+        unit = np.concatenate([won_unit, np.array(self._unit, dtype=np.int64)])
+        at = np.concatenate([won_at, np.array(self._at, dtype=np.int64)])
+        name = np.concatenate([np.full(number, -1, dtype=np.int64), channel])
+        order = np.lexsort((name, at, unit))
+        is_won = order < number
+        mine = order[~is_won]
+        return unit[mine], at[mine], np.cumsum(is_won)[~is_won], name[mine]
 
 
 def from_contacts(
     touches: Mapping[str, Sequence[Touch]],
     conversions: Mapping[str, Sequence[Conversion]],
+    builder: JourneyBuilder,
     *,
-    since: Microseconds,
-    until: Microseconds,
-    lookback: Microseconds,
     others: int = 0,
 ) -> Journeys:
-    """Cut what each contact (or company) did into journeys.
-
-    A conversion in `since <= t < until` ends a journey of the touches in the lookback before it that come after the
-    conversion before. Touches of the period after the last conversion, or of who never converted, are a journey that
-    ended in none, counted from the last of them.
+    """Cut what each contact (or company) did into journeys, by name.
 
     Args:
         touches: of each contact, in any order.
-        conversions: of each, in any order; those outside the period only cut journeys.
-        since: beginning of the period.
-        until: its end; nothing after it is looked at.
-        lookback: how far back a touch may lie.
-        others: contacts with neither touch nor conversion: each a journey without touches that ended in none.
+        conversions: of each, in any order.
+        builder: knows the period; nothing was added to it.
+        others: contacts with neither touch nor conversion.
     """
-    made: list[tuple[int, list[Touch], Microseconds, Conversion | None]] = []
-    for unit, contact in enumerate(sorted(touches.keys() | conversions.keys())):
-        seen = sorted(one for one in touches.get(contact, ()) if one.at < until)
-        before: Microseconds = since - lookback
-        for conversion in sorted(one for one in conversions.get(contact, ()) if one.at < until):
-            if conversion.at >= since:
-                begin = max(before, conversion.at - lookback)
-                made.append((unit, [one for one in seen if begin <= one.at < conversion.at], conversion.at, conversion))
-            before = max(before, conversion.at)
-        left = [one for one in seen if one.at >= max(before, since)]
-        if left:
-            begin = left[-1].at - lookback
-            made.append((unit, [one for one in left if one.at >= begin], left[-1].at, None))
-    units = len(touches.keys() | conversions.keys())
-    made += [(units + number, [], until, None) for number in range(others)]
-    names, code = _names(Counter(one.channel for _, path, _, _ in made for one in path))
-    return Journeys(
-        names,
-        np.cumsum([0, *(len(path) for _, path, _, _ in made)], dtype=np.int64),
-        np.array([code[one.channel] for _, path, _, _ in made for one in path], dtype=np.int32),
-        np.array([(end - one.at) / DAY for _, path, end, _ in made for one in path], dtype=np.float64),
-        np.array([0.0 if found is None else 1.0 for *_, found in made]),
-        np.array([0.0 if found is None else found.value for *_, found in made]),
-        np.array([1.0 if found is None else 0.0 for *_, found in made]),
-        np.array([unit for unit, *_ in made], dtype=np.int64),
-    )
+    contacts = sorted(touches.keys() | conversions.keys())
+    for unit, contact in enumerate(contacts):
+        for touch in touches.get(contact, ()):
+            builder.touch(unit, touch.at, touch.channel)
+        for conversion in conversions.get(contact, ()):
+            builder.convert(unit, conversion.at, conversion.value)
+    return builder.build(len(contacts) + others)
 
 
 def from_paths(rows: Iterable[PathCounts]) -> Journeys:
     """Take paths with counts, as other tools export them: no people, no times."""
-    given = [row for row in rows if row.conversions or row.nulls]
-    names, code = _names(Counter({name: 0 for row in given for name in row.path}) + _used(given))
+    given = [row for row in rows if row.conversions > 0 or row.nulls > 0]
+    used: dict[str, float] = defaultdict(float)
+    for row in given:
+        for name in row.path:
+            used[name] += row.conversions + row.nulls
+    kept, code = _names(used)
     return Journeys(
-        names,
+        kept,
         np.cumsum([0, *(len(row.path) for row in given)], dtype=np.int64),
         np.array([code[name] for row in given for name in row.path], dtype=np.int32),
         np.full(sum(len(row.path) for row in given), np.nan),
@@ -145,15 +295,22 @@ def from_paths(rows: Iterable[PathCounts]) -> Journeys:
     )
 
 
-def _used(rows: Sequence[PathCounts]) -> Counter[str]:
-    used: Counter[str] = Counter()
-    for row in rows:
-        for name in row.path:
-            used[name] += int(row.conversions + row.nulls)
-    return used
+def _numbered(first: Whole, second: Whole) -> tuple[int, Whole]:
+    """Number what is equal in both and lies together; return how many numbers there are, and the number of each."""
+    news = np.ones(len(first), dtype=bool)
+    news[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return int(news.sum()), np.cumsum(news) - 1
 
 
-def _names(used: Counter[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+def _recoded(codes: Mapping[str, int], channel: Whole) -> tuple[tuple[str, ...], Whole]:
+    """Number the channels by name, whatever order they came in."""
+    counts = np.bincount(channel, minlength=len(codes))
+    kept, code = _names({name: float(counts[number]) for name, number in codes.items()})
+    renumbered = np.array([code[name] for name in codes], dtype=np.int64)
+    return kept, renumbered[channel] if len(channel) else channel
+
+
+def _names(used: Mapping[str, float]) -> tuple[tuple[str, ...], dict[str, int]]:
     """Number the channels by name; the rarest beyond `MOST_CHANNELS` share one number."""
     kept = sorted(used)
     if len(kept) > MOST_CHANNELS:

@@ -6,42 +6,35 @@ gets credit whether or not it changed anything: it says where conversions came a
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.attribution.journeys import Journeys
+from shared.attribution.draws import Draws, Sums
 from shared.learners.simple import Vector
 
 
 class Chain:
-    """The steps of all journeys, numbered once, so that the chain can be counted again with other weights."""
+    """The steps of all journeys, numbered once, so that the chain can be counted again in every draw."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self.size = len(journeys.channels)
-        begin, length = journeys.offsets[:-1], np.diff(journeys.offsets)
-        walked = length > 0
-        owner = journeys.owner
-        inner = np.flatnonzero(owner[1:] == owner[:-1]) if len(owner) else np.zeros(0, dtype=np.intp)
-        self._pair = journeys.channel[inner].astype(np.int64) * self.size + journeys.channel[inner + 1]
-        self._pair_owner = owner[inner]
-        self._walked: NDArray[np.intp] = np.flatnonzero(walked)
-        self._first = journeys.channel[begin[self._walked]]
-        self._last = journeys.channel[begin[self._walked] + length[self._walked] - 1]
+    def __init__(self, draws: Draws) -> None:
+        """Number the steps."""
+        journeys = draws.journeys
+        self.size = size = len(journeys.channels)
+        owner, walked = journeys.owner, np.flatnonzero(journeys.touched)
+        inner = np.flatnonzero(owner[1:] == owner[:-1])
+        pair = journeys.channel[inner].astype(np.int64) * size + journeys.channel[inner + 1]
+        self._steps = Sums(draws, owner[inner], pair, size * size)
+        self._begun = Sums(draws, walked, journeys.channel[journeys.offsets[walked]], size)
+        self._ended = Sums(draws, walked, journeys.channel[journeys.offsets[walked + 1] - 1], size)
 
-    def removal_effects(self, conversions: Vector, nulls: Vector) -> Vector:
+    def removal_effects(self, draw: int = 0) -> Vector:
         """Return which share of the conversions is lost without each channel, shape (n_channels,).
 
         With h the chance that a journey ever meets a channel and p the chance that one converts from there, the chain
         without it converts P - h * p: every journey that meets it ends when it does so first.
-
-        Args:
-            conversions: how often each journey ended in one, shape (n,).
-            nulls: how often in none, shape (n,).
         """
-        size, gone = self.size, conversions + nulls
-        steps = np.bincount(self._pair, weights=gone[self._pair_owner], minlength=size * size).reshape(size, size)
-        won = np.bincount(self._last, weights=conversions[self._walked], minlength=size)
-        lost = np.bincount(self._last, weights=nulls[self._walked], minlength=size)
-        begun = np.bincount(self._first, weights=gone[self._walked], minlength=size)
+        size = self.size
+        steps = np.add(*self._steps.of(draw)).reshape(size, size)
+        won, lost = self._ended.of(draw)
+        begun = np.add(*self._begun.of(draw))
         left = steps.sum(axis=1) + won + lost
         if begun.sum() <= 0 or won.sum() <= 0:
             return np.zeros(size)
@@ -53,9 +46,8 @@ class Chain:
         effects: Vector = np.clip(met * converts / (start @ converts), 0.0, 1.0)
         return effects
 
-    def credits(self, conversions: Vector, nulls: Vector) -> Vector:
+    def credits(self, draw: int = 0) -> Vector:
         """Share the conversions of journeys with touches out by removal effect, shape (n_channels,)."""
-        effects = self.removal_effects(conversions, nulls)
-        total = float(conversions[self._walked].sum())
+        effects, total = self.removal_effects(draw), float(self._ended.of(draw)[0].sum())
         credit: Vector = effects / effects.sum() * total if effects.sum() > 0 else effects
         return credit

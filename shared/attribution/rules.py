@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from shared.attribution.draws import Draws, Sums
 from shared.attribution.journeys import Journeys
 from shared.learners.simple import Vector
 
@@ -61,13 +63,20 @@ RULES: Final[Mapping[str, Callable[[Journeys], Vector]]] = {
 class Ruled:
     """The share of each touch in its journey by one rule, found once."""
 
-    def __init__(self, journeys: Journeys, rule: str) -> None:
-        weight = RULES[rule](journeys)
-        owner = journeys.owner
+    def __init__(self, draws: Draws, rule: str) -> None:
+        """Find the shares."""
+        self._journeys = journeys = draws.journeys
+        weight, owner = RULES[rule](journeys), journeys.owner
         whole = np.bincount(owner, weights=weight, minlength=len(journeys))
-        self._share = weight / whole[owner] if len(owner) else weight
-        self._owner, self._channel, self._size = owner, journeys.channel, len(journeys.channels)
+        self._share = weight / whole[owner]
+        self._sums = Sums(draws, owner, journeys.channel, len(journeys.channels), self._share)
 
-    def credits(self, counts: Vector) -> Vector:
-        """Share counts of journeys (conversions, or their value) out, shape (n_channels,)."""
-        return np.bincount(self._channel, weights=self._share * counts[self._owner], minlength=self._size)
+    def credits(self) -> NDArray[np.float64]:
+        """Share the conversions of every draw out, shape (n_channels, n_draws)."""
+        return self._sums.conversions()
+
+    def values(self) -> Vector:
+        """Share the value of the conversions out, shape (n_channels,)."""
+        journeys = self._journeys
+        worth = self._share * journeys.value[journeys.owner]
+        return np.bincount(journeys.channel, weights=worth, minlength=len(journeys.channels))

@@ -4,28 +4,27 @@ The game: a journey that met the channels T would have converted at the rate r(S
 observed over all journeys, those without any touch included, and drawn towards a logistic model of the channels as far
 as few journeys met exactly S. Over all journeys each channel gets the sum of its Shapley values, and what would have
 converted without any touch is nobody's. Sources: Shapley, "A value for n-person games" (1953); Shao and Li,
-"Data-driven multi-touch attribution models" (KDD 2011), for rates of sets of channels. The logistic model: `shared.
-learners`' penalised likelihood, by Newton's method.
+"Data-driven multi-touch attribution models" (KDD 2011), for rates of sets of channels.
 """
 
 from dataclasses import dataclass
-from math import factorial
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.attribution.journeys import Journeys
+from shared.attribution.draws import Draws, Sums
+from shared.attribution.joins import Joins
+from shared.attribution.journeys import Whole
 from shared.learners.simple import Vector, chance
 
 EXACT_CHANNELS: Final = 12
-"""Of one journey: up to here every order is counted, above it `SAMPLES` of them."""
-SAMPLES: Final = 500
+"""Up to here every set of channels is counted, by dividends; above it, the joins of the journeys that there were."""
 PULL: Final = 20.0
 """How many imagined journeys at the model's rate each set of channels starts with."""
 RIDGE: Final = 1.0
-NEWTON_STEPS: Final = 8
-SEED: Final = 5
+NEWTON_STEPS: Final = 12
+CLOSE: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,114 +39,115 @@ class ShapleyCredits:
     """Largest standard error of a credit by sampling orders, in conversions; 0 where all orders were counted."""
 
 
-class ShapleyGame:
-    """The sets of channels of all journeys, and the joins of each, numbered once."""
+class _Sets(Protocol):
+    """The sets of channels whose rates are asked for, the empty one first, and what follows from the rates."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self._size = len(journeys.channels)
+    sets: Whole
+    """(n_sets,) as bits, ascending."""
+
+    def credits(self, rates: Vector, gone: Vector) -> Vector:
+        """Sum the Shapley values over journeys: rates (n_sets,), journeys by set played (n_played,)."""
+
+    def error(self, rates: Vector, gone: Vector) -> float:
+        """Return the largest standard error by sampling."""
+
+
+class ShapleyGame:
+    """The sets of channels of all journeys, numbered once."""
+
+    def __init__(self, draws: Draws) -> None:
+        """Number them."""
+        journeys = draws.journeys
+        self._draws, self._size = draws, len(journeys.channels)
         masks = np.zeros(len(journeys), dtype=np.int64)
         np.bitwise_or.at(masks, journeys.owner, np.int64(1) << journeys.channel.astype(np.int64))
-        self._knows_untouched = bool((masks == 0).any())
-        played, self._played = np.unique(masks, return_inverse=True)
-        joins = [_joins(int(mask), self._size) for mask in played]
-        without = np.concatenate([one.without for one in joins]) if joins else np.zeros(0, dtype=np.int64)
-        self._channel = np.concatenate([one.channel for one in joins]) if joins else np.zeros(0, dtype=np.intp)
-        self._weight = np.concatenate([one.weight for one in joins]) if joins else np.zeros(0)
-        self._game = np.repeat(np.arange(len(joins)), [len(one.weight) for one in joins])
-        self._exact = np.array([one.exact for one in joins], dtype=bool)
-        joined = without | (np.int64(1) << self._channel.astype(np.int64))
-        self._sets = np.unique(np.concatenate([np.zeros(1, dtype=np.int64), played, without, joined]))
-        self._of_played = np.searchsorted(self._sets, played)
-        self._without, self._joined = np.searchsorted(self._sets, without), np.searchsorted(self._sets, joined)
-        bits = np.arange(self._size, dtype=np.int64)
-        self._design = np.column_stack([np.ones(len(self._sets)), (self._sets[:, None] >> bits) & 1]).astype(np.float64)
+        self._knows_untouched = bool((masks == 0).any()) or journeys.idle > 0
+        played, place = np.unique(np.concatenate([[0], masks]), return_inverse=True)
+        self._played = Sums(draws, np.arange(len(journeys)), place[1:], len(played))
+        self._sets: _Sets = Dividends(played, self._size) if self._size <= EXACT_CHANNELS else Joins(played, self._size)
+        self._of_played = np.searchsorted(self._sets.sets, played)
+        self._design = _met(self._sets.sets, self._size)
+        self._weight: Vector | None = None
 
-    def credits(self, conversions: Vector, nulls: Vector) -> ShapleyCredits:
-        """Share conversions out.
-
-        Args:
-            conversions: how often each journey ended in one, shape (n,).
-            nulls: how often in none, shape (n,).
-        """
-        won = np.bincount(self._played, weights=conversions, minlength=len(self._of_played))
-        gone = np.bincount(self._played, weights=conversions + nulls, minlength=len(self._of_played))
+    def credits(self, draw: int = 0) -> ShapleyCredits:
+        """Share the conversions of a draw out."""
+        won, lost = self._played.of(draw)
+        lost[0] += self._draws.idle_of(draw)
+        gone = won + lost
         rates = self._rates(won, gone)
-        gain = self._weight * (rates[self._joined] - rates[self._without])
-        played = gone[self._game] * gain
-        found = np.bincount(self._channel, weights=played, minlength=self._size)
+        found = self._sets.credits(rates, gone)
         without = float(gone.sum() * rates[0])
         whole = float(found.sum() + without)
         scale = float(won.sum()) / whole if whole > 0 else 0.0  # rates that were drawn towards a model sum nearly right
-        return ShapleyCredits(found * scale, without * scale, self._error(gain, gone) * scale)
+        error = self._sets.error(rates, gone) if draw == 0 else 0.0
+        return ShapleyCredits(found * scale, without * scale, error * scale)
 
     def _rates(self, won: Vector, gone: Vector) -> Vector:
         """Estimate the rate of each set, shape (n_sets,), the empty one first."""
-        design = self._design[self._of_played]
-        weight = _logistic(design, won, gone)
-        expected = chance(self._design @ weight)
-        seen, hits = np.zeros(len(self._sets)), np.zeros(len(self._sets))
+        weight = _logistic(self._design[self._of_played].astype(np.float64), won, gone, self._weight)
+        if self._weight is None:
+            self._weight = weight  # every draw is near the first
+        expected = chance((self._design @ weight.astype(np.float32)).astype(np.float64))
+        seen, hits = np.zeros(len(expected)), np.zeros(len(expected))
         seen[self._of_played], hits[self._of_played] = gone, won
         rates: Vector = (hits + PULL * expected) / (seen + PULL)
         if not self._knows_untouched:
             rates[0] = 0.0  # nobody was seen without a touch: all conversions are somebody's
         return rates
 
-    def _error(self, gain: Vector, gone: Vector) -> float:
-        """Return the largest standard error of a credit: orders of a sampled journey differ among themselves."""
-        sampled = ~self._exact[self._game]
-        if not sampled.any():
-            return 0.0
-        spread = np.zeros(self._size)
-        for game in np.flatnonzero(~self._exact):
-            mine = self._game == game
-            each = gain[mine] / self._weight[mine]
-            for channel in np.unique(self._channel[mine]):
-                spread[channel] += gone[game] ** 2 * each[self._channel[mine] == channel].var() / SAMPLES
-        return float(np.sqrt(spread.max()))
+
+class Dividends:
+    """All sets of few channels: a channel gets its part of what each set yields beyond its own subsets.
+
+    Source: Harsanyi, "A simplified bargaining model for the n-person cooperative game" (1963): the Shapley value is the
+    sum of the dividends of the sets that a player is in, each divided by the size of the set.
+    """
+
+    def __init__(self, played: Whole, size: int) -> None:
+        """Take sets as bits, ascending, and the number of channels."""
+        self.sets = np.arange(1 << size, dtype=np.int64)
+        self._played, self._size = played, size
+        self._members = (self.sets[:, None] >> np.arange(size)) & 1
+        self._parts = self._members / np.maximum(self._members.sum(axis=1), 1)[:, None]
+
+    def credits(self, rates: Vector, gone: Vector) -> Vector:
+        """Sum the Shapley values over journeys."""
+        dividends, within = rates.copy(), np.zeros(len(rates))
+        within[self._played] = gone
+        for channel in range(self._size):
+            cube, met = (one.reshape(-1, 2, 1 << channel) for one in (dividends, within))
+            cube[:, 1] -= cube[:, 0]
+            met[:, 0] += met[:, 1]  # journeys that met all of a set, and perhaps more
+        credit: Vector = (dividends * within) @ self._parts
+        return credit
+
+    def error(self, rates: Vector, gone: Vector) -> float:  # noqa: ARG002
+        """Return 0: every order is counted."""
+        return 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Joins:
-    without: NDArray[np.int64]
-    """Set before a channel joins."""
-    channel: NDArray[np.intp]
-    weight: Vector
-    exact: bool
+def _met(sets: Whole, size: int) -> NDArray[np.float32]:
+    """Return an intercept and which channels each set has, shape (n_sets, 1 + size)."""
+    design = np.ones((len(sets), 1 + size), dtype=np.float32)
+    for channel in range(size):
+        design[:, 1 + channel] = (sets >> channel) & 1
+    return design
 
 
-def _joins(mask: int, size: int) -> _Joins:
-    """List every way in which a channel of a set joins others of it, with its weight over all orders."""
-    members = np.array([channel for channel in range(size) if mask >> channel & 1], dtype=np.int64)
-    if len(members) > EXACT_CHANNELS:
-        return _sampled(members)
-    number = len(members)
-    subsets = np.arange(1 << number, dtype=np.int64)
-    inside = (subsets[:, None] >> np.arange(number)) & 1
-    spelled = inside @ (np.int64(1) << members) if number else np.zeros(1, dtype=np.int64)
-    in_it = inside.sum(axis=1)
-    by_size = np.array([factorial(k) * factorial(number - k - 1) / factorial(number) for k in range(number)])
-    subset, place = np.nonzero(inside == 0)
-    return _Joins(spelled[subset], members[place].astype(np.intp), by_size[in_it[subset]], exact=True)
-
-
-def _sampled(members: NDArray[np.int64]) -> _Joins:
-    orders = np.random.default_rng(SEED).permuted(np.tile(members, (SAMPLES, 1)), axis=1)
-    bits = np.int64(1) << orders
-    before = np.cumsum(bits, axis=1) - bits
-    return _Joins(before.ravel(), orders.ravel().astype(np.intp), np.full(orders.size, 1.0 / SAMPLES), exact=False)
-
-
-def _logistic(design: NDArray[np.float64], won: Vector, gone: Vector) -> Vector:
-    """Fit the log-odds of converting to which channels were met; the intercept is free."""
+def _logistic(design: NDArray[np.float64], won: Vector, gone: Vector, begin: Vector | None) -> Vector:
+    """Fit the log-odds of converting to which channels were met, by Newton's method; the intercept is free."""
     rate = float(np.clip(won.sum() / max(gone.sum(), 1.0), 1e-6, 1 - 1e-6))
     weight = np.zeros(design.shape[1])
     weight[0] = np.log(rate / (1 - rate))
+    weight = weight if begin is None else begin.copy()
     ridge = np.full(design.shape[1], RIDGE)
     ridge[0] = 1e-6
     for _ in range(NEWTON_STEPS):
         expected = chance(design @ weight)
         slope = design.T @ (won - gone * expected) - ridge * weight
         curve = design.T @ (design * (gone * expected * (1 - expected))[:, None]) + np.diag(ridge)
-        step = np.linalg.solve(curve, slope)
-        weight += np.clip(step, -4.0, 4.0)
+        step = np.clip(np.linalg.solve(curve, slope), -4.0, 4.0)
+        weight += step
+        if np.abs(step).max() < CLOSE:
+            break
     return weight

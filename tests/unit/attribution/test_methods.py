@@ -3,10 +3,12 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
+from shared.attribution.draws import Draws, drawn
+from shared.attribution.joins import Joins
 from shared.attribution.journeys import Journeys, PathCounts, from_paths
 from shared.attribution.markov import Chain
 from shared.attribution.rules import RULES, Ruled
-from shared.attribution.shapley import EXACT_CHANNELS, ShapleyGame
+from shared.attribution.shapley import EXACT_CHANNELS, Dividends, ShapleyGame
 
 ROWS = [
     PathCounts(["a", "b"], 30, 0.0, 70),
@@ -15,6 +17,10 @@ ROWS = [
     PathCounts(["c"], 0, 0.0, 50),
     PathCounts([], 5, 0.0, 95),
 ]
+
+
+def observed(journeys: Journeys) -> Draws:
+    return drawn(journeys, 0)
 
 
 def removed(rows: list[PathCounts], channel: str) -> float:
@@ -39,7 +45,7 @@ def removed(rows: list[PathCounts], channel: str) -> float:
 def test_a_removal_effect_is_the_share_of_conversions_that_the_chain_loses_without_the_channel() -> None:
     made = from_paths(ROWS)
 
-    effects = Chain(made).removal_effects(made.conversions, made.nulls)
+    effects = Chain(observed(made)).removal_effects()
 
     whole = removed(ROWS, "")
     expected = [1 - removed(ROWS, channel) / whole for channel in made.channels]
@@ -49,13 +55,13 @@ def test_a_removal_effect_is_the_share_of_conversions_that_the_chain_loses_witho
 def test_markov_shares_out_the_conversions_that_came_after_a_touch() -> None:
     made = from_paths(ROWS)
 
-    assert Chain(made).credits(made.conversions, made.nulls).sum() == pytest.approx(60.0)
+    assert Chain(observed(made)).credits().sum() == pytest.approx(60.0)
 
 
 def test_a_chain_in_which_nothing_converts_gives_no_credit() -> None:
     made = from_paths([PathCounts(["a", "b"], 0.0, 0.0, 10.0)])
 
-    assert Chain(made).credits(made.conversions, made.nulls).tolist() == [0.0, 0.0]
+    assert Chain(observed(made)).credits().tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_a_chain_in_which_nothing_converts_gives_no_credit() -> None:
 def test_a_rule_shares_a_conversion_by_place_alone(rule: str, expected: list[float]) -> None:
     made = from_paths([PathCounts(["a", "b", "b", "c"], 1.0, 0.0, 0.0)])
 
-    assert Ruled(made, rule).credits(made.conversions) == pytest.approx(expected)
+    assert Ruled(observed(made), rule).credits()[:, 0] == pytest.approx(expected)
 
 
 def test_time_decay_halves_a_touch_seven_days_earlier() -> None:
@@ -81,14 +87,14 @@ def test_time_decay_halves_a_touch_seven_days_earlier() -> None:
         made.conversions, made.value, made.nulls, made.unit,
     )  # fmt: skip
 
-    assert Ruled(dated, "time_decay").credits(dated.conversions) == pytest.approx([1 / 3, 2 / 3])
+    assert Ruled(observed(dated), "time_decay").credits()[:, 0] == pytest.approx([1 / 3, 2 / 3])
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_gives_each_conversion_after_a_touch_away_once(rule: str) -> None:
     made = from_paths(ROWS)
 
-    assert Ruled(made, rule).credits(made.conversions).sum() == pytest.approx(60.0)
+    assert Ruled(observed(made), rule).credits()[:, 0].sum() == pytest.approx(60.0)
 
 
 def effect_world(random: np.random.Generator, gains: list[float], base: float, number: int) -> Journeys:
@@ -124,13 +130,13 @@ def test_shapley_recovers_what_each_channel_adds_in_a_world_where_that_is_known(
     gains, base = [0.20, 0.10, 0.05, 0.0], 0.04
     made = effect_world(np.random.default_rng(3), gains, base, 20_000)
 
-    found = ShapleyGame(made).credits(made.conversions, made.nulls)
+    found = ShapleyGame(observed(made)).credits()
 
     truth = true_credit(made, gains, base)
     assert found.credits == pytest.approx(truth, abs=90)  # of about 3,400 conversions: three standard errors
     assert found.without == pytest.approx(base * len(made), rel=0.15)
     assert found.credits.sum() + found.without == pytest.approx(made.conversions.sum())
-    assert abs(found.credits[3]) < 90 < Ruled(made, "last_touch").credits(made.conversions)[3]
+    assert abs(found.credits[3]) < 90 < Ruled(observed(made), "last_touch").credits()[:, 0][3]
 
 
 def test_a_journey_of_more_channels_than_are_counted_exactly_is_sampled_and_says_how_well() -> None:
@@ -141,7 +147,7 @@ def test_a_journey_of_more_channels_than_are_counted_exactly_is_sampled_and_says
     ]
     made = from_paths(rows)
 
-    found = ShapleyGame(made).credits(made.conversions, made.nulls)
+    found = ShapleyGame(observed(made)).credits()
 
     assert found.credits.sum() + found.without == pytest.approx(70.0)
     assert 0.0 < found.sampling_error < 1.0
@@ -149,10 +155,21 @@ def test_a_journey_of_more_channels_than_are_counted_exactly_is_sampled_and_says
     assert len(found.credits) == len(gains)
 
 
+def test_counting_by_dividends_and_by_joins_are_the_same() -> None:
+    played = np.unique(np.array([0, 1, 3, 6, 7, 15]))
+    random = np.random.default_rng(2)
+    gone, rates = random.integers(1, 90, len(played)).astype(float), random.random(16)
+    joins = Joins(played, 4)
+
+    found = joins.credits(rates[joins.sets], gone)
+
+    assert found == pytest.approx(Dividends(played, 4).credits(rates, gone))
+
+
 def test_where_everybody_met_a_channel_nothing_is_expected_without_one() -> None:
     made = from_paths([PathCounts(["a"], 10.0, 0.0, 10.0), PathCounts(["b"], 5.0, 0.0, 15.0)])
 
-    found = ShapleyGame(made).credits(made.conversions, made.nulls)
+    found = ShapleyGame(observed(made)).credits()
 
     assert (found.without, found.sampling_error) == (0.0, 0.0)
     assert found.credits.sum() == pytest.approx(15.0)

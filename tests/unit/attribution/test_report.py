@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from shared.attribution import attribution_report, from_contacts, from_paths
-from shared.attribution.journeys import Conversion, PathCounts, Touch
-from shared.attribution.report import METHODS, TooFewConversions
+from shared.attribution.journeys import Conversion, JourneyBuilder, PathCounts, Touch, from_contacts, from_paths
+from shared.attribution.report import Worth, attribution_figures
+from shared.contracts.attribution import METHODS
 from shared.contracts.rows import DAY
+from shared.errors import TooLittleToAttribute
 
 ROWS = [
     PathCounts(["search", "email"], 60, 1200.0, 140),
@@ -15,7 +16,7 @@ ROWS = [
 
 
 def test_every_method_stands_beside_every_channel_with_its_interval() -> None:
-    report = attribution_report(from_paths(ROWS), bootstraps=40)
+    report = attribution_figures(from_paths(ROWS), bootstraps=40)
 
     assert {one.channel for one in report.channels} == {"search", "email", "social"}
     for channel in report.channels:
@@ -27,7 +28,7 @@ def test_every_method_stands_beside_every_channel_with_its_interval() -> None:
 
 
 def test_conversions_without_a_touch_are_named_and_given_to_nobody() -> None:
-    report = attribution_report(from_paths(ROWS), bootstraps=20)
+    report = attribution_figures(from_paths(ROWS), bootstraps=20)
 
     assert (report.conversions, report.untouched_conversions, report.value) == (92, 10, 1620.0)
     assert report.expected_without is not None
@@ -38,12 +39,16 @@ def test_conversions_without_a_touch_are_named_and_given_to_nobody() -> None:
 
 
 def test_too_few_conversions_are_refused_with_the_count() -> None:
-    with pytest.raises(TooFewConversions, match=r"^39 conversions came after a touch in this period; 40 are needed"):
-        attribution_report(from_paths([PathCounts(["a"], 39, 0.0, 5), PathCounts([], 100, 0.0, 5)]))
+    with pytest.raises(
+        TooLittleToAttribute, match=r"^39 of 139 conversions came after a touch in this period; 40 are"
+    ) as raised:
+        attribution_figures(from_paths([PathCounts(["a"], 39, 0.0, 5), PathCounts([], 100, 0.0, 5)]))
+
+    assert raised.value.members == {"conversions": 139, "conversions_after_a_touch": 39, "needed": 40, "touches": 1}
 
 
 def test_notes_say_what_the_data_cannot_show() -> None:
-    notes = " ".join(attribution_report(from_paths([PathCounts(["a", "b"], 50, 0.0, 0)]), bootstraps=5).notes)
+    notes = " ".join(attribution_figures(from_paths([PathCounts(["a", "b"], 50, 0.0, 0)]), bootstraps=5).notes)
 
     assert "Every journey here met a channel" in notes
     assert "No journey here ended in none" in notes
@@ -56,10 +61,21 @@ def test_intervals_are_of_people_not_of_journeys() -> None:
     days = range(101, 141, 2)
     touches = {f"c-{n}": [Touch(day * DAY - DAY // 2, f"ch-{n % 2}") for day in days] for n in range(8)}
     conversions = {contact: [Conversion(day * DAY) for day in days] for contact in touches}
-    made = from_contacts(touches, conversions, since=100 * DAY, until=200 * DAY, lookback=30 * DAY, others=10)
+    builder = JourneyBuilder(since=100 * DAY, until=200 * DAY, lookback=30 * DAY)
+    made = from_contacts(touches, conversions, builder, others=10)
 
-    first = attribution_report(made, bootstraps=100).channels[0].credits["last_touch"]
+    first = attribution_figures(made, bootstraps=100).channels[0].credits["last_touch"]
 
     assert first.conversions == 80.0
     assert first.high - first.low > 80.0  # four people a channel: plus or minus half of it
     assert not np.isnan(first.high)
+
+
+def test_values_in_several_currencies_are_left_out_and_said_so() -> None:
+    report = attribution_figures(from_paths(ROWS), worth=Worth(known=False, note="In EUR and USD."), bootstraps=2)
+
+    assert (report.value, report.channels[0].credits["shapley"].value, report.notes[-1]) == (
+        None,
+        None,
+        "In EUR and USD.",
+    )
