@@ -77,11 +77,11 @@ def attribution_figures(
     return AttributionFigures(
         journeys=round(float((journeys.conversions + journeys.nulls)[touched].sum())),
         conversions=round(float(journeys.conversions.sum())),
-        value=float(journeys.value.sum()) if worth.known else None,
+        value=round(float(journeys.value.sum()), 2) if worth.known else None,
         currency=worth.currency,
         untouched_conversions=round(float(journeys.conversions[~touched].sum())),
         expected_without=_credit(found.without, None) if untouched else None,
-        sampling_error=found.sampling_error,
+        sampling_error=round(found.sampling_error, 3),
         channels=[
             ChannelCredits(channel=journeys.channels[one], credits=credits_of[one], **facts[one]) for one in order
         ],
@@ -135,7 +135,12 @@ def _credit(drawn_credits: Vector, value: float | None) -> Credit:
     """Return what was observed, with the interval of the draws of it."""
     low, high = np.quantile(drawn_credits[1:], EDGES) if len(drawn_credits) > 1 else (drawn_credits[0],) * 2
     at = float(drawn_credits[0])
-    return Credit(conversions=at, low=min(float(low), at), high=max(float(high), at), value=value)
+    return Credit(
+        conversions=round(at, 3),
+        low=round(min(float(low), at), 3),
+        high=round(max(float(high), at), 3),
+        value=None if value is None else round(value, 2),
+    )
 
 
 def _facts(journeys: Journeys, removal: Vector) -> list[dict[str, Any]]:
@@ -151,7 +156,7 @@ def _facts(journeys: Journeys, removal: Vector) -> list[dict[str, Any]]:
             "touches": round(float(touches[one])),
             "journeys": round(float(passed[one])),
             "converted": round(float(converted[one])),
-            "removal_effect": float(removal[one]),
+            "removal_effect": round(float(removal[one]), 6),
         }
         for one in range(size)
     ]

@@ -33,9 +33,9 @@ def test_conversions_without_a_touch_are_named_and_given_to_nobody() -> None:
     assert (report.conversions, report.untouched_conversions, report.value) == (92, 10, 1620.0)
     assert report.expected_without is not None
     for method in ("markov", "last_touch", "linear"):
-        assert sum(one.credits[method].conversions for one in report.channels) == pytest.approx(82.0)
+        assert sum(one.credits[method].conversions for one in report.channels) == pytest.approx(82.0, abs=0.01)
     shapley = sum(one.credits["shapley"].conversions for one in report.channels)
-    assert shapley + report.expected_without.conversions == pytest.approx(92.0)
+    assert shapley + report.expected_without.conversions == pytest.approx(92.0, abs=0.01)
 
 
 def test_too_few_conversions_are_refused_with_the_count() -> None:
