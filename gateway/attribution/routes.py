@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
@@ -57,7 +57,9 @@ LookbackParam = Annotated[
 UnitParam = Annotated[Unit, Query(description="Journeys of contacts, or of companies: contacts that share one.")]
 CompanyParam = Annotated[AttributeName, Query(description="The attribute that says of which company a contact is.")]
 FreshParam = Annotated[bool, Query(description="Make it again where it is older than a minute.")]
-WAITING = {202: {"model": AttributionState, "description": "It is being made; ask again after `Retry-After`."}}
+WAITING: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": AttributionState, "description": "It is being made; ask again after `Retry-After`."}
+}
 
 
 @router.get(

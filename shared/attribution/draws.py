@@ -36,7 +36,7 @@ class Draws:
 
     def __len__(self) -> int:
         """Count the draws, the observed one too."""
-        return self.won.shape[1]
+        return int(self.won.shape[1])
 
     def idle_of(self, draw: int) -> float:
         """Count the journeys of the idle in a draw."""
@@ -56,8 +56,8 @@ def drawn(journeys: Journeys, number: int) -> Draws:
     size = np.bincount(np.arange(people) % groups, minlength=groups)
     idle = (size - np.bincount(group, minlength=groups)).astype(np.float64)
     weights = random.multinomial(groups, np.full(groups, 1.0 / groups), size=number).T
-    weights = np.column_stack([np.ones(groups), weights]).astype(np.float64)
-    return Draws(journeys, group[unit], idle * journeys.idle_nulls, weights, weights)
+    weighed: NDArray[np.float64] = np.column_stack([np.ones(groups), weights]).astype(np.float64)
+    return Draws(journeys, group[unit], idle * journeys.idle_nulls, weighed, weighed)
 
 
 def _poisson(random: np.random.Generator, counts: Vector, number: int) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ class Joins:
     def credits(self, rates: Vector, gone: Vector) -> Vector:
         """Sum the Shapley values over journeys: rates (n_sets,), journeys by set played (n_played,)."""
         gain = self._weight * (rates[self._joined] - rates[self._without])
-        return np.bincount(self._channel, weights=gone[self._game] * gain, minlength=self._size)
+        return np.bincount(self._channel, weights=gone[self._game] * gain, minlength=self._size).astype(np.float64)
 
     def error(self, rates: Vector, gone: Vector) -> float:
         """Return the largest standard error of a credit: the drawn orders of a set differ among themselves."""

@@ -160,11 +160,7 @@ class JourneyBuilder:
         won_unit, won_at, won_times, won_value = self._conversions()
         unit, at, following, channel = self._ordered(won_unit, won_at, channel)
         number, counts = len(won_unit), won_at >= self._since
-        led = following < number
-        led[led] = won_unit[following[led]] == unit[led]
-        if self._once:
-            at_risk = led | ~np.isin(unit, won_unit)
-            unit, at, following, channel, led = (one[at_risk] for one in (unit, at, following, channel, led))
+        led = _leads(unit, following, won_unit)
         end = np.zeros(len(at), dtype=np.int64)
         end[led] = won_at[following[led]]
         led &= at >= end - self._lookback
@@ -217,7 +213,7 @@ class JourneyBuilder:
         if self._once:
             _, mine, theirs = np.intersect1d(unit, won_unit, return_indices=True)
             time[mine] = won_at[theirs] - self._since
-        room = np.maximum(1.0, time / self._lookback) - journeys
+        room: Vector = np.maximum(1.0, time / self._lookback) - journeys.astype(np.float64)
         return unit[room > 0], room[room > 0]
 
     def _conversions(self) -> tuple[Whole, Whole, Vector, Vector]:
@@ -234,7 +230,8 @@ class JourneyBuilder:
             return unit[first], at[first], np.ones(int(first.sum())), value[first]
         of = np.cumsum(news) - 1
         times = np.bincount(of, minlength=int(news.sum())).astype(np.float64)
-        return unit[news], at[news], times, np.bincount(of, weights=value, minlength=int(news.sum()))
+        worth: Vector = np.bincount(of, weights=value, minlength=int(news.sum())).astype(np.float64)
+        return unit[news], at[news], times, worth
 
     def _ordered(self, won_unit: Whole, won_at: Whole, channel: Whole) -> tuple[Whole, Whole, Whole, Whole]:
         """Return unit, instant, following conversion and channel of the touches, by unit, instant and channel.
@@ -247,8 +244,11 @@ class JourneyBuilder:
         name = np.concatenate([np.full(number, -1, dtype=np.int64), channel])
         order = np.lexsort((name, at, unit))
         is_won = order < number
-        mine = order[~is_won]
-        return unit[mine], at[mine], np.cumsum(is_won)[~is_won], name[mine]
+        mine, following = order[~is_won], np.cumsum(is_won, dtype=np.int64)[~is_won]
+        if self._once:  # who has converted is at risk no more
+            at_risk = _leads(unit[mine], following, won_unit) | ~np.isin(unit[mine], won_unit)
+            mine, following = mine[at_risk], following[at_risk]
+        return unit[mine], at[mine], following, name[mine]
 
 
 def from_contacts(
@@ -293,6 +293,13 @@ def from_paths(rows: Iterable[PathCounts]) -> Journeys:
         np.array([row.nulls for row in given], dtype=np.float64),
         np.full(len(given), -1, dtype=np.int64),
     )
+
+
+def _leads(unit: Whole, following: Whole, won_unit: Whole) -> NDArray[np.bool_]:
+    """Whether the conversion that follows each touch is of the same unit."""
+    led: NDArray[np.bool_] = following < len(won_unit)
+    led[led] = won_unit[following[led]] == unit[led]
+    return led
 
 
 def _numbered(first: Whole, second: Whole) -> tuple[int, Whole]:

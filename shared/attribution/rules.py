@@ -79,4 +79,4 @@ class Ruled:
         """Share the value of the conversions out, shape (n_channels,)."""
         journeys = self._journeys
         worth = self._share * journeys.value[journeys.owner]
-        return np.bincount(journeys.channel, weights=worth, minlength=len(journeys.channels))
+        return np.bincount(journeys.channel, weights=worth, minlength=len(journeys.channels)).astype(np.float64)
