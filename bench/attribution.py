@@ -25,7 +25,7 @@ from shared.attribution.draws import drawn
 from shared.attribution.journeys import Journeys, PathCounts, from_paths
 from shared.attribution.markov import Chain
 from shared.attribution.path_rows import paths_of
-from shared.attribution.question import Asked, question_of
+from shared.attribution.requests import AttributionRequest, question_of
 from shared.attribution.report import attribution_figures
 from shared.contracts.rows import DAY, ContactRow, EventRow, microseconds
 from shared.settings import Settings
@@ -207,7 +207,9 @@ def timed(contacts: int) -> Section:
         database.create_account("bench", created_at=since)
         store = database.of("bench")
         fill(store, contacts, since)
-        question = question_of(store, Asked("customer", date(2026, 1, 1), date(2026, 7, 1)), today=date(2026, 7, 1))
+        question = question_of(
+            store, AttributionRequest("customer", date(2026, 1, 1), date(2026, 7, 1)), today=date(2026, 7, 1)
+        )
         before = getrusage(RUSAGE_SELF).ru_maxrss
         wall, cpu = time.perf_counter(), time.process_time()
         report = account_report(store, question, now=since + 181 * DAY)
@@ -253,12 +255,12 @@ def main() -> None:
     )
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    sections = [] if asked.folder is None else [published(asked.folder)]
-    sections += [chain_world(), effect_worlds(), timed(asked.contacts)]
+    requested = parser.parse_args()
+    sections = [] if requested.folder is None else [published(requested.folder)]
+    sections += [chain_world(), effect_worlds(), timed(requested.contacts)]
     text = "\n\n".join(one.text for one in sections)
     print(text)
-    if asked.write:
+    if requested.write:
         before, rest = PAGE.read_text().split(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
     sys.exit(0 if all(one.met for one in sections) else 1)

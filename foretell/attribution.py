@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from shared.attribution.account_journeys import PART, account_journeys
 from shared.attribution.journeys import PathCounts, from_paths
-from shared.attribution.question import CAPABILITY
+from shared.attribution.requests import CAPABILITY
 from shared.attribution.report import attribution_figures
 from shared.contracts.attribution import AttributionQuestion, AttributionReport, IncrementalEffect, Lift
 from shared.contracts.holdout import Holdout

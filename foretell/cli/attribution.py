@@ -11,7 +11,7 @@ from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, exa
 
 if TYPE_CHECKING:
     from foretell.attribution import Progress
-    from shared.attribution.question import Asked
+    from shared.attribution.requests import AttributionRequest
     from shared.contracts.attribution import AttributionReport, ChannelCredits, Credit
 
 ATTRIBUTION_EXAMPLES = examples(
@@ -72,13 +72,13 @@ def attribution(
             found = _of_paths(paths, progress)
         else:
             from foretell.cli.durations import whole_days
-            from shared.attribution.question import Asked
+            from shared.attribution.requests import AttributionRequest
 
-            asked = Asked(
+            requested = AttributionRequest(
                 outcome, _day(since), _day(until), by, whole_days(lookback), "company" if company else "contact",
                 company_attribute,
             )  # fmt: skip
-            found = _of_account(account, asked, progress)
+            found = _of_account(account, requested, progress)
     if json:
         typer.echo(found.model_dump_json(indent=2))
         return
@@ -94,13 +94,13 @@ def _of_paths(path: Path, progress: "Progress") -> "AttributionReport":
     return paths_report(paths_of(path), now=now_us(), progress=progress)
 
 
-def _of_account(account: str, asked: "Asked", progress: "Progress") -> "AttributionReport":
+def _of_account(account: str, requested: "AttributionRequest", progress: "Progress") -> "AttributionReport":
     from foretell.attribution import account_report
     from foretell.cli.context import now_us, opened_account
-    from shared.attribution.question import question_of
+    from shared.attribution.requests import question_of
 
     with opened_account(account) as (_, _, store):
-        question = question_of(store, asked, today=datetime.now(UTC).date())
+        question = question_of(store, requested, today=datetime.now(UTC).date())
         return account_report(store, question, now=now_us(), progress=progress)
 
 
@@ -109,7 +109,7 @@ def _day(at: datetime | None) -> date | None:
 
 
 def report_lines(found: "AttributionReport") -> Iterator[str]:
-    """Lay a report out as text: what was asked, credits by channel, holdouts, notes."""
+    """Lay a report out as text: what was requested, credits by channel, holdouts, notes."""
     from foretell.cli.output import aligned
 
     yield from _heading(found)
@@ -134,13 +134,13 @@ def _heading(found: "AttributionReport") -> Iterator[str]:
     value = "" if found.value is None else f", worth {found.value:,.2f}{f' {found.currency}' if found.currency else ''}"
     yield f"{found.conversions:,} conversions{value}; {found.journeys:,} journeys met a channel"
     if found.question is not None and found.source is not None:
-        asked = found.question
-        counted = "each" if asked.repeatable else "the first of each"
+        requested = found.question
+        counted = "each" if requested.repeatable else "the first of each"
         yield (
-            f"{asked.outcome} ({', '.join(asked.event_types)}, {counted}) from {asked.since:%Y-%m-%d} to "
-            f"{asked.until:%Y-%m-%d}, by {asked.by}, lookback {asked.lookback_days} days"
+            f"{requested.outcome} ({', '.join(requested.event_types)}, {counted}) from {requested.since:%Y-%m-%d} to "
+            f"{requested.until:%Y-%m-%d}, by {requested.by}, lookback {requested.lookback_days} days"
         )
-        units = {"contact": "contacts", "company": "companies"}[asked.unit]
+        units = {"contact": "contacts", "company": "companies"}[requested.unit]
         left_out = found.source.denied_contacts
         denied = f"; {left_out:,} contacts who deny profiling are left out" if left_out else ""
         yield f"{found.source.units:,} {units}, {found.source.touches:,} touches{denied}"

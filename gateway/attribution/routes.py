@@ -1,4 +1,4 @@
-"""Routes of attribution: asked for here, made by the worker, shown here."""
+"""Routes of attribution: requested here, made by the worker, shown here."""
 
 import json
 from datetime import UTC, date, datetime
@@ -15,7 +15,7 @@ from gateway.attribution.schemas import (
     PathsRequest,
 )
 from gateway.context import AuthenticatedRequest, ReadScope, json_response, now
-from shared.attribution.question import Asked, question_of, report_id
+from shared.attribution.requests import AttributionRequest, question_of, report_id
 from shared.attribution.steps import steps_of
 from shared.contracts.attribution import (
     BY_PATTERN,
@@ -31,7 +31,7 @@ from shared.store import ReportRow
 
 router = APIRouter(tags=["attribution"])
 FRESH_SECONDS = 60
-"""What is asked for as fresh may be as old: who asks again until it is there must find it."""
+"""What is requested as fresh may be as old: who asks again until it is there must find it."""
 RETRY_AFTER_SECONDS = 2
 OutcomeParam = Annotated[
     OutcomeName | None, Query(description="Of scoring, reached by events; default: the account's default outcome.")
@@ -83,11 +83,11 @@ def show_attribution(
 ) -> Response:
     """Share the conversions of a period out among channels by seven methods, each credit with a 95 % interval.
 
-    A worker makes the report: until it is there the answer is 202, and the same question is to be asked again. It is
-    made again after a day. Where too few conversions came after a touch, 409 says how many there are.
+    A worker makes the report: until it is there the answer is 202; then send the same request again. It is made again
+    after a day. Where too few conversions came after a touch, 409 says how many there are.
     """
-    asked = Asked(outcome, since, until, by, lookback_days, unit, company_attribute)
-    question = question_of(authenticated.store, asked, today=datetime.now(UTC).date()).model_dump_json()
+    requested = AttributionRequest(outcome, since, until, by, lookback_days, unit, company_attribute)
+    question = question_of(authenticated.store, requested, today=datetime.now(UTC).date()).model_dump_json()
     at = now()
     made_after = at - (FRESH_SECONDS * SECOND if fresh else DAY)
     row = ReportRow(report_id("account", question), "account", "queued", question, at)

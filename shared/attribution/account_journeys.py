@@ -27,22 +27,24 @@ class AccountJourneys(NamedTuple):
 
 
 def account_journeys(
-    store: AccountStore, asked: AttributionQuestion, progress: Callable[[float], None] = lambda _: None
+    store: AccountStore, requested: AttributionQuestion, progress: Callable[[float], None] = lambda _: None
 ) -> AccountJourneys:
     """Read the journeys that a question is about.
 
     Args:
         store: of the account.
-        asked: the question.
+        requested: the question.
         progress: hears how many contacts were read, as a share of all.
     """
     reads = store.experiments.attribution
-    since, until, lookback = microseconds(asked.since), microseconds(asked.until), asked.lookback_days * DAY
-    used = next((one for one in asked.event_types if store.experiments.holdouts.has_events(one)), asked.event_types[0])
+    since, until, lookback = microseconds(requested.since), microseconds(requested.until), requested.lookback_days * DAY
+    used = next(
+        (one for one in requested.event_types if store.experiments.holdouts.has_events(one)), requested.event_types[0]
+    )
     population = reads.population(until)
-    units = _Units(reads.groups(asked.company_attribute, until) if asked.company_attribute else {})
-    builder = JourneyBuilder(since=since, until=until, lookback=lookback, once=not asked.repeatable)
-    named, currencies, without_value, read = naming(asked.by, asked.event_types), Counter[str](), 0, 0
+    units = _Units(reads.groups(requested.company_attribute, until) if requested.company_attribute else {})
+    builder = JourneyBuilder(since=since, until=until, lookback=lookback, once=not requested.repeatable)
+    named, currencies, without_value, read = naming(requested.by, requested.event_types), Counter[str](), 0, 0
     not_types = [one for one in NO_TOUCH if one != used]
     last: str | None = None
     unit = 0
@@ -66,7 +68,7 @@ def account_journeys(
         touches=builder.touches,
         conversions_by_currency=dict(sorted(currencies.items())),
     )
-    question = asked.model_copy(update={"event_types": [used]})
+    question = requested.model_copy(update={"event_types": [used]})
     return AccountJourneys(journeys, _worth(currencies, without_value), source, question)
 
 
@@ -83,7 +85,7 @@ class _Units:
     _next: int = 0
 
     def of(self, contact_id: str) -> int:
-        """Return the number of a contact, each asked for once, or of its company."""
+        """Return the number of a contact, each looked up once, or of its company."""
         group = self.group_of.get(contact_id)
         if group is not None and group in self._numbers:
             return self._numbers[group]

@@ -213,8 +213,8 @@ class JourneyBuilder:
         if self._once:
             _, mine, theirs = np.intersect1d(unit, won_unit, return_indices=True)
             time[mine] = won_at[theirs] - self._since
-        room: Vector = np.maximum(1.0, time / self._lookback) - journeys.astype(np.float64)
-        return unit[room > 0], room[room > 0]
+        spare: Vector = np.maximum(1.0, time / self._lookback) - journeys.astype(np.float64)
+        return unit[spare > 0], spare[spare > 0]
 
     def _conversions(self) -> tuple[Whole, Whole, Vector, Vector]:
         """Return unit, instant, number and value of the conversions in order, those of one instant as one."""

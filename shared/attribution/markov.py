@@ -39,10 +39,10 @@ class Chain:
         if begun.sum() <= 0 or won.sum() <= 0:
             return np.zeros(size)
         share = 1.0 / np.where(left > 0, left, 1.0)
-        visits = np.linalg.inv(np.eye(size) - steps * share[:, None])
-        converts = visits @ (won * share)
+        passages = np.linalg.inv(np.eye(size) - steps * share[:, None])
+        converts = passages @ (won * share)
         start = begun / begun.sum()
-        met = (start @ visits) / np.diag(visits)
+        met = (start @ passages) / np.diag(passages)
         effects: Vector = np.clip(met * converts / (start @ converts), 0.0, 1.0)
         return effects
 

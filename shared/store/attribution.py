@@ -83,7 +83,7 @@ class TouchRow(NamedTuple):
     properties: str | None
 
 
-class Population(NamedTuple):
+class LearnableContacts(NamedTuple):
     """How many contacts a report may be about."""
 
     contacts: int
@@ -172,7 +172,7 @@ class Attribution:
             values = {"ended_at": at, "claim": None, "leased_until": None, "document": document}
             return _set_own(connection, lease, state=state, **values, **question)
 
-    def population(self, until: Microseconds) -> Population:
+    def population(self, until: Microseconds) -> LearnableContacts:
         """Count the contacts but those created at an instant or later; reads all of them, and none of their events."""
         table = ContactTable
         with self._scope.reading() as connection:
@@ -181,7 +181,7 @@ class Attribution:
             total = int(connection.scalar(connection.select(func.count(), of=table).where(known)))
             denying = connection.select(func.count(), of=table).where(known, table.consent.in_(refusing))
             denied = int(connection.scalar(denying)) if refusing else 0
-        return Population(total - denied, denied)
+        return LearnableContacts(total - denied, denied)
 
     def events(
         self, types: Collection[str], not_types: Collection[str], since: Microseconds, until: Microseconds

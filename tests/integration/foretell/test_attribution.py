@@ -13,7 +13,7 @@ from foretell.background.attribution import AttributionWorker
 from foretell.background.attribution_process import work
 from foretell.cli.context import opened_account
 from shared.attribution.account_journeys import account_journeys
-from shared.attribution.question import Asked, question_of
+from shared.attribution.requests import AttributionRequest, question_of
 from shared.contracts.attribution import AttributionQuestion
 from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
@@ -25,7 +25,7 @@ Command = Callable[..., Any]
 SINCE = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
 NOW = SINCE + 60 * DAY
 TODAY = date(2026, 3, 2)
-JANUARY = Asked("customer", date(2026, 1, 1), date(2026, 2, 1))
+JANUARY = AttributionRequest("customer", date(2026, 1, 1), date(2026, 2, 1))
 
 
 def event(contact: str, number: int, type_: str, day: float, **more: Any) -> EventRow:
@@ -49,13 +49,13 @@ def fill(store: AccountStore) -> None:
     store.events.add(rows)
 
 
-def asked(store: AccountStore, **more: Any) -> AttributionQuestion:
-    return question_of(store, Asked("customer", JANUARY.since, JANUARY.until, **more), today=TODAY)
+def requested(store: AccountStore, **more: Any) -> AttributionQuestion:
+    return question_of(store, AttributionRequest("customer", JANUARY.since, JANUARY.until, **more), today=TODAY)
 
 
 def journeys_of(store: AccountStore, **more: Any) -> list[tuple[list[str], float]]:
     """List the paths of journeys with touches, with how often each ended in a conversion."""
-    made = account_journeys(store, asked(store, **more)).journeys
+    made = account_journeys(store, requested(store, **more)).journeys
     return [
         ([made.channels[code] for code in made.channel[begin:end]], float(won))
         for begin, end, won in zip(made.offsets[:-1], made.offsets[1:], made.conversions, strict=True)
@@ -71,7 +71,7 @@ def store(database: Database) -> AccountStore:
 def test_conversions_are_shared_out_among_the_channels_of_the_events(store: AccountStore) -> None:
     fill(store)
 
-    report = account_report(store, asked(store), now=NOW)
+    report = account_report(store, requested(store), now=NOW)
 
     assert (report.conversions, report.untouched_conversions, report.value, report.currency) == (60, 10, 600.0, "EUR")
     assert {one.channel: (one.journeys, one.converted) for one in report.channels} == {
@@ -88,7 +88,7 @@ def test_who_denies_profiling_is_left_out_and_counted(store: AccountStore) -> No
     store.contacts.put([ContactRow("no", consent={"profiling": "denied"}), ContactRow("yes")], recorded_at=NOW)
     store.events.add([event(one, 1, "email_clicked", 3) for one in ("no", "yes")])
 
-    read = account_journeys(store, asked(store))
+    read = account_journeys(store, requested(store))
 
     assert (read.source.units, read.source.denied_contacts, read.source.touches) == (1, 1, 1)
 
@@ -110,7 +110,7 @@ def test_what_machines_did_what_we_sent_and_the_outcome_itself_is_no_touch(store
     assert journeys_of(store, by="campaign") == [(["spring"], 0.0)]
 
 
-def test_touches_are_named_by_what_is_asked_for(store: AccountStore) -> None:
+def test_touches_are_named_by_what_is_requested(store: AccountStore) -> None:
     properties = {"utm_campaign": "may", "page": "/pricing", "first": True}
     store.events.add(
         [
@@ -139,8 +139,8 @@ def test_contacts_of_one_company_are_one_journey(store: AccountStore) -> None:
     store.events.add([event("c-2", 2, "order_placed", 3), event("c-3", 1, "email_clicked", 1)])
 
     assert journeys_of(store, unit="company") == [(["ad", "email"], 1.0), (["email"], 0.0)]
-    assert account_journeys(store, asked(store, unit="company")).source.units == 2
-    assert account_journeys(store, asked(store, unit="company", company_attribute="firm")).source.units == 3
+    assert account_journeys(store, requested(store, unit="company")).source.units == 2
+    assert account_journeys(store, requested(store, unit="company", company_attribute="firm")).source.units == 3
 
 
 def test_an_outcome_reached_once_before_the_period_is_reached_no_more(store: AccountStore) -> None:
@@ -161,7 +161,7 @@ def test_values_in_several_currencies_are_left_out_with_their_counts(store: Acco
         [event(f"c-{n}", 2, "order_placed", 2, value=5.0, currency="EUR" if n else "USD") for n in range(45)]
     )
 
-    report = account_report(store, asked(store), now=NOW)
+    report = account_report(store, requested(store), now=NOW)
 
     assert (report.value, report.channels[0].credits["linear"].value) == (None, None)
     assert report.notes[-1] == ("The values are in several currencies (44 in EUR, 1 in USD) and therefore left out.")
@@ -170,15 +170,15 @@ def test_values_in_several_currencies_are_left_out_with_their_counts(store: Acco
 def test_questions_that_cannot_be_answered_are_refused_with_what_to_do(store: AccountStore) -> None:
     store.outcomes.put(Outcome(name="bought", capability="scoring", attribute="bought"))
     for wanted, error, words in [
-        (Asked("bought"), BadRequest, "foretell outcomes set bought_event --event EVENT_TYPE"),
-        (Asked("other"), UnknownOutcome, "There is no scoring outcome 'other'"),
-        (Asked(), BadRequest, "this account has no default"),
-        (Asked("customer", TODAY, TODAY), BadRequest, "`from` lies before `to`"),
+        (AttributionRequest("bought"), BadRequest, "foretell outcomes set bought_event --event EVENT_TYPE"),
+        (AttributionRequest("other"), UnknownOutcome, "There is no scoring outcome 'other'"),
+        (AttributionRequest(), BadRequest, "this account has no default"),
+        (AttributionRequest("customer", TODAY, TODAY), BadRequest, "`from` lies before `to`"),
     ]:
         with pytest.raises(error, match=words):
             question_of(store, wanted, today=TODAY)
     store.outcomes.set_default("scoring", "customer")
-    understood = question_of(store, Asked(), today=TODAY)
+    understood = question_of(store, AttributionRequest(), today=TODAY)
 
     assert (understood.outcome, f"{understood.since:%m-%d}", f"{understood.until:%m-%d}") == (
         "customer",
@@ -187,11 +187,11 @@ def test_questions_that_cannot_be_answered_are_refused_with_what_to_do(store: Ac
     )
 
 
-def test_too_little_is_said_with_counts(store: AccountStore) -> None:
+def test_too_little_is_refused_with_counts(store: AccountStore) -> None:
     store.events.add([event("c-1", 1, "email_clicked", 1), event("c-1", 2, "order_placed", 2)])
 
     with pytest.raises(TooLittleToAttribute, match="1 of 1 conversions came after a touch"):
-        account_report(store, asked(store), now=NOW)
+        account_report(store, requested(store), now=NOW)
 
 
 def test_a_holdout_of_the_same_outcome_stands_beside_and_says_which_figure_to_trust(store: AccountStore) -> None:
@@ -201,7 +201,7 @@ def test_a_holdout_of_the_same_outcome_stands_beside_and_says_which_figure_to_tr
     store.experiments.holdouts.create(Holdout("other", "01", 0.5, "churn", "", SINCE + DAY, None))
     store.experiments.holdouts.create(Holdout("later", "02", 0.5, "scoring", "", NOW - DAY, None))
 
-    (effect,) = account_report(store, asked(store), now=NOW).incremental
+    (effect,) = account_report(store, requested(store), now=NOW).incremental
 
     assert (effect.holdout, effect.lift is not None) == ("spring", True)
     assert effect.trust.startswith("Trust the holdout")
@@ -210,7 +210,7 @@ def test_a_holdout_of_the_same_outcome_stands_beside_and_says_which_figure_to_tr
 def test_the_worker_makes_what_waits_once_and_keeps_it(store: AccountStore) -> None:
     fill(store)
     reports = store.experiments.attribution
-    reports.request(ReportRow("r-1", "account", "queued", asked(store).model_dump_json(), NOW), made_after=0)
+    reports.request(ReportRow("r-1", "account", "queued", requested(store).model_dump_json(), NOW), made_after=0)
     paths = json.dumps([[["email"], 60, 0.0, 40], [[], 5, 0.0, 95]])
     reports.request(ReportRow("r-2", "paths", "queued", paths, NOW), made_after=0)
     reports.request(ReportRow("r-3", "paths", "queued", json.dumps([[["email"], 1, 0.0, 4]]), NOW), made_after=0)

@@ -42,7 +42,7 @@ async def test_a_report_is_answered_once_a_worker_has_made_it(gateway) -> None:
     assert (report["conversions"], report["value"], report["channels"][0]["channel"]) == (45, 900.0, "email")
 
 
-async def test_what_is_old_or_asked_for_as_fresh_is_made_again(gateway) -> None:
+async def test_what_is_old_or_to_be_fresh_is_made_again(gateway) -> None:
     store, key = gateway.store.of("acme"), gateway.key(scopes=("read",))
     fill(store)
     await gateway.request("GET", QUESTION, key)
@@ -89,7 +89,7 @@ async def test_paths_of_another_tool_are_made_by_the_worker_too(gateway) -> None
     ]
 
 
-async def test_what_cannot_be_asked_is_refused_at_once(gateway) -> None:
+async def test_what_cannot_be_answered_is_refused_at_once(gateway) -> None:
     store, key = gateway.store.of("acme"), gateway.key(scopes=("read",))
     store.outcomes.put(Outcome(name="bought", capability="scoring", attribute="bought"))
     for path, status, code, words in [

@@ -113,9 +113,9 @@ def test_conversions_of_one_instant_are_one_journey_that_ended_in_as_many() -> N
 
 
 @given(seed=st.integers(0, 10_000))
-def test_the_order_in_which_things_are_told_changes_nothing(seed: int) -> None:
+def test_the_order_in_which_things_come_changes_nothing(seed: int) -> None:
     random = np.random.default_rng(seed)
-    told = [
+    touches = [
         (int(unit), int(when) * DAY, f"ch-{channel}")
         for unit, when, channel in random.integers([0, 80, 0], [4, 199, 3], (20, 3))
     ]
@@ -123,12 +123,12 @@ def test_the_order_in_which_things_are_told_changes_nothing(seed: int) -> None:
     made = []
     for _ in range(2):
         one = builder()
-        for unit, when, channel in told:
+        for unit, when, channel in touches:
             one.touch(unit, when, channel)
         for unit, when in won:
             one.convert(unit, when)
         made.append(one.build(5))
-        random.shuffle(told)
+        random.shuffle(touches)
         random.shuffle(won)
 
     for name in ("channels", "offsets", "channel", "conversions", "nulls", "unit", "idle"):

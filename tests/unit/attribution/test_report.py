@@ -71,7 +71,7 @@ def test_intervals_are_of_people_not_of_journeys() -> None:
     assert not np.isnan(first.high)
 
 
-def test_values_in_several_currencies_are_left_out_and_said_so() -> None:
+def test_values_in_several_currencies_are_left_out_with_a_note() -> None:
     report = attribution_figures(from_paths(ROWS), worth=Worth(known=False, note="In EUR and USD."), bootstraps=2)
 
     assert (report.value, report.channels[0].credits["shapley"].value, report.notes[-1]) == (

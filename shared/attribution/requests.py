@@ -1,6 +1,5 @@
-"""What an attribution report is asked about, understood and checked; named by what it says, so that it is made once."""
+"""What an attribution report is about, understood and checked; named by what it says, so that it is made once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -23,7 +22,7 @@ PERIOD_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AttributionRequest:
     """A question as somebody asks it; what is None is left to its default."""
 
     outcome: str | None = None
@@ -36,21 +35,21 @@ class Asked:
     company_attribute: str = COMPANY
 
 
-def question_of(store: AccountStore, asked: Asked, *, today: date) -> AttributionQuestion:
+def question_of(store: AccountStore, requested: AttributionRequest, *, today: date) -> AttributionQuestion:
     """Understand a question.
 
     Args:
         store: of the account, which knows its outcomes.
-        asked: the question.
+        requested: the question.
         today: UTC; without an end, it is the last day that counts.
 
     Raises:
         UnknownOutcome: there is no such outcome.
         BadRequest: it is not reached by events, none is named, or the period is none.
     """
-    outcome = _outcome(store, asked.outcome)
-    until = asked.until or today + timedelta(days=1)
-    since = asked.since or until - timedelta(days=PERIOD_DAYS)
+    outcome = _outcome(store, requested.outcome)
+    until = requested.until or today + timedelta(days=1)
+    since = requested.since or until - timedelta(days=PERIOD_DAYS)
     if not 1 <= (until - since).days <= LONGEST_DAYS:
         detail = f"`from` lies before `to`, by at most {LONGEST_DAYS:,} days; the day `to` itself does not count."
         raise BadRequest(detail, errors=[{"pointer": "/query/from", "detail": detail}])
@@ -60,10 +59,10 @@ def question_of(store: AccountStore, asked: Asked, *, today: date) -> Attributio
         repeatable=outcome.repeatable,
         since=_beginning(since),
         until=_beginning(until),
-        by=asked.by,
-        lookback_days=asked.lookback_days,
-        unit=asked.unit,
-        company_attribute=asked.company_attribute if asked.unit == "company" else None,
+        by=requested.by,
+        lookback_days=requested.lookback_days,
+        unit=requested.unit,
+        company_attribute=requested.company_attribute if requested.unit == "company" else None,
     )
 
 
@@ -90,15 +89,3 @@ def _beginning(day: date) -> datetime:
 def report_id(kind: str, question: str) -> str:
     """Name a report by its question: the same question, the same report."""
     return sha256(f"{kind}\n{question}".encode()).hexdigest()[:32]
-
-
-def words_of(question: AttributionQuestion) -> Mapping[str, str]:
-    """Return what was understood, for people."""
-    return {
-        "outcome": f"{question.outcome} ({' or '.join(question.event_types)})",
-        "from": f"{question.since:%Y-%m-%d}",
-        "to": f"{question.until:%Y-%m-%d}",
-        "by": question.by,
-        "lookback": f"{question.lookback_days} days",
-        "unit": question.unit,
-    }
