@@ -25,8 +25,8 @@ from shared.attribution.draws import drawn
 from shared.attribution.journeys import Journeys, PathCounts, from_paths
 from shared.attribution.markov import Chain
 from shared.attribution.path_rows import paths_of
-from shared.attribution.requests import AttributionRequest, question_of
 from shared.attribution.report import attribution_figures
+from shared.attribution.requests import AttributionRequest, question_of
 from shared.contracts.rows import DAY, ContactRow, EventRow, microseconds
 from shared.settings import Settings
 from shared.store import AccountStore, migrate, open_database

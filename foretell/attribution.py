@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from shared.attribution.account_journeys import PART, account_journeys
 from shared.attribution.journeys import PathCounts, from_paths
-from shared.attribution.requests import CAPABILITY
 from shared.attribution.report import attribution_figures
+from shared.attribution.requests import CAPABILITY
 from shared.contracts.attribution import AttributionQuestion, AttributionReport, IncrementalEffect, Lift
 from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds, instant_of, microseconds
