@@ -94,8 +94,9 @@ class JourneyBuilder:
 
     A conversion in `since <= t < until` ends a journey of the touches in the lookback before it that come after the
     conversion before. All other touches led to none: they are cut, from the last one back, into journeys as long, which
-    count where their last touch lies in the period. The rest of the period is cut likewise, into journeys without
-    touches that ended in none. So the rates of those with and without touches are chances within the same time.
+    count where their last touch lies in the period, and in part where less than the lookback is left of it: a
+    conversion may still come. The rest of the period is cut likewise, into journeys without touches that ended in
+    none. So the rates of those with and without touches are chances within the same time.
     Conversions of one instant are one journey that ended in as many.
     """
 
@@ -175,7 +176,9 @@ class JourneyBuilder:
         mine = mine[np.argsort(journey[mine], kind="stable")]
         owner = (np.cumsum(kept) - 1)[journey[mine]]
         whose = np.concatenate([won_unit, null_unit])[kept]
-        spare_unit, spare = self._spare(whose, won_unit, won_at)
+        followed = np.clip((self._until - last) / self._lookback, 0.0, 1.0)
+        gone = np.concatenate([np.ones(number), followed])[kept]
+        spare_unit, spare = self._spare(whose, gone, won_unit, won_at)
         none, length = np.zeros(len(null_unit)), len(whose) + len(spare)
         done = len(np.setdiff1d(won_unit[~counts], whose)) if self._once else 0
         return Journeys(
@@ -185,7 +188,7 @@ class JourneyBuilder:
             (end[mine] - at[mine]) / DAY,
             np.concatenate([np.concatenate([won_times, none])[kept], np.zeros(len(spare))]),
             np.concatenate([np.concatenate([won_value, none])[kept], np.zeros(len(spare))]),
-            np.concatenate([np.concatenate([np.zeros(number), none + 1])[kept], spare]),
+            np.concatenate([np.concatenate([np.zeros(number), followed])[kept], spare]),
             np.concatenate([whose, spare_unit]),
             max(0, units - len(np.unique(whose)) - done),
             max(1.0, (self._until - self._since) / self._lookback),
@@ -206,14 +209,15 @@ class JourneyBuilder:
         end[stretch], whose[stretch] = at, unit
         return whose, end[stretch], stretch
 
-    def _spare(self, whose: Whole, won_unit: Whole, won_at: Whole) -> tuple[Whole, Vector]:
+    def _spare(self, whose: Whole, gone: Vector, won_unit: Whole, won_at: Whole) -> tuple[Whole, Vector]:
         """Count of each unit with journeys those without touches for which the rest of its time has room."""
-        unit, journeys = np.unique(whose, return_counts=True)
+        unit, place = np.unique(whose, return_inverse=True)
+        journeys = np.bincount(place, weights=gone, minlength=len(unit))
         time = np.full(len(unit), float(self._until - self._since))
         if self._once:
             _, mine, theirs = np.intersect1d(unit, won_unit, return_indices=True)
             time[mine] = won_at[theirs] - self._since
-        spare: Vector = np.maximum(1.0, time / self._lookback) - journeys.astype(np.float64)
+        spare: Vector = np.maximum(1.0, time / self._lookback) - journeys
         return unit[spare > 0], spare[spare > 0]
 
     def _conversions(self) -> tuple[Whole, Whole, Vector, Vector]:

@@ -82,7 +82,11 @@ class AttributionFigures(Answer):
     """Conversions shared out among channels."""
 
     journeys: Annotated[
-        int, Field(ge=0, description="Journeys that met a channel, each at most as long as the lookback.")
+        int,
+        Field(
+            ge=0,
+            description="Journeys that met a channel, at most as long as the lookback; the last ones count in part.",
+        ),
     ]
     conversions: Annotated[int, Field(ge=0, description="Conversions of the period, after a touch or not.")]
     value: Annotated[float | None, Field(description="What they brought; null without, or in several currencies.")]

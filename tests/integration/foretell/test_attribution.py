@@ -25,7 +25,7 @@ Command = Callable[..., Any]
 SINCE = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
 NOW = SINCE + 60 * DAY
 TODAY = date(2026, 3, 2)
-JANUARY = AttributionRequest("customer", date(2026, 1, 1), date(2026, 2, 1))
+WINTER = AttributionRequest("customer", date(2026, 1, 1), date(2026, 3, 1))
 
 
 def event(contact: str, number: int, type_: str, day: float, **more: Any) -> EventRow:
@@ -50,7 +50,7 @@ def fill(store: AccountStore) -> None:
 
 
 def requested(store: AccountStore, **more: Any) -> AttributionQuestion:
-    return question_of(store, AttributionRequest("customer", JANUARY.since, JANUARY.until, **more), today=TODAY)
+    return question_of(store, AttributionRequest("customer", WINTER.since, WINTER.until, **more), today=TODAY)
 
 
 def journeys_of(store: AccountStore, **more: Any) -> list[tuple[list[str], float]]:
@@ -262,7 +262,7 @@ def test_the_command_prints_credits_with_intervals_and_notes(foretell: Command) 
     foretell("accounts", "list")
     with opened_account("default") as (_, _, store):
         fill(store)
-    words = ("--outcome", "customer", "--from", "2026-01-01", "--to", "2026-02-01")
+    words = ("--outcome", "customer", "--from", "2026-01-01", "--to", "2026-03-01")
 
     shown = foretell("attribution", *words, "--by", "campaign")
     read = json.loads(foretell("attribution", *words, "--json").stdout)
@@ -270,7 +270,7 @@ def test_the_command_prints_credits_with_intervals_and_notes(foretell: Command) 
 
     assert shown.exit_code == 0, shown.output
     assert "60 conversions, worth 600.00 EUR; 100 journeys met a channel" in shown.stdout
-    assert "customer (order_placed, the first of each) from 2026-01-01 to 2026-02-01, by campaign" in shown.stdout
+    assert "customer (order_placed, the first of each) from 2026-01-01 to 2026-03-01, by campaign" in shown.stdout
     assert "winter" in shown.stdout
     assert "None of these methods proves" in shown.stdout
     assert read["channels"][0]["credits"]["shapley"]["low"] <= read["channels"][0]["credits"]["shapley"]["high"]

@@ -86,7 +86,7 @@ def test_touches_that_led_to_nothing_are_cut_into_journeys_as_long_as_the_lookba
         (["email"], 1.0, 0.0),
         (["email"], 0.0, 1.0),
         (["email", "email", "email"], 0.0, 1.0),
-        (["email"], 0.0, 1.0),
+        (["email"], 0.0, pytest.approx(1 / 30)),  # a conversion may still come
     ]
 
 
