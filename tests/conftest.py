@@ -2,8 +2,10 @@
 
 import gc
 import json
+import os
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +30,8 @@ from tests.once import once
 KEY = "k" * 32
 
 QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
+COLLECT_AFTER = (50_000, 20, 20)
+"""Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -225,31 +229,75 @@ UNTRACED = ("architecture", "quality", "training", "contract")
 What loads a module only when it runs cannot be here: the module would be loaded uncounted."""
 
 
+@contextmanager
+def _uncounted(measured: coverage.Coverage | None) -> Iterator[None]:
+    """Let code run without its lines being counted, which takes as long again as to run it.
+
+    What is left out can only make the floor harder to reach.
+    """
+    if measured is None:
+        yield
+        return
+    measured.stop()
+    try:
+        yield
+    finally:
+        measured.start()
+
+
 def _folder(item: pytest.Item) -> str:
     """Return the folder below `tests` that an item lies in."""
     top, *parts = item.path.relative_to(item.config.rootpath).parts
     return parts[0] if top == "tests" else ""
 
 
+_counted: set[str] = set()
+"""The integration tests of which this worker has counted one variant."""
+
+
+def _is_counted(item: pytest.Item) -> bool:
+    """Whether to count what a test runs: of an integration test the first variant only.
+
+    The others run the same lines on another database or with another account, and add 0.4 %.
+    """
+    folder, function = _folder(item), item.nodeid.partition("[")[0]
+    if folder in UNTRACED or function in _counted:
+        return False
+    if folder == "integration":
+        _counted.add(function)
+    return True
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    measured = None if _is_counted(item) else coverage.Coverage.current()
+    with _uncounted(measured):
+        return (yield)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Count nothing in the process that only hands out the tests."""
     measured = coverage.Coverage.current()
-    if measured is None or _folder(item) not in UNTRACED:
-        return (yield)
-    measured.stop()
-    try:
-        return (yield)
-    finally:
-        measured.start()
+    if measured is not None and session.config.pluginmanager.has_plugin("dsession"):
+        measured.stop()
 
 
-def pytest_collection() -> None:
-    """Keep the collector of garbage from going through the libraries and the list of tests again and again."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """List the tests; what the modules do when they are loaded is counted in one worker only.
+
+    The collector of garbage is kept from going through the libraries and the list of tests again and again.
+    """
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
     gc.disable()
+    with _uncounted(None if first else coverage.Coverage.current()):
+        return (yield)
 
 
 def pytest_collection_finish() -> None:
+    """Collect garbage again, but rarely, and never look at what is there for good."""
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     gc.enable()
 
 

@@ -44,6 +44,7 @@ def environment() -> Environment:
         "share": percentage,
         "per_hundred": per_hundred,
         "plot": _plot,
+        "web_address": web_address,
         "when": when,
         "words": words,
     }
@@ -179,6 +180,15 @@ def with_query(path: str, **parameters: object) -> str:
     """
     wanted = {name: value for name, value in parameters.items() if value not in (None, "")}
     return f"{path}?{urlencode(wanted)}" if wanted else path
+
+
+def web_address(value: object) -> str:
+    """Return a value of the data that a link may lead to; empty: it is no address of a page.
+
+    >>> web_address("https://shop.example/tea"), web_address("javascript:alert(1)"), web_address(None)
+    ('https://shop.example/tea', '', '')
+    """
+    return value if isinstance(value, str) and value.lower().startswith(("https://", "http://")) else ""
 
 
 def _plot(content: Any) -> str:

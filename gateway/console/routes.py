@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from hashlib import sha256
@@ -37,6 +38,8 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_VERSIONED: Final = re.compile(r"-\d+\.\d+\.\d+\.")
+"""In the name of a file that is another one as soon as its content is."""
 STATIC: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
 UPLOAD_PATH: Final = f"{PATH}/upload"
 """Takes the body of a file as it is and streams it on; a token in a header proves that it is our page's."""
@@ -360,13 +363,19 @@ async def upload(request: Request) -> Response:
 
 
 @router.get(PATH + "/static/{name}")
-def static(name: str) -> Response:
-    """Serve a file of the console's own."""
+def static(name: str, request: Request) -> Response:
+    """Serve a file of the console's own; browsers ask each time whether theirs is still the one of this release."""
     file = FOLDER / "static" / name
     media = STATIC.get(file.suffix)
     if media is None or file.parent != FOLDER / "static" or not file.is_file():
         raise HTTPException(404)
-    return Response(file.read_bytes(), media_type=media, headers={"Cache-Control": "public, max-age=3600"})
+    content = file.read_bytes()
+    headers = {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "public, no-cache"}
+    if _VERSIONED.search(name):
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(content, media_type=media, headers=headers)
 
 
 async def _fields(request: Request) -> list[tuple[str, str]]:

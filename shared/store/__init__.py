@@ -28,14 +28,9 @@ from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
 from shared.store.import_tables import WORKED_ON, ImportLease, ImportLost, ImportRow, ImportState
-from shared.store.items import (
-    BulkItems,
-    ChangedItems,
-    ItemCatalogue,
-    ItemFilter,
-    ItemPlace,
-    ItemRow,
-)
+from shared.store.item_list import ItemFilter, ItemPlace
+from shared.store.item_tables import ItemCatalogue, ItemRow
+from shared.store.items import BulkItems, ChangedItems
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Index, SelectBase, or_, tuple_
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import SelectBase
 
 from shared.contracts.rows import DAY, ItemChange, Microseconds
 from shared.errors import Conflict
@@ -19,89 +18,18 @@ from shared.store.audit import record
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
 from shared.store.import_tables import ImportLease, count_items
-from shared.store.schema import CLUSTERED, Instant, KeyText, OptionalKeyText, OptionalLongText, StoreTable
+from shared.store.item_list import ItemFilter, ItemPlace, list_items
+from shared.store.item_tables import (
+    COLUMNS,
+    DeletedItemTable,
+    ItemCatalogue,
+    ItemCatalogueTable,
+    ItemRow,
+    ItemTable,
+    name_key,
+    stored_items,
+)
 from shared.store.scope import BATCH, AccountConnection, Scope, batches, select_by_parameter
-
-
-class ItemTable(StoreTable):
-    """What an account says of its items, clustered by id."""
-
-    __tablename__ = "items"
-    __table_args__: Any = (
-        Index(None, "account_id", "updated_at", "item_id"),
-        Index(None, "account_id", "category", "item_id"),
-        Index(None, "account_id", "active", "item_id"),
-        Index(None, "account_id", "active", "name_key", "item_id"),
-        CLUSTERED,
-    )
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    item_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    name: Mapped[str | None]
-    category: Mapped[OptionalKeyText]
-    price: Mapped[float | None]
-    currency: Mapped[str | None]
-    url: Mapped[OptionalLongText]
-    active: Mapped[bool]
-    in_stock: Mapped[bool]
-    updated_at: Mapped[Instant]
-    """The catalogue's revision with which it changed last."""
-    name_key: Mapped[KeyText]
-    """How a search by the beginning of the name finds it."""
-
-
-class DeletedItemTable(StoreTable):
-    """Which items were deleted within the last `KEPT`, for those who hold a view of an older revision."""
-
-    __tablename__ = "deleted_items"
-    __table_args__: Any = (Index(None, "account_id", "deleted_at"), CLUSTERED)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    item_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    deleted_at: Mapped[Instant]
-
-
-class ItemCatalogueTable(StoreTable):
-    """One row an account that has, or had, items: writers take turns on it."""
-
-    __tablename__ = "item_catalogues"
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    revision: Mapped[Instant]
-    items: Mapped[Instant]
-    offered: Mapped[Instant]
-
-
-class ItemRow(NamedTuple):
-    """An item as it is stored. Field order is the order of the store's columns."""
-
-    item_id: str
-    """As the `item` of an event."""
-    name: str | None
-    category: str | None
-    price: float | None
-    currency: str | None
-    url: str | None
-    active: bool
-    """False: never recommended."""
-    in_stock: bool
-    """False: not recommended until it is again."""
-    updated_at: Microseconds
-
-    @property
-    def offered(self) -> bool:
-        """Whether it may be recommended."""
-        return self.active and self.in_stock
-
-
-class ItemCatalogue(NamedTuple):
-    """What is known of a catalogue without reading its items."""
-
-    revision: Microseconds = 0
-    """0: the account never had items."""
-    items: int = 0
-    offered: int = 0
-    """Those that are active and in stock."""
 
 
 class BulkItems(NamedTuple):
@@ -126,43 +54,6 @@ MAX_ITEMS: Final = 1_000_000
 KEPT: Final = 7 * DAY
 """How long it is known that an item was deleted."""
 DEFAULTS: Final[Mapping[str, Any]] = {**dict.fromkeys(ItemRow._fields), "active": True, "in_stock": True}
-NAME_KEY_CHARACTERS: Final = 100
-COLUMNS = tuple(getattr(ItemTable, name) for name in ItemRow._fields)
-_HIGHEST: Final = "\U0010ffff"
-"""Sorts behind every other character."""
-
-
-def name_key(name: str | None) -> str:
-    """Return how a name is searched: by its beginning, small and capital letters alike.
-
-    >>> name_key("  Red Shoes")
-    'red shoes'
-    """
-    return "" if name is None else name.strip().casefold()[:NAME_KEY_CHARACTERS]
-
-
-class ItemPlace(NamedTuple):
-    """Where a list of items goes on."""
-
-    item_id: str
-    """Of the last one seen; it need not exist any more."""
-    name_key: str | None = None
-    """Of the last one seen, where it was found by its name; None: by its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class ItemFilter:
-    """Which items are listed."""
-
-    category: str | None = None
-    active: bool | None = None
-    prefix: str = ""
-    """Only those whose id, or whose name, begins so."""
-
-    def place_of(self, row: ItemRow) -> ItemPlace:
-        """Return where the list goes on behind a row of it."""
-        by_id = row.item_id.startswith(self.prefix)
-        return ItemPlace(row.item_id, None if by_id else name_key(row.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +81,7 @@ class Items:
         found: dict[str, ItemRow] = {}
         with self._scope.reading() as connection:
             for part in batches(sorted(set(item_ids))):
-                found |= _stored(connection, part)
+                found |= stored_items(connection, part)
         return found
 
     def page(self, limit: int, *, after: ItemPlace | None = None, which: ItemFilter | None = None) -> list[ItemRow]:
@@ -201,15 +92,8 @@ class Items:
             after: the place of the last one seen.
             which: None: all.
         """
-        which = which or ItemFilter()
-        found: list[ItemRow] = []
         with self._scope.reading() as connection:
-            if after is None or after.name_key is None:
-                found = _by_id(connection, which, after, limit)
-            if which.prefix and len(found) < limit:
-                place = None if after is None or after.name_key is None else after
-                found += _by_name(connection, which, place, limit - len(found))
-        return found
+            return list_items(connection, which or ItemFilter(), after, limit)
 
     def scan(self, chunk: int = 20_000) -> Iterator[list[ItemRow]]:
         """Stream all items by id, one consistent state, bounded memory; read the revision before.
@@ -337,7 +221,7 @@ class _Turn:
         return cls(before, max(at, before.revision + 1))
 
     def put(self, connection: AccountConnection, changes: Sequence[ItemChange], *, creates: bool) -> list[str]:
-        stored = _stored(connection, sorted({change.item_id for change in changes}))
+        stored = stored_items(connection, sorted({change.item_id for change in changes}))
         written, new, words = dict[str, ItemRow](), set[str](), list[str]()
         for item_id, fields in changes:
             old = stored.get(item_id)
@@ -361,7 +245,7 @@ class _Turn:
         return words
 
     def delete(self, connection: AccountConnection, item_ids: Sequence[str]) -> int:
-        stored = _stored(connection, item_ids)
+        stored = stored_items(connection, item_ids)
         if not stored:
             return 0
         connection.execute(connection.delete(ItemTable).where(ItemTable.item_id.in_(stored)))
@@ -389,63 +273,6 @@ def _catalogue(connection: AccountConnection, *, held: bool = False) -> ItemCata
     statement = connection.select(table.revision, table.items, table.offered)
     row = connection.execute(statement.with_for_update() if held else statement).first()
     return ItemCatalogue() if row is None else ItemCatalogue(*row)
-
-
-def _stored(connection: AccountConnection, item_ids: Sequence[str]) -> dict[str, ItemRow]:
-    mine = connection.select(*COLUMNS).where(ItemTable.item_id.in_(item_ids)).order_by(ItemTable.item_id)
-    return {row.item_id: row for row in (ItemRow(*found) for found in connection.execute(mine))}
-
-
-def _by_id(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
-    table, index = ItemTable, None
-    mine = [*_conditions(which), *([] if after is None else [table.item_id > after.item_id])]
-    if which.prefix:
-        mine += _begins(table.item_id, which.prefix)
-    if which.active is not None:
-        mine.append(table.active == which.active)
-        index = ("active", "item_id")
-    if which.category is not None:
-        index = ("category", "item_id")
-    return _listed(connection, mine, (table.item_id,), index, limit)
-
-
-def _by_name(connection: AccountConnection, which: ItemFilter, after: ItemPlace | None, limit: int) -> list[ItemRow]:
-    """List those whose name begins so, without those whose id does."""
-    table = ItemTable
-    mine = [*_conditions(which), *_begins(table.name_key, name_key(which.prefix))]
-    mine.append(or_(table.item_id < which.prefix, table.item_id > which.prefix + _HIGHEST))
-    order = (table.name_key, table.item_id)
-    if after is not None:
-        mine.append(tuple_(*order) > (after.name_key, after.item_id))
-    index = ("active", "name_key", "item_id")
-    found = [  # a range of the index each: few that are active may lie among many that are not, or the other way
-        row
-        for active in ((True, False) if which.active is None else (which.active,))
-        for row in _listed(connection, [*mine, table.active == active], order, index, limit)
-    ]
-    return sorted(found, key=lambda row: (name_key(row.name), row.item_id))[:limit]
-
-
-def _listed(
-    connection: AccountConnection,
-    which: Sequence[ColumnElement[bool]],
-    order: Sequence[Any],
-    index: Sequence[str] | None,
-    limit: int,
-) -> list[ItemRow]:
-    statement = connection.select(*COLUMNS).where(*which).order_by(*order).limit(limit)
-    if index is not None:  # without statistics SQLite would walk through all items
-        statement = statement.with_hint(ItemTable, f"INDEXED BY ix_items_account_id_{'_'.join(index)}", "sqlite")
-    return [ItemRow(*row) for row in connection.execute(statement)]
-
-
-def _begins(column: Any, prefix: str) -> list[ColumnElement[bool]]:
-    # A range, which an index serves on every database; LIKE it does not.
-    return [column >= prefix, column <= prefix + _HIGHEST]
-
-
-def _conditions(which: ItemFilter) -> list[ColumnElement[bool]]:
-    return [] if which.category is None else [ItemTable.category == which.category]
 
 
 def _revision(_: bool) -> SelectBase:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.syntax import nodes
+
 OWNERS = {"mlflow": "shared.registry", "sqlalchemy": "shared.store", "alembic": "shared.store"}
 IMPORTERS = {
     "import_module",
@@ -30,7 +32,7 @@ def called(node: ast.Call) -> str:
 
 def dynamic_imports(tree: ast.Module) -> Iterator[tuple[int, str | None]]:
     """Yield the line and, where it is written out, the name of every import made by a function."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and called(node) in IMPORTERS:
             first = node.args[0] if node.args else None
             yield node.lineno, first.value if isinstance(first, ast.Constant) else None
@@ -38,7 +40,7 @@ def dynamic_imports(tree: ast.Module) -> Iterator[tuple[int, str | None]]:
 
 def imported(tree: ast.Module) -> Iterator[str]:
     """Yield every module, and every name that may be one, that a file imports."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -78,7 +80,7 @@ def test_no_file_imports_relatively(sources: dict[Path, ast.Module]) -> None:
     offenders = [
         f"{path}:{node.lineno}"
         for path, tree in sources.items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom) and node.level > 0
     ]
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from shared.capabilities import TABLE
+from tests.architecture.syntax import nodes
 
 BANNED = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "managers", "misc"}
 MAXIMUM_LINES = 500
@@ -87,7 +88,7 @@ def test_two_classes_share_no_name(sources: dict[Path, ast.Module]) -> None:
     """A reader who finds a name in one package must not find another meaning of it in the next."""
     places: dict[str, set[str]] = {}
     for path, tree in sources.items():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, set()).add(str(path))
 

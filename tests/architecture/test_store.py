@@ -7,6 +7,7 @@ from shared.store import AccountStore
 from shared.store.database import Experiments
 from shared.store.deliveries import Deliveries
 from shared.store.models import Models
+from tests.architecture.syntax import nodes
 
 MOST_ATTRIBUTES = 25
 STATEMENTS = {"select", "insert", "update", "delete", "exists", "text", "Table", "literal_column"}
@@ -66,7 +67,7 @@ def test_only_what_adds_the_account_makes_statements(sources: dict[Path, ast.Mod
     made = {
         path.stem: {
             name.name
-            for node in ast.walk(tree)
+            for node in nodes(tree)
             if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
             for name in node.names
         }

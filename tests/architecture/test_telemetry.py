@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.syntax import nodes
+
 LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR", "critical": "ERROR"}
 KINDS = {"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram", "Summary": "summary"}
 
@@ -21,7 +23,7 @@ def page(root: Path) -> dict[str, str]:
 def calls(sources: dict[Path, ast.Module]) -> Iterator[tuple[str, ast.expr]]:
     """Yield the last name of each function called, and its first argument."""
     for tree in sources.values():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Call) and node.args:
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 yield name, node.args[0]
@@ -51,7 +53,7 @@ def test_a_log_line_is_an_event_name_and_never_a_sentence(sources: dict[Path, as
     events = [
         ast.unparse(node.args[0])
         for tree in sources.values()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) in {"log", "logger"}

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.architecture.syntax import nodes
+
 ROOT = Path(__file__).parents[2]
 RETIRED_PARTS = {
     **dict.fromkeys(("ask", "asked", "asking", "asks"), "request, requested"),
@@ -89,7 +91,7 @@ class Name(NamedTuple):
 def names_in(path: Path, tree: ast.Module) -> Iterator[Name]:
     """Find the names that a file defines; inside a migration that was released nothing is renamed any more."""
     yield Name(path.parent.name if path.stem == "__init__" else path.stem, "module", path)
-    for node in ast.walk(tree) if "migrations" not in path.parts else ():
+    for node in nodes(tree) if "migrations" not in path.parts else ():
         if isinstance(node, ast.ClassDef):
             yield Name(node.name, "class", path)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -182,7 +184,7 @@ def test_no_docstring_begins_with_tell(sources: dict[Path, ast.Module]) -> None:
     docstrings = [
         (str(path), ast.get_docstring(node) or "")
         for path, tree in sources.items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, kinds)
     ]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 import uvicorn
 from fastapi import FastAPI
@@ -88,6 +89,8 @@ class Running:
 
     url: str
     key: str
+    session: requests.Session
+    """Its connections stay open: a new one for each of thousands of requests takes longer than the answer."""
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +150,14 @@ def ask_all(schema: Any, operation: str, running: Running) -> None:
 def ask(case: schemathesis.Case, running: Running) -> None:
     wanted = [one for one in CHECKS if not (case.operation.path.startswith(WIDE) and one in CHECKS_OF_METHODS)]
     key = {"Authorization": f"Bearer {running.key}"}
-    case.call_and_validate(base_url=running.url, headers=key, checks=wanted, timeout=30)
+    case.call_and_validate(running.url, running.session, headers=key, checks=wanted, timeout=30)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("schemathesis")
-    services = ServiceSettings(home=home, signing_key=SECRET)
+    # The artifact that is not there is looked for once: each time takes a process that loads MLflow.
+    services = ServiceSettings(home=home, signing_key=SECRET, champion_poll_seconds=3_600)
     migrate(services)
     with ExitStack() as stack:
         database = open_database(services)
@@ -170,7 +174,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             limits_failures=0,
         )
         port = stack.enter_context(served(create_app(settings)))
-        yield Running(f"http://127.0.0.1:{port}", key)
+        session = stack.enter_context(requests.Session())
+        session.trust_env = False
+        session.headers = {}
+        yield Running(f"http://127.0.0.1:{port}", key, session)
 
 
 def service(name: str, settings: ServiceSettings) -> FastAPI:
@@ -228,7 +235,9 @@ class QuietServer(uvicorn.Server):
 def served(app: FastAPI) -> Iterator[int]:
     """Serve an app from a thread; gives its port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
+    server = QuietServer(
+        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1, timeout_keep_alive=3_600)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():

@@ -59,6 +59,12 @@ def write_files(folder: Path) -> None:
     write_csv(folder / "events.csv", names, events)
     write_csv(folder / "households.csv", facts, [[households[row[0]], *row[1:]] for row in contacts])
     write_csv(folder / "baskets.csv", names, [[households[row[0]], *row[1:]] for row in events])
+    products = [
+        ["tea-500g", "Green tea", 4.5, "in stock"],
+        ["mug-blue", "Blue mug", 12, "sold out"],
+        ["mug-red", "", 12, 0],
+    ]
+    write_csv(folder / "products.csv", ["sku", "title", "price", "availability"], products)
     (folder / "leads.csv.gz").write_bytes(gzip.compress((folder / "contacts.csv").read_bytes()))
     columns = [list(column) for column in zip(*events, strict=True)]
     pyarrow.parquet.write_table(pyarrow.table(columns, names=names), folder / "events.parquet")

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 
@@ -174,6 +176,17 @@ def test_an_account_has_so_many_items_and_no_more(database: Database) -> None:
 
     assert items.catalogue() == ItemCatalogue(10, 2, 2)
     assert items.put([ItemChange("tea", {"price": 1.0})], at=20, most=2) == ["updated"]
+
+
+def test_of_those_who_write_at_once_nobody_is_lost(database: Database) -> None:
+    def write(writer: int) -> None:
+        for number in range(10):
+            database.of("default").items.put([ItemChange(f"{writer}-{number}", {}), ItemChange("shared", {})], at=10)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, range(3)))
+
+    assert database.of("default").items.catalogue() == ItemCatalogue(revision=39, items=31, offered=31)
 
 
 def test_a_list_goes_on_where_it_stopped(database: Database) -> None:

@@ -123,3 +123,19 @@ async def test_pages_run_no_foreign_script_and_stand_in_no_frame(gateway: Runnin
 @pytest.mark.parametrize("name", ["nothing.js", "..%2F__init__.py", "%2e%2e%2fsessions.py"])
 async def test_no_file_but_those_of_the_console_is_served(browser: Browser, name: str) -> None:
     assert (await browser.get(f"/console/static/{name}")).status == 404
+
+
+async def test_a_browser_never_runs_a_script_or_style_of_the_release_before(browser: Browser) -> None:
+    first = await browser.get("/console/static/console.css")
+    again = await browser.get("/console/static/console.css", If_None_Match=first.headers["ETag"])
+    other = await browser.get("/console/static/console.css", If_None_Match='"of-the-release-before"')
+
+    assert first.headers["Cache-Control"] == "public, no-cache"
+    assert (again.status, again.text) == (304, "")
+    assert (other.status, other.text) == (200, first.text)
+
+
+async def test_a_library_whose_name_holds_its_version_is_kept_for_good(browser: Browser) -> None:
+    kept = (await browser.get("/console/static/htmx-2.0.11.min.js")).headers["Cache-Control"]
+
+    assert kept == "public, max-age=31536000, immutable"

@@ -47,7 +47,7 @@ class FakeDatabase:
         """Stands for its own subjects."""
         return self
 
-    changes = events = models = outbox = quality = contacts
+    changes = deliveries = events = models = outbox = quality = contacts
 
     def page(self, limit: int, after: str | None) -> list[FakeContact]:
         return [FakeContact(one) for one in self.contact_ids if after is None or one > after][:limit]

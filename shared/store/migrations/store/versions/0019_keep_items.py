@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "item_id", name=op.f("pk_items")),
         sqlite_with_rowid=False,
     )
-    for sought in (["updated_at"], ["category"], ["active"], ["active", "name_key"]):
+    for sought in (["updated_at"], ["category", "active"], ["active"], ["active", "name_key"]):
         columns = ["account_id", *sought, "item_id"]
         op.create_index(f"ix_items_{'_'.join(columns)}", "items", columns, unique=False)
     op.create_table(
