@@ -200,8 +200,8 @@ def timed_worlds() -> Section:
     text = (
         f"**The same in time.** {TIMED_WORLDS} worlds of {PEOPLE:,} contacts over {TIMED_DAYS} days: touches in "
         "bursts, orders that a channel brings some days later, and orders of themselves on any day; journeys are cut "
-        "as those of an account. What a channel brought is known. Who orders soon after one channel never meets the next: "
-        "that moves some credit from later channels to earlier ones, and no interval holds it.\n\n"
+        "as those of an account. What a channel brought is known. Who orders soon after one channel never meets "
+        "the next: that moves some credit from later channels to earlier ones, and no interval holds it.\n\n"
         f"| channel | brought, mean | Shapley, mean | interval holds it |\n|---|---:|---:|---:|\n{cells}"
     )
     return Section(text, met=True)
