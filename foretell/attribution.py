@@ -69,7 +69,7 @@ def incremental_effects(
         end = min(at for at in (now, holdout.until, holdout.released_at) if at is not None)
         if _is_about(store, holdout, question.outcome) and holdout.created_at < min(until, end) and end > since:
             report = report_of(store, holdout, measure_of(store, holdout, ()), now=now)
-            found.append(_effect(report))
+            found.append(effect_of(report))
     return found
 
 
@@ -79,7 +79,8 @@ def _is_about(store: AccountStore, holdout: Holdout, outcome: str) -> bool:
     return (holdout.outcome or store.outcomes.default(CAPABILITY)) == outcome
 
 
-def _effect(report: HoldoutReport) -> IncrementalEffect:
+def effect_of(report: HoldoutReport) -> IncrementalEffect:
+    """Return what a holdout found out, with which figure to trust for what."""
     lift = None if report.lift is None else Lift(**report.lift.model_dump())
     return IncrementalEffect(
         holdout=report.name,

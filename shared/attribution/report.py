@@ -181,6 +181,17 @@ def _notes(journeys: Journeys, found: _Found, worth: Worth, *, untouched: bool) 
             "There are too many combinations of channels to count every order in which they can come: some orders were "
             f"drawn. The largest standard error of that is {found.sampling_error:.1f} conversions, beside the interval."
         )
+    if lower := _below_none(journeys, found):
+        notes.append(
+            f"Below 0: {', '.join(lower)}. Fewer convert who met it than others like them who did not. That proves no "
+            "harm: perhaps it reaches those who would not buy, or contacts without any event are not stored."
+        )
     if worth.note:
         notes.append(worth.note)
     return notes
+
+
+def _below_none(journeys: Journeys, found: _Found) -> list[str]:
+    """Name the channels whose whole Shapley interval lies below 0."""
+    each = zip(journeys.channels, found.credits["shapley"], strict=True)
+    return [name for name, drawn_credits in each if _credit(drawn_credits, None).high < 0]

@@ -1,6 +1,7 @@
 """Attribution of an account's conversions: read from the store, made by the worker's child, or on the command line."""
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from foretell.attribution import account_report
-from foretell.background.attribution import AttributionWorker
+from foretell.attribution import account_report, effect_of
+from foretell.background.attribution import AttributionProcessFailed, AttributionWorker
 from foretell.background.attribution_process import work
 from foretell.cli.context import opened_account
 from shared.attribution.account_journeys import account_journeys
@@ -19,6 +20,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, AttributeRow, ContactRow, EventRow, microseconds
 from shared.errors import BadRequest, TooLittleToAttribute, UnknownOutcome
+from shared.lift.report import ArmCounts, Counted, compared
 from shared.store import AccountStore, Database, ReportRow
 
 Command = Callable[..., Any]
@@ -207,6 +209,22 @@ def test_a_holdout_of_the_same_outcome_stands_beside_and_says_which_figure_to_tr
     assert effect.trust.startswith("Trust the holdout")
 
 
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        ((30, 28), "Trust the holdout: what was done on predictions is not proven to have brought anything"),
+        ((90, 20), "Trust the holdout for how much was caused (+350%"),
+        ((0, 5), "Trust neither yet for what was caused"),
+    ],
+)
+def test_the_sentence_on_trust_follows_from_the_interval(reached: tuple[int, int], words: str) -> None:
+    arms = [ArmCounts(contacts=1_000, reached=one, events=one) for one in reached]
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    counted = Counted("spring", 0.5, ["order_placed"], at, at, True, 0, arms[0], arms[1], frozenset())
+
+    assert effect_of(compared(counted)).trust.startswith(words)
+
+
 def test_the_worker_makes_what_waits_once_and_keeps_it(store: AccountStore) -> None:
     fill(store)
     reports = store.experiments.attribution
@@ -243,19 +261,24 @@ def test_the_loop_runs_a_child_for_each_report_that_waits(database: Database) ->
     class Remembered:
         def __init__(self) -> None:
             self.ran: list[tuple[str, ...]] = []
-            self.stop = type("Stop", (), {"is_set": staticmethod(lambda: False)})
+            self.stop, self.code = threading.Event(), 0
 
         def run(self, *words: str) -> int:
             self.ran.append(words)
-            return 0
+            return self.code
 
     row = ReportRow("r-1", "paths", "queued", "[]", NOW)
     database.of("default").experiments.attribution.request(row, made_after=0)
     children = Remembered()
 
     AttributionWorker(database, children, lambda: NOW).turn()  # type: ignore[arg-type]
+    children.code = 1
+    with pytest.raises(AttributionProcessFailed):
+        AttributionWorker(database, children, lambda: NOW).turn()  # type: ignore[arg-type]
+    children.stop.set()
+    AttributionWorker(database, children, lambda: NOW).turn()  # type: ignore[arg-type]
 
-    assert children.ran == [("foretell.background.attribution_process", "default", "r-1")]
+    assert children.ran == 2 * [("foretell.background.attribution_process", "default", "r-1")]
 
 
 def test_the_command_prints_credits_with_intervals_and_notes(foretell: Command) -> None:
@@ -290,6 +313,8 @@ def test_paths_of_another_tool_are_read_with_near_names_and_refused_by_line(fore
         ("path,total_conversions\nemail,many\n", "Line 2: total_conversions is no number of 0 or more"),
         ("path,total_conversions\nemail\n", "Line 2 has 1 cells; the header has 2"),
         ("way,total_conversions\nemail,1\n", "The header lacks path"),
+        (f"path,total_conversions\n{'a>' * 1001},1\n", "Line 2: a path has at most 1,000 steps"),
+        ("path,total_conversions\n" + "a,1\n" * 20_001, "The file has more than 20,000 paths"),
     ]:
         file.write_text(text)
         refused = foretell("attribution", "--paths", str(file))

@@ -71,6 +71,23 @@ def test_intervals_are_of_people_not_of_journeys() -> None:
     assert not np.isnan(first.high)
 
 
+def test_a_channel_below_none_is_named_with_what_that_may_mean() -> None:
+    rows = [PathCounts(["a"], 100, 0.0, 100), PathCounts(["b"], 0, 0.0, 300), PathCounts([], 90, 0.0, 210)]
+
+    notes = attribution_figures(from_paths(rows), bootstraps=40).notes
+
+    assert notes[-1].startswith("Below 0: b. Fewer convert who met it")
+
+
+def test_many_combinations_of_channels_are_sampled_and_a_note_says_how_exact_that_is() -> None:
+    rows = [PathCounts([f"ch-{one:02}" for one in range(14)], 60, 0.0, 40), PathCounts([], 10, 0.0, 90)]
+
+    report = attribution_figures(from_paths(rows), bootstraps=2)
+
+    assert report.sampling_error > 0
+    assert any("some orders were drawn" in one for one in report.notes)
+
+
 def test_values_in_several_currencies_are_left_out_with_a_note() -> None:
     report = attribution_figures(from_paths(ROWS), worth=Worth(known=False, note="In EUR and USD."), bootstraps=2)
 
