@@ -32,5 +32,5 @@ ACTIVITY: Mapping[str, float] = {
     "product_used": 0.5,
 }
 """What a contact does with own hands, and how much it weighs: clicks and purchases more than opens and views."""
-ORDERS = ("order_placed", "subscription_started", "subscription_renewed", "deal_won")
+PURCHASES = ("order_placed", "subscription_started", "subscription_renewed", "deal_won")
 """Types of events whose item was bought."""

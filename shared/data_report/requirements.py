@@ -15,7 +15,7 @@ from shared.contracts.defaults import (
     LEAST_SENDS,
     LOOKBACK_DAYS,
 )
-from shared.contracts.engagement import ACTIVITY, ORDERS, SENT
+from shared.contracts.engagement import ACTIVITY, ORDERS, PURCHASES, SENT
 from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
@@ -158,10 +158,12 @@ def _of_value(data: AccountData) -> Iterator[Requirement]:
 
 
 def _of_recommendations(data: AccountData) -> Iterator[Requirement]:
+    """Count buyers where there are any: who sells no items does not ask which to show."""
     pasts = data.pasts
-    orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ORDERS])
+    orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in PURCHASES])
     buyers = len(np.unique(owners(pasts)[orders & (pasts.item >= 0)]))
-    yield counted(data, (RECOMMENDATIONS, None), "contacts_who_bought_items", buyers, LEAST_BUYERS)
+    if buyers:
+        yield counted(data, (RECOMMENDATIONS, None), "contacts_who_bought_items", buyers, LEAST_BUYERS)
 
 
 def counted(
