@@ -17,7 +17,8 @@ Needed = Literal[
 FindingCode = Literal[
     "no_contacts", "no_events", "nobody_may_be_learned_from",
     "few_with_outcome", "few_without_outcome", "outcome_unknown", "outcome_unused",
-    "short_history", "few_active", "few_sends", "few_in_segments", "few_buyers", "segments_by_rule", "stale_events",
+    "short_history", "few_active", "few_sends", "few_in_segments", "few_buyers", "few_item_buyers",
+    "segments_by_rule", "stale_events",
     "few_timezones",
     "profiling_denied", "few_created_at", "few_with_events", "machine_events", "days_without_events", "events_dropped",
     "repeated_events", "shared_addresses", "attribute_empty", "attribute_rare", "attribute_constant", "attribute_copy",

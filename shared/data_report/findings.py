@@ -145,7 +145,7 @@ _UNMET: Final[dict[str, tuple[FindingCode, Severity, str, str]]] = {
         "few_in_segments", "blocks", "Training of segments is refused.", "Import more events.",
     ),
     "contacts_who_bought_items": (
-        "few_buyers", "informs", "Training of recommendations is refused.",
+        "few_item_buyers", "informs", "Training of recommendations is refused.",
         "Import orders that name what was bought: `item`, one event an item.",
     ),
 }  # fmt: skip

@@ -158,11 +158,11 @@ def _of_value(data: AccountData) -> Iterator[Requirement]:
 
 
 def _of_recommendations(data: AccountData) -> Iterator[Requirement]:
-    """Count buyers where there are any: who sells no items does not ask which to show."""
+    """Count buyers where there are any: who takes no orders does not ask which items to show."""
     pasts = data.pasts
     orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in PURCHASES])
     buyers = len(np.unique(owners(pasts)[orders & (pasts.item >= 0)]))
-    if buyers:
+    if orders.any():
         yield counted(data, (RECOMMENDATIONS, None), "contacts_who_bought_items", buyers, LEAST_BUYERS)
 
 

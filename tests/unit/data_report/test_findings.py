@@ -112,7 +112,7 @@ def test_recommendations_need_a_hundred_contacts_who_bought_an_item_that_has_a_n
     without_items = account(120, [(owner, "order_placed", TODAY) for owner in range(120)])
 
     assert requirement(without_items, "recommendations", "contacts_who_bought_items").found == 0
-    assert [one.severity for one in findings(without_items, "few_buyers")] == ["informs"]
+    assert [one.severity for one in findings(without_items, "few_item_buyers")] == ["informs"]
 
 
 def test_segments_need_twenty_contacts_with_events_and_a_rule_sets_them_below_three_hundred() -> None:
