@@ -12,6 +12,7 @@ from typing import Any
 from foretell.batch_models import artifact_of, loaded
 from foretell.bucket_predictions import BucketPredictions, predicted
 from foretell.cli.output import progress_bars
+from services.specs import spec_of
 from shared.batches.buckets import BucketManifest
 from shared.batches.files import replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
@@ -19,6 +20,7 @@ from shared.batches.request import ContactSelection
 from shared.batches.run import PART_CONTACTS
 from shared.batches.selection import lines_of, parts_of
 from shared.contracts.rows import Microseconds
+from shared.errors import BadRequest
 from shared.settings import Settings
 from shared.store import AccountStore
 
@@ -84,6 +86,11 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
 
 def _from_export(run: Predicting, export: Path, out: Path) -> dict[str, int]:
     """Predict for the contacts of an export, bucket by bucket; on the workers of a scheduler where one is set."""
+    if spec_of(run.model["capability"]).as_of_now is not None:
+        raise BadRequest(
+            f"Answers of {run.model['capability']} depend on what the store says now, which an export does not hold: "
+            "name the contacts with --all, --segment or --contacts."
+        )
     artifact = artifact_of(run.settings, run.store.account, run.model, at=run.now)
     manifest = BucketManifest.of_account(export, run.store.account)
     with _beside(out) as beside, progress_bars() as progress:

@@ -20,6 +20,7 @@ MODELS = {
     "segmentation": ("segmentation", ""),
     "sendtime": ("sendtime", ""),
     "value": ("value", ""),
+    "recommendations": ("recommendations", ""),
 }
 """Folder below `golden` and outcome, by capability."""
 _REGISTER = """

@@ -99,6 +99,16 @@ def test_the_file_of_contacts_is_not_replaced_by_the_answers(foretell, filled: P
     assert contacts.read_text() == "id\nc-001\n"
 
 
+def test_answers_that_depend_on_the_store_are_not_given_about_an_export(foretell, filled: Path, tmp_path: Path) -> None:
+    export = str(tmp_path / "export")
+    foretell("export", "events", "--to", export, "--buckets", "1")
+
+    result = foretell("predict", "recommendations", "--from", export, "--out", str(tmp_path / "lists.csv"))
+
+    assert result.exit_code != 0
+    assert "which an export does not hold" in " ".join(result.output.split())
+
+
 def test_a_segment_is_named_by_id_or_name(foretell, filled: Path, tmp_path: Path) -> None:
     out = tmp_path / "some.ndjson"
     with opened_account("default") as (_, _, store):
