@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from foretell.background.attribution import AttributionWorker
 from foretell.background.batches import BatchWorker, sweeping
 from foretell.background.calls import ServiceCalls
 from foretell.background.data_reports import KeptDataReports
@@ -41,7 +42,7 @@ FAILING_SECONDS = 15.0
 LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
 BATCH_SECONDS = 1.0
-"""How often it is looked for batches and imports that wait."""
+"""How often it is looked for batches, imports and attribution reports that wait."""
 QUALITY_SECONDS = 60.0
 """How often it is looked for models whose predictions are to be compared with what happened."""
 COMMAND_SECONDS = 1.0
@@ -96,6 +97,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("shadows", SHADOW_SECONDS, ShadowComparisons(database, now_us, metrics).turn),
             Loop("imports", BATCH_SECONDS, ImportWorker(database, children, now_us).turn),
             Loop("data_reports", DATA_REPORT_SECONDS, KeptDataReports(database, now_us, metrics).turn),
+            Loop("attribution", BATCH_SECONDS, AttributionWorker(database, children, now_us).turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, children, now_us).turn),
             *_command_loops(settings, database, children, metrics),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),

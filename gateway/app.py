@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from gateway import audit, health, openapi, pages
 from gateway.activity import routes as activity
+from gateway.attribution import routes as attribution
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import carries_file as brings_batch
@@ -138,7 +139,17 @@ def _routes() -> tuple[BaseRoute, ...]:
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy, events)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
+    predicted = (
+        data_report,
+        models,
+        model_commands,
+        model_quality,
+        model_shadows,
+        segments,
+        batches,
+        holdouts,
+        attribution,
+    )
     general = (
         contacts,
         items,

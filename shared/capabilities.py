@@ -5,6 +5,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A kind of change of a contact that is noticed and reported."""
+
+    kind: str
+    """`band`, `segment`, `slot` or `due`: a kind of `shared.change_detection`."""
+    message_types: tuple[str, ...]
+    """Types of the messages that report it, in the order of that kind."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One question the project answers: a folder in `services/`, a process, a Kubernetes name."""
 
@@ -20,13 +30,26 @@ class Capability:
     """Whether one model is kept for each named outcome."""
     long_paths: tuple[str, ...] = ()
     """Paths among those above whose work may take minutes; they have a deadline of their own."""
-    change_kind: str = ""
-    """Which changes are reported: `band`, `segment` or `slot`, a kind of `shared.change_detection`. Empty: none."""
-    message_types: tuple[str, ...] = ()
-    """Types of the messages that report them, in the order of that kind."""
+    changes: tuple[Change, ...] = ()
+    """Which changes are reported, the main one first. Empty: none."""
     committing_fields: tuple[str, ...] = ()
     """Fields of a request that make its answer commit something, such as an experiment; `POST /predict`, which asks
     several capabilities and must be harmless to repeat, does not take them."""
+
+    @property
+    def message_types(self) -> tuple[str, ...]:
+        """List the types of all messages that report changes."""
+        return tuple(name for change in self.changes for name in change.message_types)
+
+    @property
+    def has_score(self) -> bool:
+        """Whether contacts are ranked by a score: where there is a band."""
+        return "band" in [change.kind for change in self.changes]
+
+    @property
+    def main_change(self) -> str:
+        """Return the kind of the main change; empty where none is reported."""
+        return self.changes[0].kind if self.changes else ""
 
 
 TABLE: tuple[Capability, ...] = (
@@ -35,23 +58,20 @@ TABLE: tuple[Capability, ...] = (
         "/score",
         "How likely is this contact to reach an outcome?",
         per_outcome=True,
-        change_kind="band",
-        message_types=("score.band_changed",),
+        changes=(Change("band", ("score.band_changed",)),),
     ),
     Capability(
         "churn",
         "/churn-risk",
         "Who is about to leave, by when, and why?",
         per_outcome=True,
-        change_kind="band",
-        message_types=("churn_risk.band_changed",),
+        changes=(Change("band", ("churn_risk.band_changed",)),),
     ),
     Capability(
         "segmentation",
         "/segment",
         "Which behaviour group does this contact belong to?",
-        change_kind="segment",
-        message_types=("segment.entered", "segment.left"),
+        changes=(Change("segment", ("segment.entered", "segment.left")),),
     ),
     Capability(
         "sendtime",
@@ -59,9 +79,14 @@ TABLE: tuple[Capability, ...] = (
         "When should this contact's next message go out?",
         prefixes=("/best-send-time/plan", "/best-send-time/weeks", "/experiments"),
         long_paths=("/best-send-time/plan", "/experiments"),
-        change_kind="slot",
-        message_types=("send_time.changed",),
+        changes=(Change("slot", ("send_time.changed",)),),
         committing_fields=("purpose", "control_share", "exploration_share"),
+    ),
+    Capability(
+        "value",
+        "/lifetime-value",
+        "What is this contact worth, and when does it order next?",
+        changes=(Change("band", ("value.band_changed",)), Change("due", ("next_order.due",))),
     ),
     Capability(
         "recommendations",

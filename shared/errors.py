@@ -12,6 +12,7 @@ ForetellError
 ├── NotFound                404
 ├── Conflict                409
 │   ├── NoModelTrained      409
+│   ├── TooLittleToAttribute 409
 │   └── IdempotencyInProgress 409
 ├── BodyTooLarge            413
 ├── UnsupportedMediaType    415
@@ -137,6 +138,13 @@ class NoModelTrained(Conflict):
 
     code = "no-model-trained"
     title = "No model trained"
+
+
+class TooLittleToAttribute(Conflict):
+    """Too few conversions came after a touch to give credit for; says in counts what is missing."""
+
+    code = "too-little-to-attribute"
+    title = "Too little to attribute"
 
 
 class IdempotencyInProgress(Conflict):

@@ -323,6 +323,9 @@ class WorkerSettings(UpstreamSettings):
     retrain_sendtime_days: NonNegativeFloat = 7.0
     """The same of send time."""
 
+    retrain_value_days: NonNegativeFloat = 14.0
+    """The same of value."""
+
     retrain_drift_days: NonNegativeFloat = 3.0
     """How many days after its last training a model is trained again since its inputs have drifted; 0: never."""
 

@@ -30,7 +30,7 @@ def ask(verb: str, **arrays: ArrayLike) -> dict[str, NDArray[np.float64]]:
     """Have a textbook model answer.
 
     Args:
-        verb: `bgnbd`, `kaplan_meier`, `cox` or `brier`.
+        verb: `bgnbd`, `bgnbd_value`, `kaplan_meier`, `cox` or `brier`.
         arrays: what `program` lists under that verb; numbers without NaN.
 
     Returns:

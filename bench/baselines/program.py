@@ -6,6 +6,9 @@ of its own environment inside the functions. `bench.baselines.ask` starts it. Ve
 bgnbd: frequency, recency, age of the calibration customers; test_frequency, test_recency, test_age; horizon. In days:
     frequency counts orders after the first, recency is from the first to the last, age from the first to the cutoff.
     Answers no_order (chance of no order within the horizon), alive, parameters (r, alpha, a, b).
+bgnbd_value: the same and monetary, the mean value of an order (test_monetary); as products that use both models do.
+    Answers orders (expected within the horizon), order_value (expected of each), alive, and parameters (r, alpha, a, b,
+    p, q, gamma).
 kaplan_meier, cox: durations, events; test_survived (longer than this each test person has stayed), later (n_later,);
     for cox also covariates and test_covariates. Answers survival, S(survived + later) / S(survived), (n_test, n_later),
     and known_until, the longest duration, after which the curves stay flat (Kaplan-Meier: NaN where nobody stayed).
@@ -36,6 +39,26 @@ def bgnbd(given: Arrays) -> dict[str, Vector]:
     alive = fitted.conditional_probability_alive(frequency, recency, age)
     waiting = still_waiting(parameters, frequency, age, float(given["horizon"]))
     return {"no_order": (1 - alive) + alive * waiting, "alive": alive, "parameters": parameters}
+
+
+def bgnbd_value(given: Arrays) -> dict[str, Vector]:
+    """Fit BG/NBD and Gamma-Gamma on the calibration customers, and answer about the test customers."""
+    from lifetimes import BetaGeoFitter, GammaGammaFitter
+
+    fitted = BetaGeoFitter().fit(given["frequency"], given["recency"], given["age"])
+    again = given["frequency"] > 0
+    worth = GammaGammaFitter().fit(given["frequency"][again] + 1, given["monetary"][again])
+    frequency, recency, age = given["test_frequency"], given["test_recency"], given["test_age"]
+    days = float(given["horizon"])
+    orders = fitted.conditional_expected_number_of_purchases_up_to_time(days, frequency, recency, age)
+    value = worth.conditional_expected_average_profit(frequency + 1, given["test_monetary"])
+    names = fitted.params_[["r", "alpha", "a", "b"]].to_numpy(), worth.params_[["p", "q", "v"]].to_numpy()
+    return {
+        "orders": np.asarray(orders, dtype=np.float64),
+        "order_value": np.asarray(value, dtype=np.float64),
+        "alive": np.asarray(fitted.conditional_probability_alive(frequency, recency, age), dtype=np.float64),
+        "parameters": np.concatenate(names),
+    }
 
 
 def still_waiting(parameters: Vector, frequency: Vector, age: Vector, horizon: float) -> Vector:
@@ -110,6 +133,7 @@ def brier(given: Arrays) -> dict[str, Vector]:
 
 VERBS: dict[str, Callable[[Arrays], dict[str, Vector]]] = {
     "bgnbd": bgnbd,
+    "bgnbd_value": bgnbd_value,
     "kaplan_meier": kaplan_meier,
     "cox": cox,
     "brier": brier,

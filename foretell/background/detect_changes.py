@@ -122,15 +122,20 @@ class ChangeDetector:
         return answer
 
     def _notice(self, champion: ChampionRow, answer: ServiceAnswer, stale: Collection[str]) -> None:
-        store, subject = self.database.of(champion.account), compared_model(champion)
-        key = (champion.capability, champion.outcome)
+        for place in range(len(capability(champion.capability).changes)):
+            self._notice_one(champion, answer, stale, place)
+
+    def _notice_one(self, champion: ChampionRow, answer: ServiceAnswer, stale: Collection[str], place: int) -> None:
+        """Write what changed of one kind, with its messages."""
+        store, subject = self.database.of(champion.account), compared_model(champion, place=place)
+        key = (champion.capability, subject.kept_under)
         ids = [seen.contact_id for seen in answer.predictions if seen.contact_id is not None]
         # Most answers change nothing: then no transaction is needed.
         known = {**dict.fromkeys(ids), **store.changes.states(*key, ids)}
         moved = [row.contact_id for row in compare(known, answer, subject, stale).states]
         if not moved:
             return
-        named = compared_model(champion, _names(store, champion))
+        named = compared_model(champion, _names(store, champion), place=place)
         with store.transaction() as together:
             changes = compare(together.changes.hold_states(*key, moved), answer, named, stale)
             together.changes.put_states(changes.states)
@@ -139,11 +144,16 @@ class ChangeDetector:
             self.metrics.changes.labels(champion.capability, cause).inc()
 
 
-def compared_model(champion: ChampionRow, names: dict[str, str] | None = None) -> ComparedModel:
-    """Return what is compared for a champion."""
-    return ComparedModel(
-        capability(champion.capability), champion.outcome, champion.version, champion.promoted_at, names or {}
-    )
+def compared_model(champion: ChampionRow, names: dict[str, str] | None = None, *, place: int = 0) -> ComparedModel:
+    """Return what is compared for a champion.
+
+    Args:
+        champion: the version that answers.
+        names: of states, where they have any.
+        place: which of the changes in the capability's line.
+    """
+    line = capability(champion.capability)
+    return ComparedModel(line, champion.outcome, champion.version, champion.promoted_at, names or {}, place)
 
 
 def _names(store: AccountStore, champion: ChampionRow) -> dict[str, str]:

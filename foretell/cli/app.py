@@ -7,6 +7,7 @@ import typer
 
 from foretell.cli import (
     accounts,
+    attribution,
     audit,
     console,
     contacts,
@@ -62,6 +63,7 @@ app.add_typer(registry_pages.app, name="mlflow")
 app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.add_typer(holdouts.app, name="holdouts")
+app.command("attribution", epilog=attribution.ATTRIBUTION_EXAMPLES)(attribution.attribution)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")

@@ -8,7 +8,15 @@ from pydantic_core import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from shared.errors import BadRequest, FileRefused, ForetellError, InsufficientData, NoModelTrained, SettingsRefused
+from shared.errors import (
+    BadRequest,
+    FileRefused,
+    ForetellError,
+    InsufficientData,
+    NoModelTrained,
+    SettingsRefused,
+    TooLittleToAttribute,
+)
 
 
 class ExitCode(IntEnum):
@@ -29,7 +37,7 @@ class NotPromoted(ForetellError):
 
 def exit_code_of(error: Exception) -> ExitCode:
     """Return the exit code that goes with an error."""
-    if isinstance(error, (InsufficientData, NoModelTrained, NotPromoted)):
+    if isinstance(error, (InsufficientData, NoModelTrained, NotPromoted, TooLittleToAttribute)):
         return ExitCode.NOT_ENOUGH
     if isinstance(error, (BadRequest, SettingsRefused, ValidationError)) and not isinstance(error, FileRefused):
         return ExitCode.USAGE

@@ -57,7 +57,8 @@ def export(
     for given, known in ((status, get_args(Status)), (band, get_args(Band))):
         if given is not None and given not in known:
             raise BadRequest(f"'{given}' is none of {', '.join(known)}.")
-    per_outcome = line_of(capability_name(capability)).per_outcome
+    line = line_of(capability_name(capability))
+    per_outcome = line.per_outcome
     since = None if updated_since is None else microseconds(updated_since.replace(tzinfo=UTC))
     with opened_account(account) as (_, _, store):
         name = (outcome or store.outcomes.default(capability)) if per_outcome else ""
@@ -66,7 +67,7 @@ def export(
             raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(names)}.", outcomes=names)
         if per_outcome:
             store.outcomes.require(capability, name)
-        ranked = status == "ok" and per_outcome
+        ranked = status == "ok" and line.has_score
         wanted = PredictionFilter(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
         count = written(store, wanted, out)
         print_note(f"{count:,} contacts written to {out}.")

@@ -74,7 +74,7 @@ def _without_outcome(
 ) -> ModelQuality:
     weeks = (
         counted(store.models.quality.logged_predictions(line.name, "", since=since, at=now))
-        if line.change_kind == "segment"
+        if line.main_change == "segment"
         else []
     )
     return ModelQuality(
@@ -83,7 +83,7 @@ def _without_outcome(
         horizon_days=versions[0].horizon_days if versions else None,
         verdict="not_measured",
         judged_version=None,
-        text=_NO_OUTCOME.get(line.change_kind, "Nothing that happens says whether its answers were right."),
+        text=_NO_OUTCOME.get(line.main_change, "Nothing that happens says whether its answers were right."),
         all_versions=None,
         versions=[],
         weeks=[],

@@ -45,6 +45,7 @@ _TAGS: Final = (
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
     ("holdouts", "Contacts without predictions, to find out what these are worth."),
+    ("attribution", "Which channel gets the credit for a conversion, and what was caused."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
     ("messages", "What is sent to those who subscribed."),
     ("webhooks", "Where email platforms and CRMs send what happened."),

@@ -25,6 +25,7 @@ from shared.errors import (
     NotFound,
     ResultNotReady,
     StoreUnavailable,
+    TooLittleToAttribute,
     TooManyContacts,
     UnknownOutcome,
     UnsupportedMediaType,
@@ -54,6 +55,7 @@ _DESCRIPTIONS: Final = {
     504: "The service did not answer in time.",
 }
 _ABSENT: Final = {
+    "/attribution": "There is no attribution report of this id in this account; GET /attribution/reports lists them.",
     "/batches": "There is no batch of this id in this account; GET /batches lists them.",
     "/contacts": "There is no contact of this id in this account.",
     "/data-report": "No report was made yet: a worker makes one within a minute. Leave `kept` out to make it now.",
@@ -74,7 +76,10 @@ _ABSENT: Final = {
     "/webhooks": "There is no source at this address.",
 }
 """By the beginning of the path, the longest that fits."""
+_WAITING = Conflict("20 attribution reports wait or are made already; wait until one is there.")
 _STATES: Final[dict[str, ForetellError]] = {
+    "show_attribution": _WAITING,
+    "attribute_paths": _WAITING,
     "add_batch": Conflict("20 batches wait or run already; wait until one has ended, or cancel one.", max_batches=20),
     "put_items": Conflict(
         "An account has at most 1,000,000 items; delete what is sold no longer.", max_items=1_000_000
@@ -286,6 +291,15 @@ def _conflicts(place: Place) -> Iterator[ForetellError]:
         yield NoModelTrained(
             "No model has been trained for scoring yet. Train one with `foretell train scoring --outcome customer`.",
             outcome="customer",
+        )
+    if place.operation["operationId"] in ("show_attribution", "attribute_paths", "show_attribution_report"):
+        yield TooLittleToAttribute(
+            "12 of 60 conversions came after a touch in this period; 40 are needed. Choose a longer period or a longer "
+            "lookback, or record events that say by which channel contacts came.",
+            conversions=60,
+            conversions_after_a_touch=12,
+            needed=40,
+            touches=318,
         )
     if "segments" in place.tags:
         yield NoModelTrained("No segments were found yet. Find them with `foretell train segmentation`.")

@@ -17,6 +17,7 @@ from gateway.predictions.ranked_list import AttributeValue
 from gateway.predictions.schemas import (
     ContactPredictions,
     EmptyBecause,
+    ListedPrediction,
     PredictionList,
     StoredPrediction,
     WholePrediction,
@@ -80,6 +81,9 @@ def list_predictions(
         Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
     ] = "-score",
     count: Annotated[bool, Query(description="Whether to count how many fit in all.")] = False,
+    details: Annotated[
+        bool, Query(description="Whether each holds all that the capability says: the value, the next order, the hour.")
+    ] = False,
     format: Annotated[
         Literal["json", "csv", "xlsx"],
         Query(description="`csv`: the whole list as one table; `xlsx`: its first 100,000 contacts as a workbook."),
@@ -95,7 +99,7 @@ def list_predictions(
     it goes on. With `format` all of it is a file.
     """
     name = _outcome(authenticated, capability, outcome)
-    ranked = status == "ok" and line_of(capability).per_outcome
+    ranked = status == "ok" and line_of(capability).has_score
     since = None if updated_since is None else microseconds(updated_since)
     wanted = PredictionFilter(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
     held = _attribute(authenticated, attribute, value)
@@ -116,7 +120,7 @@ def list_predictions(
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
     fit = _count(authenticated, wanted, found, is_first=place is None) if count and held is None else None
-    answers = [StoredPrediction(**_fields(row, orjson.loads(row.body))) for row in found.rows]
+    answers = [_listed(row, details=details) for row in found.rows]
     return json_response(PredictionList(predictions=answers, empty_because=because, count=fit, next_cursor=next_cursor))
 
 
@@ -211,10 +215,19 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     raise UnknownOutcome(f"{cause}. Known: {', '.join(known)}.", outcomes=known)
 
 
+def _listed(row: PredictionRow, *, details: bool) -> ListedPrediction:
+    body = orjson.loads(row.body)
+    return ListedPrediction(**_fields(row, body), details=_own(body) if details else None)
+
+
 def _whole(row: PredictionRow) -> WholePrediction:
     body = orjson.loads(row.body)
-    details = {name: value for name, value in body.items() if name not in _SHARED}
-    return WholePrediction(**_fields(row, body), details=details)
+    return WholePrediction(**_fields(row, body), details=_own(body))
+
+
+def _own(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what a capability adds to the head."""
+    return {name: value for name, value in body.items() if name not in _SHARED}
 
 
 def _fields(row: PredictionRow, body: dict[str, Any]) -> dict[str, Any]:

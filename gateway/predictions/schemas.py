@@ -32,6 +32,15 @@ class StoredPrediction(Answer):
     asked_at: Annotated[datetime, Field(description="When it was asked, UTC.")]
 
 
+class ListedPrediction(StoredPrediction):
+    """A row of the list, with what the capability says beside the head where that is asked for."""
+
+    details: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the capability's own answer holds beside this; null unless `details=true`."),
+    ]
+
+
 class EmptyBecause(Answer):
     """Why a list holds nobody."""
 
@@ -43,7 +52,7 @@ class EmptyBecause(Answer):
 class PredictionList(Answer):
     """A page of the ranked list."""
 
-    predictions: Annotated[list[StoredPrediction], Field(description="In the order asked for.")]
+    predictions: Annotated[list[ListedPrediction], Field(description="In the order asked for.")]
     empty_because: Annotated[EmptyBecause | None, Field(description="Why the first page holds nobody; else null.")]
     count: Annotated[
         int | None,

@@ -41,7 +41,12 @@ KINDS: Final = {
     "kmeans": "groups of similar contacts (k-means)",
     "rfm": "a rule by recency, frequency and money",
     "hierarchy": "averages of everybody, of contacts alike, and of the contact",
+    "closed_form": "BG/NBD and Gamma-Gamma in closed form",
     "activity": "hours at which everybody, contacts alike, and the contact are active",
+}
+_KINDS_OF_VALUE: Final = {
+    "blend": "half BG/NBD and Gamma-Gamma, half decision trees (LightGBM)",
+    "rule": "the own rate of each contact, drawn towards everybody's",
 }
 _GRADES: Final[Mapping[str, str]] = {
     "A": "surely much better than the best plain rule",
@@ -85,7 +90,7 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         question=evidence.get("question") or _question(row),
         grade=row.grade,
         grade_in_words=(_GRADES_OF_SEGMENTS if row.capability == "segmentation" else _GRADES)[row.grade],
-        kind=KINDS.get(row.kind, row.kind),
+        kind=(KINDS | (_KINDS_OF_VALUE if row.capability == "value" else {})).get(row.kind, row.kind),
         horizon_days=row.horizon_days,
         trained_at=instant_of(row.trained_at),
         age_days=max(0, (now - row.trained_at) // DAY),

@@ -233,15 +233,63 @@ OF_SEND_TIMES: dict[str, FigureWords] = {
 }
 
 
+def _off(value: float) -> str:
+    if abs(value) < 0.0005:
+        return "All contacts together were expected to bring what they brought."
+    return (
+        f"All contacts together were expected to bring {tenths(abs(value))} % too {'much' if value > 0 else 'little'}."
+    )
+
+
+OF_VALUE: dict[str, FigureWords] = {
+    "skill_over_plain_rule": FigureWords(
+        "Better than the best plain rule",
+        tenths,
+        "%",
+        lambda value: _saved(value, "what the contact spent so far, or the mean of everybody"),
+        lambda _: "the rule itself: 0 %",
+    ),
+    "mean_absolute_error": FigureWords(
+        "Error of the value",
+        _one_decimal,
+        "",
+        lambda value: f"On average an expected value lies {value:,.1f} from what came, in the currency of the orders.",
+        _beside("mean_absolute_error_plain_rule", _one_decimal, "", "what the contact spent so far"),
+    ),
+    "spearman": FigureWords(
+        "Ranking (Spearman)",
+        _two_decimals,
+        "",
+        lambda _: "How well contacts are put in the order of what they then spent: 1 is perfect.",
+        lambda _: "chance: 0.00",
+    ),
+    "total_bias": FigureWords(
+        "Total of all contacts",
+        tenths,
+        "%",
+        _off,
+        _beside("total_bias_before", tenths, "%", "before totals were recalibrated"),
+    ),
+    "interval_coverage": FigureWords(
+        "Held by the 80 % interval",
+        whole,
+        "of 100",
+        lambda value: f"Of 100 values that came, {whole(value)} lay in their interval.",
+        lambda _: "meant: 80 of 100",
+    ),
+}
+_OF_CAPABILITY = {"sendtime": OF_SEND_TIMES, "value": OF_VALUE}
+
+
 def card_figures(figures: Figures, capability: str) -> list[CardFigure]:
     """Put the figures that have words into words, in the order in which they matter.
 
     Args:
         figures: of the row, by name.
-        capability: some figures have other words for send times.
+        capability: some figures have other words for send times, or are of values alone.
     """
     found = []
-    for name, words in (WORDS | (OF_SEND_TIMES if capability == "sendtime" else {})).items():
+    for name, words in (WORDS | _OF_CAPABILITY.get(capability, {})).items():
         value = _number_of(figures, name)
         if value is None:
             continue

@@ -26,6 +26,8 @@ _NOT: Final = {
     "It is no label to show to the contact.",
     "sendtime": "A good hour makes a message more likely to be answered; it does not make it welcome, and is no "
     "reason to send more.",
+    "value": "A value is no judgement of a person and no cause: it says what similar contacts brought, not what "
+    "contacting this one would add. It is the mean of many such contacts, not a promise about one.",
     "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
     "showing it changes is not measured here.",
 }
@@ -46,7 +48,7 @@ def in_short(
     named = {figure.name: figure for figure in figures}
     wanted = (
         *("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained"),
-        *("recall_at_10", "lift_over_most_popular"),
+        *("mean_absolute_error", "total_bias", "recall_at_10", "lift_over_most_popular"),
     )
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
@@ -122,6 +124,13 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
         return [
             "The answer names hours of the contact's own local week, the best first.",
             "`basis` says whose habits it rests on: the contact's own, those of contacts alike, or everybody's.",
+        ]
+    if row.capability == "value":
+        return [
+            "`expected_value` is the mean of what such contacts bring; eight of ten lie in `interval`. Few bring much "
+            "and many nothing, so that most contacts lie below their mean.",
+            "`next_order.median_on` is the day by which half of such contacts have ordered, seen from the day of the "
+            "question; `score` is a rank from 1 to 99.",
         ]
     if row.capability == "recommendations":
         within = "" if row.horizon_days is None else f" within {row.horizon_days} days"

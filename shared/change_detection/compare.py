@@ -1,11 +1,11 @@
 """Compare a prediction with the last known state: the new state, and the messages about the change. Pure."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from shared.capabilities import Capability
+from shared.capabilities import Capability, Change
 from shared.change_detection.service_answers import ContactPrediction, ServiceAnswer
 from shared.change_detection.states import LastKnownState
 from shared.contracts.message import (
@@ -15,6 +15,7 @@ from shared.contracts.message import (
     Message,
     MessageModel,
     MessageSegment,
+    NextOrderDue,
     SegmentEntered,
     SegmentLeft,
     SendTimeChanged,
@@ -29,6 +30,8 @@ LEAST_MEMBERSHIP = 0.02
 """The membership of a new segment has to exceed that of the old one by this much."""
 LEAST_GAIN = 0.02
 """A new hour has to be better than the old one by this share."""
+DUE_CHANCE = 0.5
+"""Chance of an order within 7 days from which the next one is due: its median lies within them."""
 _ROUNDING = 1e-9
 
 
@@ -55,8 +58,8 @@ class StateKind(Protocol):
     def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:
         """Whether a new state differs enough from the previous one to be reported."""
 
-    def data(self, change: StateChange) -> list[Answer]:
-        """Return the data of a change: one for each type of message of the capability, in that order."""
+    def data(self, change: StateChange) -> Sequence[Answer | None]:
+        """Return the data of a change: one for each of its types of message, in that order; None: it sends none."""
 
 
 class BandState:
@@ -79,7 +82,7 @@ class BandState:
             {
                 "contact_id": before.contact_id,
                 "capability": change.line.name,
-                "outcome": change.outcome,
+                "outcome": change.outcome or None,
                 "previous_band": before.state,
                 "band": prediction.band,
                 "score": prediction.score,
@@ -155,8 +158,49 @@ class SlotState:
         return [data]
 
 
-KINDS: dict[str, StateKind] = {"band": BandState(), "segment": SegmentState(), "slot": SlotState()}
-"""By the name in the capability table, `change_kind`."""
+_WAITING, _DUE = "waiting", "due "
+
+
+class DueState:
+    """Whether the next order is due, and after which order: it is due once for each."""
+
+    def state(self, prediction: ContactPrediction) -> str | None:
+        """Return that it is waited for, or that it is due with the day of the order before it."""
+        following = prediction.next_order
+        if following is None:
+            return None
+        return f"{_DUE}{following.last_order_on}" if following.within_7_days >= DUE_CHANCE else _WAITING
+
+    def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:  # noqa: ARG002
+        """Require another order than the one after which it was due: as days pass it may be due again and again."""
+        following = prediction.next_order
+        return following is None or before.state != f"{_DUE}{following.last_order_on}"
+
+    def data(self, change: StateChange) -> list[Answer | None]:
+        """Return when it is expected; nothing where it is waited for anew."""
+        prediction = change.prediction
+        if prediction.next_order is None or self.state(prediction) == _WAITING:
+            return [None]
+        data = NextOrderDue.model_validate(
+            {
+                "contact_id": change.before.contact_id,
+                **prediction.next_order.model_dump(),
+                "expected_value": prediction.expected_value,
+                "currency": prediction.currency,
+                "cutoff": change.answer.cutoff,
+                "cause": change.cause,
+            }
+        )
+        return [data]
+
+
+KINDS: dict[str, StateKind] = {
+    "band": BandState(),
+    "segment": SegmentState(),
+    "slot": SlotState(),
+    "due": DueState(),
+}
+"""By the name in the capability table, `Change.kind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +214,18 @@ class ComparedModel:
     promoted_at: Microseconds
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of states, if they have any."""
+    place: int = 0
+    """Which of the changes in the capability's line is looked at."""
+
+    @property
+    def change(self) -> Change | None:
+        """Return the kind of change that is looked at; None where the capability reports none."""
+        return self.line.changes[self.place] if self.line.changes else None
+
+    @property
+    def kept_under(self) -> str:
+        """Return the outcome under which last known states are kept; of further changes with their kind behind it."""
+        return f"{self.outcome}.{self.line.changes[self.place].kind}" if self.place else self.outcome
 
 
 class DetectedChanges(NamedTuple):
@@ -197,7 +253,7 @@ def compare(
         stale: contacts with new events.
     """
     changes = DetectedChanges([], [])
-    if not subject.line.change_kind:
+    if subject.change is None:
         return changes
     for prediction in answer.predictions:
         if prediction.contact_id is None or prediction.contact_id not in states or prediction.status != "ok":
@@ -207,6 +263,7 @@ def compare(
             prediction,
             answer,
             subject,
+            subject.change,
             stale=prediction.contact_id in stale,
             into=changes,
         )
@@ -218,11 +275,12 @@ def _compare(
     prediction: ContactPrediction,
     answer: ServiceAnswer,
     subject: ComparedModel,
+    reported: Change,
     *,
     stale: bool,
     into: DetectedChanges,
 ) -> None:
-    kind = KINDS[subject.line.change_kind]
+    kind = KINDS[reported.kind]
     state, cutoff, version = kind.state(prediction), microseconds(answer.cutoff), answer.model.version
     if state is None or prediction.contact_id is None:
         return
@@ -231,7 +289,7 @@ def _compare(
             LastKnownState(
                 contact_id=prediction.contact_id,
                 capability=subject.line.name,
-                outcome=subject.outcome,
+                outcome=subject.kept_under,
                 state=state,
                 score=prediction.score,
                 version=version,
@@ -265,7 +323,9 @@ def _compare(
     change = StateChange(
         subject.line, subject.outcome, before, prediction, answer, cause, subject.names.get(before.state)
     )
-    for type_, data in zip(subject.line.message_types, kind.data(change), strict=True):
+    for type_, data in zip(reported.message_types, kind.data(change), strict=True):
+        if data is None:
+            continue
         name = message_id(type_, prediction.contact_id, before.capability, before.outcome, before.state, state, cutoff)
         into.messages.append(Message(name, type_, cutoff, as_data(data), prediction.contact_id, cause))
 

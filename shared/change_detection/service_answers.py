@@ -1,5 +1,6 @@
 """The parts of a service's answer that decide about a contact's state; other fields are not read."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -33,6 +34,16 @@ class AnsweredInstant(AnswerPart):
         return self.local.weekday() * 24 + self.local.hour
 
 
+class AnsweredNextOrder(AnswerPart):
+    """When the next order is expected."""
+
+    median_on: Annotated[date | None, Field(description="By this day half have ordered.")]
+    low_on: Annotated[date | None, Field(description="By this day one in ten has.")]
+    high_on: Annotated[date | None, Field(description="By this day nine in ten have.")]
+    within_7_days: Annotated[float, Field(description="Chance of an order within 7 days.")]
+    last_order_on: Annotated[date, Field(description="The day of the last one.")]
+
+
 class AnsweredChoice(AnswerPart):
     """One of several segments or instants, with its rating."""
 
@@ -61,6 +72,9 @@ class ContactPrediction(AnsweredChoice):
     data_quality: Annotated[list[str], Field(description="What was missing or stale.")] = []
     segment: Annotated[AnsweredSegment | None, Field(description="The surest one.")] = None
     alternatives: Annotated[list[AnsweredChoice], Field(description="The next best.")] = []
+    next_order: Annotated[AnsweredNextOrder | None, Field(description="When the next order is expected.")] = None
+    expected_value: Annotated[float | None, Field(description="Within the horizon.")] = None
+    currency: Annotated[str | None, Field(description="Of the value.")] = None
 
 
 class FeatureCounts(AnswerPart):

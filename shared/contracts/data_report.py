@@ -12,12 +12,13 @@ Count = Annotated[int, Field(ge=0)]
 Severity = Literal["blocks", "warns", "informs"]
 Needed = Literal[
     "contacts_with_outcome", "contacts_without_outcome", "months_of_history", "active_contacts", "sends",
-    "contacts_with_events", "contacts_who_bought_items",
+    "contacts_with_events", "buyers", "contacts_who_bought_items",
 ]  # fmt: skip
 FindingCode = Literal[
     "no_contacts", "no_events", "nobody_may_be_learned_from",
     "few_with_outcome", "few_without_outcome", "outcome_unknown", "outcome_unused",
-    "short_history", "few_active", "few_sends", "few_in_segments", "few_buyers", "segments_by_rule", "stale_events",
+    "short_history", "few_active", "few_sends", "few_in_segments", "few_buyers", "few_item_buyers",
+    "segments_by_rule", "stale_events",
     "few_timezones",
     "profiling_denied", "few_created_at", "few_with_events", "machine_events", "days_without_events", "events_dropped",
     "repeated_events", "shared_addresses", "attribute_empty", "attribute_rare", "attribute_constant", "attribute_copy",

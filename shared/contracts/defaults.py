@@ -14,10 +14,10 @@ LEAST_SENDS: Final = 500
 """Sends without which the answers to them teach nothing of when to send."""
 LEAST_SEGMENTED: Final = 20
 """Contacts with events below which not even a rule can set segments."""
+LEAST_BUYERS: Final = 100
+"""Contacts with an order without which nothing is learned of value or recommendations."""
 LEAST_GROUPED: Final = 300
 """Contacts with events below which a rule sets the segments: groups that are found would be chance."""
-LEAST_BUYERS: Final = 100
-"""Contacts who bought an item that has a name, without whom nothing is recommended."""
 FILLED_AUC: Final = 0.90
 """From here on being filled in at all nearly knows the answer: what is filled in for those who reach the outcome is
 mostly written after it."""

@@ -1,4 +1,4 @@
-"""What counts as an answer to a message, and as an act of the contact: send times are learned from it."""
+"""What counts as an answer to a message, as an act of the contact, and as an order."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,8 @@ BY_MESSAGE: Mapping[str, tuple[str, ...]] = {
 """Events that answer the message whose id they carry. Opens that may be a machine's have another type."""
 BY_TIME: Mapping[str, tuple[str, ...]] = {"order": ("order_placed",)}
 """Events without a message: the first one within a day after the send counts."""
+ORDERS = ("order_placed", "deal_won")
+"""Events that are orders, with what they brought, where nobody names others: value is learned from them."""
 ANSWERS: Mapping[str, tuple[str, ...]] = {**BY_MESSAGE, **BY_TIME}
 ENGAGEMENTS = tuple(ANSWERS)
 ACTIVITY: Mapping[str, float] = {
@@ -30,5 +32,5 @@ ACTIVITY: Mapping[str, float] = {
     "product_used": 0.5,
 }
 """What a contact does with own hands, and how much it weighs: clicks and purchases more than opens and views."""
-ORDERS = ("order_placed", "subscription_started", "subscription_renewed", "deal_won")
+PURCHASES = ("order_placed", "subscription_started", "subscription_renewed", "deal_won")
 """Types of events whose item was bought."""

@@ -1,6 +1,6 @@
 """Messages to subscriptions: their types, their data, and why one is sent."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     BandCapability = str
 else:
     # A type of the wire: only pydantic reads it, and a type checker sees plain text.
-    BandCapability: Any = Literal[tuple(line.name for line in TABLE if line.change_kind == "band")]
+    BandCapability: Any = Literal[tuple(line.name for line in TABLE if "band" in [one.kind for one in line.changes])]
 
 ContactIdField = Annotated[str, Field(description="Your own id of the contact.")]
 CauseField = Annotated[
@@ -67,18 +67,21 @@ class MessageModel(Answer):
 
 
 class BandChanged(Answer):
-    """A contact's band is another one: `score.band_changed` and `churn_risk.band_changed`."""
+    """A contact's band is another one: `score.band_changed`, `churn_risk.band_changed` and `value.band_changed`."""
 
     contact_id: ContactIdField
     capability: Annotated[BandCapability, Field(description="Which question.")]
-    outcome: Annotated[str, Field(description="Which outcome.")]
+    outcome: OutcomeField
     previous_band: Annotated[Band | None, Field(description="What was told before; null: nothing was.")]
     band: Annotated[Band, Field(description="What holds now.")]
     score: Annotated[int | None, Field(description="1-99: percentile in the reference population.", ge=1, le=99)]
     previous_score: Annotated[
         int | None, Field(description="When the previous band was told, or another version confirmed it.", ge=1, le=99)
     ]
-    probability: Annotated[float | None, Field(description="Calibrated chance of the outcome.", ge=0, le=1)]
+    probability: Annotated[
+        float | None,
+        Field(description="Calibrated chance of the outcome; null where the capability has none.", ge=0, le=1),
+    ]
     reasons: Annotated[list[Reason], Field(description="The strongest first.", max_length=MAX_REASONS)]
     trend: Annotated[Trend, Field(description="Against the prediction of 30 days before.")]
     model: Annotated[MessageModel, Field(description="The version that said so, and how good it is.")]
@@ -119,6 +122,21 @@ class SendTimeChanged(Answer):
     slot: Annotated[int, Field(description="Hour of the contact's local week, Monday 00 is 0.", ge=0, le=167)]
     previous_slot: Annotated[int | None, Field(description="What was told before; null: nothing was.", ge=0, le=167)]
     timezone: Annotated[str, Field(description="IANA zone the hour is in.")]
+    cause: CauseField
+
+
+class NextOrderDue(Answer):
+    """Half of contacts such as this one have ordered within 7 days; sent once for each expected order."""
+
+    contact_id: ContactIdField
+    median_on: Annotated[date | None, Field(description="By this day (UTC) half of such contacts have ordered.")]
+    low_on: Annotated[date | None, Field(description="By this day one in ten has; null: beyond what can be said.")]
+    high_on: Annotated[date | None, Field(description="By this day nine in ten have; null as above.")]
+    within_7_days: Annotated[float, Field(ge=0, le=1, description="Chance of an order within 7 days.")]
+    last_order_on: Annotated[date, Field(description="The day (UTC) of the last order: the next one is expected.")]
+    expected_value: Annotated[float | None, Field(description="Within the horizon of the version.", ge=0)]
+    currency: Annotated[str | None, Field(description="Of the value; null where events name none.")]
+    cutoff: Annotated[datetime, Field(description="The instant the prediction stands on, UTC.")]
     cause: CauseField
 
 
@@ -226,14 +244,15 @@ _OF_KIND: Final[dict[str, tuple[type[Answer], ...]]] = {
     "band": (BandChanged,),
     "segment": (SegmentEntered, SegmentLeft),
     "slot": (SendTimeChanged,),
+    "due": (NextOrderDue,),
 }
-"""Data of the messages by kind of change, in the order of `message_types` in the table."""
+"""Data of the messages by kind of change, in the order of its `message_types` in the table."""
 MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
     **{
-        kind: shape
+        type_: shape
         for line in TABLE
-        if line.change_kind
-        for kind, shape in zip(line.message_types, _OF_KIND[line.change_kind], strict=True)
+        for change in line.changes
+        for type_, shape in zip(change.message_types, _OF_KIND[change.kind], strict=True)
     },
     "batch.completed": BatchCompleted,
     "batch_job.completed": BatchJobCompleted,
@@ -293,6 +312,20 @@ _EXAMPLES_OF_KIND: Final[dict[str, tuple[dict[str, Any], ...]]] = {
             "cause": "events",
         },
     ),
+    "due": (
+        {
+            "contact_id": "c-42",
+            "median_on": "2026-06-05",
+            "low_on": "2026-06-02",
+            "high_on": "2026-07-14",
+            "within_7_days": 0.56,
+            "last_order_on": "2026-05-21",
+            "expected_value": 268.9,
+            "currency": "EUR",
+            "cutoff": "2026-06-01T00:00:00Z",
+            "cause": "time",
+        },
+    ),
 }
 _OF_CHURN: Final = {"outcome": "churn", "trend": "declining"}
 
@@ -300,15 +333,16 @@ _OF_CHURN: Final = {"outcome": "churn", "trend": "declining"}
 def _example(line: Capability, data: dict[str, Any]) -> dict[str, Any]:
     """Return an example of a kind as one of a capability."""
     named = {"capability": line.name} if "capability" in data else {}
-    return {**data, **named, **(_OF_CHURN if line.name == "churn" else {})}
+    without = {"outcome": None, "probability": None} if "outcome" in data and not line.per_outcome else {}
+    return {**data, **named, **without, **(_OF_CHURN if line.name == "churn" else {})}
 
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     **{
-        kind: _example(line, data)
+        type_: _example(line, data)
         for line in TABLE
-        if line.change_kind
-        for kind, data in zip(line.message_types, _EXAMPLES_OF_KIND[line.change_kind], strict=True)
+        for change in line.changes
+        for type_, data in zip(change.message_types, _EXAMPLES_OF_KIND[change.kind], strict=True)
     },
     "batch.completed": {
         "capability": "scoring",

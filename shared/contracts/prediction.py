@@ -27,7 +27,7 @@ Trend = Literal["improving", "steady", "declining", "unknown"]
 Source = Literal["model", "rules", "population", "default"]
 Effect = Literal["raises", "lowers"]
 Grade = Literal["A", "B", "C", "D"]
-ModelKind = Literal["lightgbm", "logistic", "rule", "blend", "kmeans", "rfm", "hierarchy", "activity"]
+ModelKind = Literal["lightgbm", "logistic", "rule", "blend", "kmeans", "rfm", "hierarchy", "activity", "closed_form"]
 
 
 class Answer(BaseModel):

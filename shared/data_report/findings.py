@@ -138,11 +138,14 @@ _UNMET: Final[dict[str, tuple[FindingCode, Severity, str, str]]] = {
         "few_sends", "warns", "Send times are chosen by when contacts are active, not by the chance of an answer.",
         "Import email_sent events with message_id, and the clicks that carry the same.",
     ),
+    "buyers": (
+        "few_buyers", "informs", "What contacts are worth is not learned.", "Import more orders with their values.",
+    ),
     "contacts_with_events": (
         "few_in_segments", "blocks", "Training of segments is refused.", "Import more events.",
     ),
     "contacts_who_bought_items": (
-        "few_buyers", "informs", "Training of recommendations is refused.",
+        "few_item_buyers", "informs", "Training of recommendations is refused.",
         "Import orders that name what was bought: `item`, one event an item.",
     ),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from shared.contracts.defaults import (
     LEAST_SENDS,
     LOOKBACK_DAYS,
 )
-from shared.contracts.engagement import ACTIVITY, ORDERS, SENT
+from shared.contracts.engagement import ACTIVITY, ORDERS, PURCHASES, SENT
 from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
@@ -25,7 +25,8 @@ from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_fr
 from shared.timeline.risk import episode, waits
 
 MONTH_DAYS: Final = 30.4375
-SENDTIME, SEGMENTATION, RECOMMENDATIONS = "sendtime", "segmentation", "recommendations"
+SENDTIME, SEGMENTATION = "sendtime", "segmentation"
+VALUE, RECOMMENDATIONS = "value", "recommendations"
 REFUSED, UNSURE = "not trained", "not trained, or unsure figures"
 BY_RULE, BY_ACTIVITY = "a plain rule sets the segments", "learned from activity, not from sends"
 """What becomes of a model where a minimum is not met."""
@@ -65,6 +66,7 @@ def requirements(data: AccountData) -> list[Requirement]:
         ),
         *_of_segmentation(data),
         *_of_sendtime(data),
+        *_of_value(data),
         *_of_recommendations(data),
     ]
 
@@ -146,11 +148,22 @@ def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
     yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS, BY_ACTIVITY)
 
 
-def _of_recommendations(data: AccountData) -> Iterator[Requirement]:
+def _of_value(data: AccountData) -> Iterator[Requirement]:
+    """Count buyers where there are any: who has no orders does not ask what they are worth."""
     pasts = data.pasts
     orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ORDERS])
+    buyers = len(np.unique(owners(pasts)[orders & (pasts.value > 0)]))
+    if buyers:
+        yield counted(data, (VALUE, None), "buyers", buyers, LEAST_BUYERS)
+
+
+def _of_recommendations(data: AccountData) -> Iterator[Requirement]:
+    """Count buyers where there are any: who takes no orders does not ask which items to show."""
+    pasts = data.pasts
+    orders = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in PURCHASES])
     buyers = len(np.unique(owners(pasts)[orders & (pasts.item >= 0)]))
-    yield counted(data, (RECOMMENDATIONS, None), "contacts_who_bought_items", buyers, LEAST_BUYERS)
+    if orders.any():
+        yield counted(data, (RECOMMENDATIONS, None), "contacts_who_bought_items", buyers, LEAST_BUYERS)
 
 
 def counted(

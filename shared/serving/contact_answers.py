@@ -69,6 +69,7 @@ class ContactAnswers:
             always=(*model.reached_by, *model.begun_by),
             lookback_days=model.lookback_days,
             event_ids=_needs_event_ids(contacts),
+            currency=currency_of(model),
         )
         around = self.cutoff - TREND_DAYS * DAY
         return self.account.predictions.request_reads(self.spec.capability.name, self.outcome, wanted, around=around)
@@ -86,6 +87,7 @@ class ContactAnswers:
         if not contacts:
             return []
         model, away = self.champion.model, reads is None
+        contacts = in_currency(contacts, currency_of(model))
         contacts, strangers, stored = _matched(contacts, PastRows({}, []) if reads is None else reads.rows, model)
         pasts = merge_inline(contacts, stored, cutoff=self.cutoff, lookback_days=model.lookback_days)
         without_data = self.spec.answers_without_data
@@ -98,7 +100,7 @@ class ContactAnswers:
             )
         self._predict(pasts, results, reads)
         for place, names in enumerate(strangers):
-            if names and results[place].status in ("ok", "insufficient_data"):
+            if names and results[place].status in ("ok", "insufficient_data", "not_eligible"):
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         if reads is not None:
             _put_trends(results, reads.past_scores)
@@ -168,6 +170,21 @@ class ContactAnswers:
         for place, one in zip(free, commit(pending), strict=True):
             found[place] = one
         return found
+
+
+def currency_of(model: ServedModel) -> str | None:
+    """Return the currency of a model that adds values up; events in another one are no part of what it sees."""
+    return getattr(model, "currency", None)
+
+
+def in_currency(contacts: Sequence[RequestContact], currency: str | None) -> Sequence[RequestContact]:
+    """Leave out events of a call whose values are in another currency; None: all of them stay."""
+    if currency is None or not any(contact.events for contact in contacts):
+        return contacts
+    return [
+        contact._replace(events=[event for event in contact.events if event.currency in (None, currency)])
+        for contact in contacts
+    ]
 
 
 def withhold(results: list[Prediction], holdouts: Sequence[Holdout]) -> None:

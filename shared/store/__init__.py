@@ -4,6 +4,7 @@ An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store
 """
 
 from shared.store.assignments import AssignmentRow
+from shared.store.attribution import ReportLease, ReportRow, TouchRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
@@ -103,6 +104,8 @@ __all__ = [
     "PredictionRow",
     "PromotionRow",
     "ReachedBy",
+    "ReportLease",
+    "ReportRow",
     "RequestReads",
     "SecretRow",
     "ShadowPrediction",
@@ -113,6 +116,7 @@ __all__ = [
     "SubscriptionCounts",
     "SubscriptionRow",
     "SubscriptionState",
+    "TouchRow",
     "VersionRow",
     "active_secrets",
     "check",

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, ForeignKey, func, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, denies_profiling
 from shared.store.schema import (
     CLUSTERED,
     KEY_TEXT,
@@ -64,6 +64,12 @@ class StaticAttributeTable(StoreTable):
 def consent_of(text: str | None) -> Mapping[str, str]:
     """Read a stored consent; none stored is an empty one."""
     return json.loads(text) if text else {}
+
+
+def refusals(connection: AccountConnection) -> list[str]:
+    """List the consents that deny profiling: there are few ways to write one, and many contacts."""
+    ways = connection.scalars(connection.select(ContactTable.consent).distinct()).all()
+    return [text for text in ways if denies_profiling(consent_of(text))]
 
 
 def pages(connection: AccountConnection, *, after: str | None, limit: int, prefix: str = "") -> Iterator[str]:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, ForeignKey, and_, func, not_, or_
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from shared.contracts.rows import DAY, Microseconds, denies_profiling
-from shared.store.contact_facts import ContactTable, consent_of
+from shared.contracts.rows import DAY, Microseconds
+from shared.store.contact_facts import ContactTable, consent_of, refusals
 from shared.store.events import EventTable
 from shared.store.identities import EMAIL, IdentityMergeTable
 from shared.store.outcomes import OutcomeTable
@@ -165,10 +165,8 @@ class DataReportReads:
         return found.order_by(places.c.contact_id)
 
     def _refusals(self) -> list[str]:
-        """List the consents that deny profiling: there are few ways to write one, and many contacts."""
         with self._scope.reading() as connection:
-            ways = connection.scalars(self._scope.select(ContactTable.consent).distinct()).all()
-        return [text for text in ways if denies_profiling(consent_of(text))]
+            return refusals(connection)
 
     def daily_counts(self, contact_ids: Collection[str], *, until: Microseconds) -> list[DailyCount]:
         """Count events of contacts by type, day, and who made them; only those before an instant."""

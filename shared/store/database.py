@@ -15,6 +15,8 @@ from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store import holdouts, keys, models, sources
 from shared.store.assignments import Assignments
+from shared.store.attribution import Attribution, AttributionReportTable
+from shared.store.attribution import waiting as report_waits
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
@@ -51,7 +53,7 @@ from shared.store.subscriptions import Subscriptions
 
 @dataclass(frozen=True, slots=True)
 class Experiments:
-    """The experiments of one account."""
+    """The experiments of one account, and what is said of causes without one."""
 
     _scope: Scope
 
@@ -59,6 +61,11 @@ class Experiments:
     def assignments(self) -> Assignments:
         """Return whom experiments of sending assigned to an arm."""
         return Assignments(self._scope)
+
+    @property
+    def attribution(self) -> Attribution:
+        """Return reports of which channel gets the credit, and what they are made of."""
+        return Attribution(self._scope)
 
     @property
     def holdouts(self) -> Holdouts:
@@ -385,6 +392,13 @@ class Database:
         statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
         with self._store.reading() as connection:
             return [(account, batch_id) for account, batch_id in connection.execute(statement)]
+
+    def waiting_attribution(self, at: Microseconds) -> list[tuple[str, str]]:
+        """List account and id of the attribution reports that nobody makes yet, the oldest first."""
+        table = AttributionReportTable
+        statement = select(table.account_id, table.report_id).where(report_waits(at)).order_by(table.requested_at)
+        with self._store.reading() as connection:
+            return [(account, report_id) for account, report_id in connection.execute(statement)]
 
     def waiting_imports(self, at: Microseconds) -> list[tuple[str, str]]:
         """List account and id of the imports on which nobody does what is to be done, the oldest first."""

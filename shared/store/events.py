@@ -299,16 +299,30 @@ class Events:
         with self._scope.reading() as connection:
             return [EventTypeUse(*row) for row in connection.execute(statement)]
 
-    def scan(self, chunk: int = 200_000) -> Iterator[list[EventTuple]]:
+    def scan(self, chunk: int = 200_000, *, currency: str | None = None) -> Iterator[list[EventTuple]]:
         """Stream all events ordered by contact, one consistent state, bounded memory.
 
         Args:
             chunk: rows held at once.
+            currency: events whose values are in another one are left out; None: none are.
         """
         statement = self._scope.select(*EVENT_COLUMNS).order_by(EventTable.contact_id, EventTable.event_id)
+        if currency is not None:
+            statement = statement.where(or_(EventTable.currency.is_(None), EventTable.currency == currency))
         with self._scope.reading() as connection:
             for part in connection.stream(statement, chunk).partitions():
                 yield list(part)
+
+    def currencies(self, types: Collection[str]) -> dict[str | None, int]:
+        """Count the events of some types that have a value, by its currency; None: they name none."""
+        table = EventTable
+        statement = (
+            self._scope.select(table.currency, func.count())
+            .where(table.type.in_(sorted(types)), table.value.is_not(None))
+            .group_by(table.currency)
+        )
+        with self._scope.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
 
     def scan_times(
         self, contacts: int = 250, *, contact_ids: Sequence[str] | None = None

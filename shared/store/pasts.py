@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     union_all,
 )
 
@@ -66,13 +67,19 @@ class PastsWanted:
     """Older events are left out."""
     event_ids: bool = True
     """Whether the ids of events are wanted; without, they are None, which is a fifth cheaper."""
+    currency: str | None = None
+    """Events whose values are in another one are left out; None: none are."""
 
     def calls(self) -> list[tuple[Prepared, Values]]:
         """List the statements that read them."""
         since = self.cutoff - self.lookback_days * DAY
         values = {IDS: self.contact_ids, "asked_at": self.asked_at, "cutoff": self.cutoff, "since": since}
         found: list[tuple[Prepared, Values]] = [(one, values) for one in (_CONTACTS, _ATTRIBUTES)]
-        found.append((_EVENTS if self.event_ids else _EVENTS_WITHOUT_IDS, values))
+        if self.currency is None:
+            found.append((_EVENTS if self.event_ids else _EVENTS_WITHOUT_IDS, values))
+        else:
+            one = _EVENTS_OF_CURRENCY if self.event_ids else _EVENTS_OF_CURRENCY_WITHOUT_IDS
+            found.append((one, {**values, "currency": self.currency}))
         if self.always:
             found.append((_OLDER, {**values, "always": self.always}))
         return found
@@ -264,7 +271,7 @@ def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> S
     return statement.order_by(*keys)
 
 
-def _events(sqlite: bool, *, ids: bool) -> SelectBase:
+def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase:
     """Read events; of SQLite those without a value come first, in one row of columns written as JSON.
 
     Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. A value is
@@ -272,12 +279,14 @@ def _events(sqlite: bool, *, ids: bool) -> SelectBase:
     """
     contact_id, event_id, *others = EVENT_COLUMNS
     columns = (contact_id, event_id if ids else null(), *others)
-    wanted = (
+    wanted: tuple[ColumnElement[bool], ...] = (
         among_ids(EventTable.contact_id, sqlite=sqlite),
         EventTable.occurred_at < bindparam("cutoff"),
         EventTable.occurred_at >= bindparam("since"),
         EventTable.recorded_at <= bindparam("asked_at"),
     )
+    if of_currency:
+        wanted += (or_(EventTable.currency.is_(None), EventTable.currency == bindparam("currency")),)
     plain = select_by_parameter(*columns, of=EventTable).where(*wanted)
     if not sqlite:
         return plain
@@ -310,5 +319,8 @@ _CONTACTS, _ALL_CONTACTS = (Prepared(partial(_contacts, chosen=chosen)) for chos
 _ATTRIBUTES, _ALL_ATTRIBUTES = (Prepared(partial(_attributes, chosen=chosen)) for chosen in (True, False))
 _NAMED_ATTRIBUTES = Prepared(partial(_attributes, named=True))
 _EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (True, False))
+_EVENTS_OF_CURRENCY, _EVENTS_OF_CURRENCY_WITHOUT_IDS = (
+    Prepared(partial(_events, ids=ids, of_currency=True)) for ids in (True, False)
+)
 _OLDER, _EXISTING = Prepared(_older), Prepared(_existing)
 _ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

@@ -268,10 +268,16 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
     return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now, order_by=order_by)
 
 
-def scanned(store: AccountStore, *, with_events: bool = True) -> Pasts:
-    """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
+def scanned(store: AccountStore, *, with_events: bool = True, currency: str | None = None) -> Pasts:
+    """Read the pasts of everybody who may be learned from: all but those who denied profiling.
+
+    Args:
+        store: the account's store.
+        with_events: whether events are read too.
+        currency: events whose values are in another one are left out; None: none are.
+    """
     facts = _may_be_learned_from(*store.contacts.scan())
-    return build(list(facts), facts, store.events.scan() if with_events else ())
+    return build(list(facts), facts, store.events.scan(currency=currency) if with_events else ())
 
 
 def scanned_for_frames(store: AccountStore, outcome: Outcome) -> Pasts:

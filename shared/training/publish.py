@@ -378,7 +378,7 @@ NO_NEWER_FRAMES = "flat data has no newer frames to compare on; promote by hand 
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """Frames that neither side learned from; the challenger's probabilities are out of fold."""
+    """Frames that neither side learned from; the challenger's answers are out of fold."""
 
     labels: Vector
     challenger: Vector
@@ -394,6 +394,7 @@ def compared(
     champion_on: Callable[[Path], Vector],
     *,
     now: Microseconds,
+    loss: Callable[[Vector, Vector], Vector] = losses,
 ) -> GateDecision:
     """Judge a challenger and the champion on the same newer frames.
 
@@ -401,9 +402,10 @@ def compared(
         settings: where the registry is.
         account: whose champion.
         row: the champion in the catalogue.
-        newer: the frames, with the challenger's probabilities.
-        champion_on: from the champion's artifact folder to its probabilities of the same frames.
+        newer: the frames, with the challenger's answers.
+        champion_on: from the champion's artifact folder to its answers about the same frames.
         now: to know the champion's age.
+        loss: of each frame, from labels and answers.
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -416,7 +418,7 @@ def compared(
                 digest=row.digest,
                 into=Path(scratch),
             )
-            champion_loss = losses(newer.labels, champion_on(folder))
+            champion_loss = loss(newer.labels, champion_on(folder))
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     except RegistryUnavailable:
@@ -427,9 +429,9 @@ def compared(
             "promote by hand",
         )
     return judged(
-        losses(newer.labels, newer.challenger),
+        loss(newer.labels, newer.challenger),
         champion_loss,
-        losses(newer.labels, newer.constant),
+        loss(newer.labels, newer.constant),
         newer.owner,
         champion_is_old=is_old(row, now=now, most_days=CHAMPION_MOST_DAYS),
     )

@@ -99,7 +99,8 @@ def facts(message: OutboundMessage) -> dict[str, str | int | float | None]:
     known: dict[str, Any] = {
         name: data[name]
         for name in ("capability", "outcome", "previous_band", "band", "score", "previous_score", "probability",
-                     "trend", "cutoff", "cause", "send_at", "slot", "previous_slot", "timezone")
+                     "trend", "cutoff", "cause", "send_at", "slot", "previous_slot", "timezone", "median_on", "low_on",
+                     "high_on", "within_7_days", "last_order_on", "expected_value", "currency")
         if name in data
     }  # fmt: skip
     if "reasons" in data:
@@ -115,6 +116,6 @@ def facts(message: OutboundMessage) -> dict[str, str | int | float | None]:
 FACTS: Final = (
     "capability", "outcome", "previous_band", "band", "score", "previous_score", "probability", "trend", "cutoff",
     "cause", "send_at", "slot", "previous_slot", "timezone", "reasons", "version", "grade", "segment", "segment_id",
-    "told_at",
+    "median_on", "low_on", "high_on", "within_7_days", "last_order_on", "expected_value", "currency", "told_at",
 )  # fmt: skip
 """Their names."""

@@ -87,6 +87,16 @@ def same_segment(answers: pd.DataFrame, predictions: list[Any]) -> None:
     np.testing.assert_allclose(answers["membership"], [one.first.membership for one in predictions], rtol=0, atol=1e-9)
 
 
+def same_value(answers: pd.DataFrame, predictions: list[Any]) -> None:
+    """Whoever has an order is worth the same; of others the table knows nothing, and the service says so."""
+    asked = [one.status == "ok" for one in predictions]
+    assert any(asked)
+    for column, name in ((0, "expected_value"), (1, "expected_orders"), (3, "score")):
+        expected = [getattr(one, name) for one in predictions]
+        np.testing.assert_allclose(answers[asked].iloc[:, column], np.array(expected)[asked], rtol=1e-9, atol=0)
+    assert (answers[[not one for one in asked]].iloc[:, 0] == 0).all()
+
+
 def same_hour(answers: pd.DataFrame, predictions: list[Any]) -> None:
     """Each contact has one best hour, and it promises at least what the service found inside its window."""
     best = answers[answers["is_best"]]
@@ -108,6 +118,7 @@ SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "churn": same_probability,
     "segmentation": same_segment,
     "sendtime": same_hour,
+    "value": same_value,
     "recommendations": same_items,
 }
 
@@ -201,9 +212,11 @@ def test_the_run_says_what_was_learned_and_how_well_and_names_no_contact(subject
 
 def test_figures_of_each_fold_are_steps_of_a_metric(account: Any, subject: Any) -> None:
     row = subject.database.of("demo").models.version(*subject.name, subject.version)
+    blocks = row.report.get("blocks", ())
+    loss = "error" if any("error" in block for block in blocks) else "log_loss"
     with connected(subject.settings) as client:
-        history = client.get_metric_history(row.run_id, "fold_log_loss")
+        history = client.get_metric_history(row.run_id, f"fold_{loss}")
 
     assert [(point.step, point.value) for point in history] == [
-        (step, block["log_loss"]) for step, block in enumerate(row.report.get("blocks", ()), 1)
+        (step, block[loss]) for step, block in enumerate(blocks, 1)
     ]

@@ -19,6 +19,7 @@ MODELS = {
     "churn": ("churn/silence", "churn"),
     "segmentation": ("segmentation", ""),
     "sendtime": ("sendtime", ""),
+    "value": ("value", ""),
     "recommendations": ("recommendations", ""),
 }
 """Folder below `golden` and outcome, by capability."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.engagement import ORDERS
+from shared.contracts.engagement import PURCHASES
 from shared.contracts.rows import DAY
 from shared.timeline import Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
@@ -84,7 +84,7 @@ class History:
 
 
 def purchases(
-    pasts: Pasts, cutoffs: NDArray[np.int64], code_of: Mapping[str, int], types: tuple[str, ...] = ORDERS
+    pasts: Pasts, cutoffs: NDArray[np.int64], code_of: Mapping[str, int], types: tuple[str, ...] = PURCHASES
 ) -> Bought:
     """List the purchases (or looks) before each contact's cutoff, of items that have a code.
 

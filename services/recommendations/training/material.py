@@ -12,7 +12,7 @@ from services.recommendations.model.items import ItemFacts
 from services.recommendations.training.factorisation import factors_of
 from services.recommendations.training.likeness import neighbours_of
 from shared.contracts.defaults import LEAST_BUYERS
-from shared.contracts.engagement import ORDERS
+from shared.contracts.engagement import PURCHASES
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
@@ -84,7 +84,7 @@ def learned_items(pasts: Pasts, cutoff: Microseconds) -> tuple[str, ...]:
 
 def bought_pairs(pasts: Pasts, begin: Microseconds, end: Microseconds) -> tuple[Rows, NDArray[np.int64]]:
     """List who bought what at `begin <= t < end`, each pair once: contacts, and items as the pasts number them."""
-    codes = [code for name in ORDERS if (code := pasts.type_code(name)) >= 0]
+    codes = [code for name in PURCHASES if (code := pasts.type_code(name)) >= 0]
     rows = np.flatnonzero(np.isin(pasts.type, codes) & (pasts.item >= 0) & (pasts.at >= begin) & (pasts.at < end))
     owner = np.searchsorted(pasts.offsets, rows, side="right") - 1
     pairs = np.unique(owner * max(len(pasts.items), 1) + pasts.item[rows])
@@ -123,6 +123,6 @@ def material_of(pasts: Pasts, *, now: Microseconds, horizon_days: int | None) ->
 
 
 def _days(pasts: Pasts, until: Microseconds) -> int:
-    codes = [code for name in ORDERS if (code := pasts.type_code(name)) >= 0]
+    codes = [code for name in PURCHASES if (code := pasts.type_code(name)) >= 0]
     first = pasts.at[np.isin(pasts.type, codes) & (pasts.item >= 0)].min()
     return int((until - first) // DAY)

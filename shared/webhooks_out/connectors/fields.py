@@ -14,6 +14,8 @@ ABOUT_CONTACTS: Final[tuple[MessageType, ...]] = (
     "segment.entered",
     "segment.left",
     "send_time.changed",
+    "value.band_changed",
+    "next_order.due",
 )
 """Types that are about a contact, whose record can be written."""
 

@@ -15,6 +15,7 @@ from shared.batches.bucket_reader import read_bucket
 from shared.batches.buckets import BucketManifest, bucket_file, bucket_of, export
 from shared.batches.bulk_rows import write_answers
 from shared.batches.formats import format_of
+from shared.capabilities import NAMES
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, microseconds
 from shared.errors import BadRequest, FileRefused
 from shared.store import AccountStore
@@ -103,7 +104,7 @@ def test_pasts_from_columns_are_those_from_rows(batching: Batching, tmp_path: Pa
             np.testing.assert_array_equal(coded.attributes[name].valid_from, column.valid_from)
 
 
-@pytest.mark.parametrize("capability", ["scoring", "churn", "segmentation", "sendtime"])
+@pytest.mark.parametrize("capability", NAMES)
 @pytest.mark.parametrize("reasons", [0, 2])
 def test_predictions_from_buckets_are_those_from_the_store(
     batching: Batching, tmp_path: Path, capability: str, reasons: int

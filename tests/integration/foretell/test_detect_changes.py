@@ -22,7 +22,9 @@ from shared.store.contact_facts import ContactTable
 from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 BANDS = {10: "low", 40: "medium", 60: "high", 90: "very_high"}
-TYPES = ("score.band_changed", "segment.entered", "segment.left", "model.promoted", "batch.completed")
+TYPES = (
+    "score.band_changed", "segment.entered", "segment.left", "model.promoted", "batch.completed", "next_order.due",
+)  # fmt: skip
 
 
 @dataclass
@@ -269,3 +271,23 @@ def test_a_service_that_is_away_changes_nothing(known: Database) -> None:
         detector(known, away).score(champion(), ["a"], stale=())
 
     assert states(known, "a") == {}
+
+
+def test_an_order_that_is_due_is_sent_once_and_beside_the_band(known: Database) -> None:
+    def answering(within: float, last: str) -> Callable[..., ServiceAnswer]:
+        following = {"median_on": "2026-06-05", "low_on": None, "high_on": None, "within_7_days": within}
+        own = {"next_order": {**following, "last_order_on": last}, "expected_value": 80.0, "currency": "EUR"}
+        seen = {"contact_id": "a", "status": "ok", "score": 90, "band": "very_high", **own}
+        parts = {
+            "predictions": [seen],
+            "model": {"version": "1", "grade": "B"},
+            "cutoff": datetime(2026, 6, 1, tzinfo=UTC),
+        }
+        return lambda *_, **__: ServiceAnswer.model_validate(parts)
+
+    for within, last in ((0.2, "2026-05-20"), (0.6, "2026-05-20"), (0.3, "2026-05-20"), (0.7, "2026-05-20")):
+        detector(known, answering(within, last)).score(champion(name="value", outcome=""), ["a"], stale=())
+
+    assert message(known) == [("next_order.due", "a", "time")]
+    assert states(known, "a", name="value", outcome="") == {"a": "very_high"}
+    assert states(known, "a", name="value", outcome=".due") == {"a": "due 2026-05-20"}

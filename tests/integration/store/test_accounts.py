@@ -26,6 +26,7 @@ from shared.store import (
     ModelCommandRow,
     PastsWanted,
     PredictionRow,
+    ReportRow,
     SecretRow,
     ShadowPrediction,
     SourceRow,
@@ -39,7 +40,7 @@ from shared.store.schema import PredictionTable, StoreTable
 from tests.stores import hashing
 
 MODEL = ModelName("scoring", "x")
-EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
+EVENT = EventRow("a", "1", "order_placed", 10, 10, 9.0, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
@@ -76,6 +77,7 @@ def fill(store: AccountStore) -> None:
     store.experiments.assignments.add("may", [ASSIGNMENT])
     if store.experiments.holdouts.find("spring") is None:
         store.experiments.holdouts.create(HOLDOUT)
+    store.experiments.attribution.request(ReportRow("r1", "account", "queued", "{}", 1), made_after=0)
     source, secret = f"src_{store.account}", SourceSecretRow("sec_1", "sealed", 1)
     store.sources.add(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
     store.idempotency.add_received("src_1", {"r"}, at=1)
@@ -161,6 +163,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.counts": store.events.counts("a"),
         "events.of_contact": store.events.of_contact("a", limit=10),
         "events.types": store.events.types(),
+        "events.currencies": store.events.currencies(["order_placed"]),
         "events.newest_at": store.events.newest_at(),
         "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
         "past events": store.contacts.pasts(["a"], cutoff=99, asked_at=99).events,
@@ -217,6 +220,11 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.of_contact": store.predictions.of_contact("a"),
         "experiments.assignments.campaigns": store.experiments.assignments.campaigns(9),
         "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
+        "experiments.attribution.find": store.experiments.attribution.find("r1"),
+        "experiments.attribution.all": store.experiments.attribution.all(),
+        "experiments.attribution.population": store.experiments.attribution.population(99).contacts,
+        "experiments.attribution.events": list(store.experiments.attribution.events(["order_placed"], [], 0, 99)),
+        "experiments.attribution.groups": store.experiments.attribution.groups("plan", 99),
         "experiments.holdouts.all": store.experiments.holdouts.all(),
         "experiments.holdouts.find": store.experiments.holdouts.find("spring"),
         "experiments.holdouts.active": store.experiments.holdouts.active("churn", "x", at=2),
@@ -295,8 +303,9 @@ WRITES = {
     "dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many outbox",
     "deliveries.outbox": "publish delete_before",
-    "experiments": "assignments holdouts",
+    "experiments": "assignments attribution holdouts",
     "experiments.assignments": "add",
+    "experiments.attribution": "request take renew end",
     "experiments.holdouts": "create release",
     "events": "add add_bulk correct delete_before",
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
@@ -327,7 +336,7 @@ def reads(store: AccountStore) -> set[str]:
     found = {name: getattr(store, name) for name in subjects}
     below = {
         "deliveries": ("outbox",),
-        "experiments": ("assignments", "holdouts"),
+        "experiments": ("assignments", "attribution", "holdouts"),
         "models": ("commands", "quality", "shadows"),
     }
     for above, name in ((above, name) for above, names in below.items() for name in names):

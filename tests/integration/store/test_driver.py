@@ -239,3 +239,25 @@ def test_what_a_page_reads_ends_at_its_deadline_and_the_connection_goes_on(
         with cut._store.reading() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
         assert cut._store.reads.read([(Prepared(lambda _: select(literal_column("1"))), {})]) == [[(1,)]]
+
+
+@pytest.mark.parametrize("event_ids", [True, False])
+def test_events_in_another_currency_are_left_out_where_one_is_wanted(database: Database, event_ids: bool) -> None:
+    store = database.of("default")
+    bought = EventRow("a", "1", "order_placed", 5, 5)
+    store.events.add([
+        bought._replace(event_id="eur", value=1.0, currency="EUR"),
+        bought._replace(event_id="usd", value=2.0, currency="USD"),
+        bought._replace(event_id="none", value=3.0),
+        bought._replace(event_id="seen", type="page_viewed"),
+    ])  # fmt: skip
+    of_euros = PastsWanted(["a"], cutoff=99, asked_at=99, event_ids=event_ids, currency="EUR")
+
+    read = store.predictions.request_reads("value", "", of_euros, around=10)
+
+    assert sorted((row[2], row[4]) for row in read.rows.events) == [
+        ("order_placed", 1.0), ("order_placed", 3.0), ("page_viewed", None)
+    ]  # fmt: skip
+    scanned = [row for part in store.events.scan(currency="EUR") for row in part]
+    assert sorted(str(row[1]) for row in scanned) == ["eur", "none", "seen"]
+    assert store.events.currencies(["order_placed"]) == {"EUR": 1, "USD": 1, None: 1}

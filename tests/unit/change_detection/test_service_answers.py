@@ -8,6 +8,7 @@ from services.churn import schemas as churn
 from services.scoring import schemas as scoring
 from services.segmentation import schemas as segmentation
 from services.sendtime import schemas as sendtime
+from services.value import schemas as value
 from shared.capabilities import TABLE
 from shared.change_detection.compare import ComparedModel, compare
 from shared.change_detection.service_answers import ServiceAnswer
@@ -17,6 +18,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "churn": (churn.RESPONSE_EXAMPLE, "high"),
     "segmentation": (segmentation.RESPONSE_EXAMPLE, "s2"),
     "sendtime": (sendtime.RESPONSE_EXAMPLE, "32"),
+    "value": (value.RESPONSE_EXAMPLE, "high"),
 }
 
 

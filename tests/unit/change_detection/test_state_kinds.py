@@ -138,3 +138,56 @@ def test_two_segments_that_take_turns_within_two_points_are_never_reported(share
         surer = max(share, 1 - share)
 
         assert changed("segmentation", "s1", segmented(first, surer, **{second: 1 - surer})) == ([], [])
+
+
+def ordering(within: float, last: str = "2026-05-20") -> ServiceAnswer:
+    days = {"median_on": "2026-06-05", "low_on": "2026-06-02", "high_on": None}
+    following = {**days, "within_7_days": within, "within_30_days": 0.9, "last_order_on": last}
+    return service_answer(next_order=following, expected_value=80.0, currency="EUR")
+
+
+def due(state: str, answer: ServiceAnswer) -> DetectedChanges:
+    before = LastKnownState("a", "value", ".due", state, None, "1", "first", None, 0)
+    return compare({"a": before}, answer, ComparedModel(capability("value"), "", "1", 0, {}, 1), set())
+
+
+def test_an_order_whose_median_lies_within_a_week_is_reported_as_due() -> None:
+    changes = due("waiting", ordering(0.5))
+
+    assert [(one.state, one.outcome) for one in changes.states] == [("due 2026-05-20", ".due")]
+    assert [(one.type, one.data) for one in changes.messages] == [
+        (
+            "next_order.due",
+            {
+                "contact_id": "a",
+                "median_on": "2026-06-05",
+                "low_on": "2026-06-02",
+                "high_on": None,
+                "within_7_days": 0.5,
+                "last_order_on": "2026-05-20",
+                "expected_value": 80.0,
+                "currency": "EUR",
+                "cutoff": "2026-06-01T00:00:00Z",
+                "cause": "time",
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize("within", [0.1, 0.9])
+def test_an_order_is_due_once_however_its_chance_moves_until_it_comes(within: float) -> None:
+    assert due("due 2026-05-20", ordering(within)) == ([], [])
+
+
+def test_after_an_order_the_next_one_is_due_anew() -> None:
+    assert len(due("due 2026-05-20", ordering(0.6, "2026-05-28")).messages) == 1
+
+
+def test_after_an_order_that_makes_the_next_one_wait_nothing_is_reported() -> None:
+    changes = due("due 2026-05-20", ordering(0.2, "2026-05-28"))
+
+    assert ([one.state for one in changes.states], changes.messages) == (["waiting"], [])
+
+
+def test_a_contact_that_waits_stays_as_it_is() -> None:
+    assert due("waiting", ordering(0.2)) == ([], [])

@@ -24,6 +24,7 @@ def account(
     outcomes: Sequence[Outcome] = (),
     *,
     dated: bool = True,
+    value: float | None = None,
     **changes: Any,
 ) -> AccountData:
     """Make what is read of an account.
@@ -34,6 +35,7 @@ def account(
         attributes: by name the contacts' values in order; None: the contact has none.
         outcomes: beside the built-in ones.
         dated: whether the values say since when they hold.
+        value: of every event.
         changes: fields of the result.
     """
     ids = [f"c-{number:04d}" for number in range(contacts)]
@@ -51,7 +53,7 @@ def account(
         for place, one in enumerate(ids)
     }
     rows = [
-        (ids[owner], f"e-{place}", type_, day * DAY, None, f"m-{place}", None, None, 1)
+        (ids[owner], f"e-{place}", type_, day * DAY, value, f"m-{place}", None, None, 1)
         for place, (owner, type_, day) in enumerate(events)
     ]
     made = AccountData(

@@ -112,7 +112,7 @@ def test_recommendations_need_a_hundred_contacts_who_bought_an_item_that_has_a_n
     without_items = account(120, [(owner, "order_placed", TODAY) for owner in range(120)])
 
     assert requirement(without_items, "recommendations", "contacts_who_bought_items").found == 0
-    assert [one.severity for one in findings(without_items, "few_buyers")] == ["informs"]
+    assert [one.severity for one in findings(without_items, "few_item_buyers")] == ["informs"]
 
 
 def test_segments_need_twenty_contacts_with_events_and_a_rule_sets_them_below_three_hundred() -> None:
@@ -122,6 +122,15 @@ def test_segments_need_twenty_contacts_with_events_and_a_rule_sets_them_below_th
     assert [one.severity for one in findings(nineteen, "few_in_segments")] == ["blocks"]
     assert findings(twenty, "few_in_segments") == []
     assert [one.severity for one in findings(twenty, "segments_by_rule")] == ["informs"]
+
+
+def test_value_needs_a_hundred_buyers_and_says_nothing_where_nobody_buys() -> None:
+    few = account(events=[(owner, "order_placed", TODAY) for owner in range(99)], value=9.0)
+    enough = account(events=[(owner, "order_placed", TODAY) for owner in range(100)], value=9.0)
+    nobody = account(events=[(owner, "page_viewed", TODAY) for owner in range(99)])
+
+    assert [one.found for one in findings(few, "few_buyers")] == ["There are 99 of the 100 buyers that are needed."]
+    assert findings(enough, "few_buyers") == findings(nobody, "few_buyers") == []
 
 
 def test_shares_of_contacts_are_counted_over_all() -> None:

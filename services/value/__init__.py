@@ -1,0 +1,1 @@
+"""What is this contact worth over a horizon, and when does it order next?"""
