@@ -19,8 +19,8 @@ from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
     "get": "list|show|check|export",
-    "post": "put|add|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|rotate|"
-    "search|test|train|undo",
+    "post": "put|add|attribute|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|"
+    "rotate|search|test|train|undo",
     "put": "put",
     "patch": "change|rename",
     "delete": "delete|erase|revoke",

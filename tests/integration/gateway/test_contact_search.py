@@ -131,7 +131,7 @@ async def test_an_event_is_shown_as_it_was_recorded(gateway) -> None:
         {
             "id": "o-1", "type": "order_placed", "occurred_at": "2023-11-14T22:13:20Z",
             "recorded_at": "2023-11-14T22:29:59Z", "value": 49.9, "currency": "EUR", "message_id": None,
-            "campaign_id": None, "item": None, "properties": {"x": [1]}, "human": False,
+            "campaign_id": None, "item": None, "item_name": None, "properties": {"x": [1]}, "human": False,
         }
     ]  # fmt: skip
 
