@@ -1,6 +1,7 @@
 """The wire of `POST /recommendations` and its further paths: requests, responses, descriptions, examples."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,6 +114,12 @@ POPULAR_RESPONSE_EXAMPLE: dict[str, Any] = {
 ItemIds = Annotated[list[Text], Field(max_length=MOST_LISTED)]
 
 
+class Ever(StrEnum):
+    """Without a limit of days, up to how far back events are looked at."""
+
+    EVER = "ever"
+
+
 class ShownItems(NamedTuple):
     """Which items may be shown."""
 
@@ -160,7 +167,7 @@ class RecommendationRequest(PredictionRequest, _Filters):
 
     items: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="Items a contact, at most.")] = 10
     exclude_bought_days: Annotated[
-        Annotated[int, Field(ge=1, le=730)] | Literal["ever"] | None,
+        Annotated[int, Field(ge=1, le=730)] | Ever | None,
         Field(description="Leave out what the contact bought within so many days; `ever`: within two years."),
     ] = None
 
@@ -168,7 +175,7 @@ class RecommendationRequest(PredictionRequest, _Filters):
     def filters(self) -> ShownItems:
         """Return the filters as the model takes them."""
         bought = self.exclude_bought_days
-        days = 0.0 if bought is None else EVER if bought == "ever" else float(bought)
+        days = 0.0 if bought is None else EVER if isinstance(bought, Ever) else float(bought)
         return super().filters._replace(excluded_days=days)
 
 

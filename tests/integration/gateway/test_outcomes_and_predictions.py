@@ -166,6 +166,7 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(gateway) -> None:
         "source": "model",
         "data_quality": ["no_timezone"],
         "data_quality_details": None,
+        "details": None,
         "cutoff": "2026-05-28T20:26:40Z",
         "asked_at": "2026-05-28T20:26:40Z",
     }

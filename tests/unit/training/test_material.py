@@ -93,7 +93,7 @@ class Store:
     def events(self) -> Any:
         return SimpleNamespace(scan=self._scan)
 
-    def _scan(self) -> list[list[EventTuple]]:
+    def _scan(self, *, currency: str | None) -> list[list[EventTuple]]:
         self.scanned = True
         return [self.rows]
 

@@ -41,7 +41,7 @@ def test_who_denied_profiling_never_reaches_a_recipe(simulated: Any) -> None:
     store = SimpleNamespace(
         account="demo",
         contacts=SimpleNamespace(scan=lambda: (list(facts), facts)),
-        events=SimpleNamespace(scan=lambda: [world.rows]),
+        events=SimpleNamespace(scan=lambda **_: [world.rows]),
     )
     seen: list[Any] = []
 
