@@ -5,7 +5,7 @@ what they are. Who needs columns asks for them: they are built at most once.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
@@ -25,6 +25,7 @@ from shared.timeline.pasts import (
     EventTuple,
     Pasts,
 )
+from shared.timeline.whole_orders import whole_order_rows, whole_orders
 
 FEW = 650
 CONTACT_EVENTS = 80
@@ -170,6 +171,13 @@ class ContactPasts:
         pasts._built = True
         pasts.columns = columns
         return pasts
+
+    def with_whole_orders(self, types: Collection[str]) -> "ContactPasts":
+        """Return the same pasts with the lines of each order joined; see `shared.timeline.whole_orders`."""
+        if self._built:
+            return ContactPasts.of_columns(whole_orders(self.columns, types))
+        events = whole_order_rows(self._events, types)
+        return self if events is self._events else ContactPasts(self.contact_ids, self._facts, events)
 
     def __len__(self) -> int:
         """Count the contacts."""

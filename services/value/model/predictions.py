@@ -17,6 +17,7 @@ from shared.contracts.prediction import Band, Prediction, ReasonPart, Source
 from shared.contracts.rows import DAY, instant_of
 from shared.features import observed
 from shared.timeline import ContactPasts, Pasts
+from shared.timeline.whole_orders import whole_orders
 
 BEYOND = "horizon_beyond_judged"
 MEDIAN = 0.5
@@ -80,7 +81,7 @@ def predict(
 
     Args:
         model: the version.
-        pasts: one row a contact.
+        pasts: one row a contact; lines of an order are joined here.
         cutoffs: microseconds, shape (len(pasts),).
         horizon_days: how far ahead; None: the version's own horizon.
         reasons: how many at most; 0 computes none.
@@ -88,7 +89,9 @@ def predict(
     Returns:
         One ScoredValue a contact, in order; `not_eligible` without an order in the lookback.
     """
-    seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
+    types = model.order_types
+    orders = whole_orders(pasts, types) if isinstance(pasts, Pasts) else pasts.with_whole_orders(types)
+    seen = observed(model.feature_set, model.inputs, orders, cutoffs)
     days = horizon_days or model.horizon_days
     buyer, known = model.columns.of(seen.values)
     curves, margin = model.curves(seen.values, known, cutoffs)

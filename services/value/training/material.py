@@ -15,6 +15,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
 from shared.timeline.pasts import of_type, positions_before
+from shared.timeline.whole_orders import whole_orders
 
 Contacts = NDArray[np.int32]
 Cutoffs = NDArray[np.int64]
@@ -113,7 +114,7 @@ def value_material(
     types = tuple(sorted(name for name in order_types or ORDERS if pasts.type_code(name) >= 0))
     _require_orders(pasts, types, order_types or ORDERS)
     until = min(now, int(pasts.at.max()) + 1)
-    pasts = before(pasts, until)
+    pasts = whole_orders(before(pasts, until), types)
     codes = [pasts.type_code(name) for name in types]
     pasts, giants = capped(pasts, codes)
     orders = of_type(pasts, *codes)

@@ -78,6 +78,14 @@ def test_a_contact_without_an_order_is_not_eligible(version: ValueModel) -> None
     )
 
 
+def test_an_order_of_several_lines_is_one_order(version: ValueModel) -> None:
+    """An export that names each item has a line an item; the next order does not come sooner for it."""
+    whole = ordered([5.0, 40.0, 90.0], 40.0)
+    lines = [(*row[:1], f"{row[1]}-{part}", *row[2:4], 10.0, *row[5:]) for row in whole for part in range(4)]
+
+    assert asked(version, lines, reasons=5) == asked(version, whole, reasons=5)
+
+
 def test_refunds_count_against(version: ValueModel) -> None:
     kept = asked(version, ordered([50.0, 20.0, 5.0]))
 

@@ -38,6 +38,16 @@ def test_a_short_past_is_refused_with_the_days_that_are_needed() -> None:
         value_material(young, now=NOW, horizon_days=300)
 
 
+def test_lines_of_an_order_are_one_order_to_learn_from() -> None:
+    plain = value_material(simulated(120, more=[order("c-1", 10.0, 12.0)]), now=NOW, horizon_days=30)
+    lines = simulated(120, more=[order("c-1", 10.0, 5.0), order("c-1", 10.0, 7.0)])
+
+    found = value_material(lines, now=NOW, horizon_days=30)
+
+    assert len(found.orders.at) == len(plain.orders.at)
+    assert found.orders.value.sum() == pytest.approx(plain.orders.value.sum())
+
+
 def test_refunds_are_taken_off_what_came_and_no_value_is_below_zero() -> None:
     shop = simulated(120, more=[order("c-1", 10.0, 1e6, "order_refunded")])
     material = value_material(shop, now=NOW, horizon_days=30)
