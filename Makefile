@@ -15,8 +15,8 @@ CAPABILITY ?= scoring
 OUTCOME ?= $(if $(filter scoring,$(CAPABILITY)),redeem)
 ONLY ?=
 ARGS ?=
-# A third worker on two cores wins nothing by now, and makes what waits for a clock wait longer.
-WORKERS ?= 2
+# One more than the cores: tests with processes wait a third of their time.
+WORKERS ?= 3
 COVERAGE_FLOOR ?= 95
 # One thread a worker: two workers whose libraries wait for each other's threads took twice the time of the processor.
 PYTEST = OMP_THREAD_LIMIT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
