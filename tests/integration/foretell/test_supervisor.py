@@ -173,7 +173,7 @@ def test_a_child_that_dies_at_once_is_reported_with_the_end_of_its_log(running: 
 
 def test_a_child_that_never_answers_is_reported(running: Callable[..., Running]) -> None:
     with pytest.raises(Conflict, match="did not answer within 0 s"):
-        running().supervisor.wait_until_healthy(stopped=lambda: False, within_seconds=0)
+        running("--mute").supervisor.wait_until_healthy(stopped=lambda: False, within_seconds=0)
 
 
 def test_stopping_leaves_no_process(running: Callable[..., Running]) -> None:

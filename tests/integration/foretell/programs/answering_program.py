@@ -1,6 +1,7 @@
 """A process that answers /healthz on the port it is given.
 
-`--deaf` ignores SIGTERM, `--dies` ends at once, `--finishes` says that it did what was left when it is to end.
+`--mute` never listens, `--deaf` ignores SIGTERM, `--dies` ends at once, `--finishes` says that it did what was
+left when it is to end.
 """
 
 import signal
@@ -25,6 +26,8 @@ def finish(*_: object) -> None:
 if __name__ == "__main__":
     if "--dies" in sys.argv:
         sys.exit("there is no such thing as luck")
+    if "--mute" in sys.argv:
+        signal.pause()
     if "--deaf" in sys.argv:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "--finishes" in sys.argv:
