@@ -41,7 +41,7 @@ def fit_on_workers(
     width = len(columns)
     rows = [dask.array.from_delayed(first(part), shape=(np.nan, width), dtype=np.float64) for part in parts]
     labels = [dask.array.from_delayed(second(part), shape=(np.nan,), dtype=np.float64) for part in parts]
-    parameters = {name: value for name, value in shape.parameters(seed).items() if name not in _OWN}
+    parameters = {name: value for name, value in shape.parameters(seed, rows=0).items() if name not in _OWN}
     hosts = [urlsplit(address).hostname for address in client.scheduler_info()["workers"]]
     if len({*hosts}) == len(hosts):
         parameters["local_listen_port"] = PORT

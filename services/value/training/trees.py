@@ -5,7 +5,7 @@ from typing import Any
 from services.value.model.closed_form import Matrix, Vector
 from services.value.model.value import ValueTrees
 from shared.learners import Columns, Trees
-from shared.learners.trees import MAX_BIN
+from shared.learners.trees import MAX_BIN, growing_threads
 
 ROUNDS = 200
 LEAST_TREES = 300
@@ -40,7 +40,8 @@ def _booster(matrix: Matrix, labels: Vector, columns: Columns, objective: dict[s
         categorical_feature=list(columns.categorical),
         params={"verbosity": -1, "max_bin": MAX_BIN},
     )
-    return Trees(lightgbm.train({**_PARAMETERS, **objective, "seed": seed}, data, ROUNDS).model_to_string())
+    own = {**objective, "seed": seed, "num_threads": growing_threads(len(matrix))}
+    return Trees(lightgbm.train({**_PARAMETERS, **own}, data, ROUNDS).model_to_string())
 
 
 _PARAMETERS: dict[str, Any] = {
@@ -56,7 +57,6 @@ _PARAMETERS: dict[str, Any] = {
     "max_cat_threshold": 16,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 2,
     "max_bin": MAX_BIN,
     "verbosity": -1,
 }

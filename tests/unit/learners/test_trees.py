@@ -102,3 +102,7 @@ def test_a_text_that_is_no_model_is_refused(capfd: pytest.CaptureFixture[str]) -
 def test_an_unknown_kind_and_a_missing_text_are_refused(kind: str, text: str | None) -> None:
     with pytest.raises(ArtifactRefused, match="no readable model"):
         learner_from_json(kind, {}, text=text)
+
+
+def test_few_rows_are_grown_by_one_thread_and_many_by_two() -> None:
+    assert [TreeShape().parameters(1, rows=rows)["num_threads"] for rows in (100_000, 100_001)] == [1, 2]
