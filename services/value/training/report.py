@@ -280,10 +280,13 @@ def _notes(
         f"On average an expected value lay {error.value:,.1f} ({error.low:,.1f} to {error.high:,.1f}) from what came; "
         f"{PLAIN}, {plain:,.1f}; {CONSTANT}, {constant:,.1f}."
     )
-    notes.append(
-        f"All contacts together were expected to bring {_too_much(after)}; before totals were recalibrated, "
-        f"{_too_much(before)}."
-    )
+    if np.isfinite([after.value, before.value]).all():
+        notes.append(
+            f"All contacts together were expected to bring {_too_much(after)}; before totals were recalibrated, "
+            f"{_too_much(before)}."
+        )
+    else:
+        notes.append("Nobody who was asked about brought anything, so that nothing can be said of the total.")
     coverage = figures["interval_coverage"]
     assert isinstance(coverage, Interval)  # noqa: S101 - resampled
     notes.append(f"The {LEVEL:.0%} interval held {coverage.value:.1%} of what came, of contacts that did not set it.")

@@ -49,3 +49,4 @@ def test_an_odd_shop_gets_finite_answers_that_hold_together(orders: Orders) -> N
     assert np.isfinite(numbers).all()
     assert (np.diff(numbers[:, :3], axis=1) >= 0).all()
     assert json.dumps(fit.report.to_json(), allow_nan=False)
+    assert "nan" not in " ".join(fit.report.notes)
