@@ -72,7 +72,3 @@ class DecisionInput(BaseModel):
         named = {one or "" for one in self.candidates or (self.message,)}
         unnamed = range(1, self.number_of_candidates or 1)
         return tuple(sorted(named | {f"{UNNAMED}{number}" for number in unnamed}))
-
-    def named_messages(self) -> frozenset[str]:
-        """Return the messages that it names."""
-        return frozenset(one for one in (self.message, *(self.candidates or ())) if one is not None)

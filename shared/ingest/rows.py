@@ -1,12 +1,12 @@
 """Validated wire types turned into records: instants into microseconds, properties into canonical JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.contracts.contact import ContactInput, DatedScalar, EventInput
 from shared.contracts.decision import UNTRAINED, DecisionArm, DecisionRow
-from shared.contracts.decision_input import DecisionInput
+from shared.contracts.decision_input import UNNAMED, DecisionInput
 from shared.contracts.items import ItemInput
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange, Microseconds, microseconds
 from shared.ingest.identity import decision_identity, email_hash, event_identity
@@ -104,6 +104,14 @@ def decision_row(decision: DecisionInput, *, outcome: str) -> DecisionRow:
         decided_at=at,
         reward=decision.reward,
     )
+
+
+def named_messages(decisions: Iterable[DecisionRow]) -> set[str]:
+    """Return the messages that decisions name, chosen or not."""
+    rows = list(decisions)
+    lists = {row.candidates for row in rows}
+    named = {one for listed in lists for one in listed if one and not one.startswith(UNNAMED)}
+    return named | {row.message_id for row in rows if row.message_id is not None}
 
 
 def _identity(address: str, key: bytes) -> str | None:
