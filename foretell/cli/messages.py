@@ -164,8 +164,12 @@ def show(message_id: IdArgument, *, account: AccountOption = DEFAULT_ACCOUNT, js
     if json:
         show_json([document])
         return
-    told = {**document, "eligible": _whom_for(stored.message.eligible), "attributes": _pairs(stored.message.attributes)}
-    show_rows([{"field": field, "value": value} for field, value in told.items()], as_json=False, empty="")
+    facts = {
+        **document,
+        "eligible": _whom_for(stored.message.eligible),
+        "attributes": _pairs(stored.message.attributes),
+    }
+    show_rows([{"field": field, "value": value} for field, value in facts.items()], as_json=False, empty="")
 
 
 @app.command("remove", epilog=examples("foretell messages remove subject-b"))
@@ -282,14 +286,17 @@ def _pairs(attributes: Any) -> list[str]:
 
 def _whom_for(eligible: "Eligibility") -> str:
     """Say whom a message is for."""
-    said = [f"{name} is {_either(values)}" for name, values in sorted(eligible.attributes.items())]
-    said += [f"segment is {_either(eligible.segments)}"] if eligible.segments else []
+    rules = [f"{name} is {_either(values)}" for name, values in sorted(eligible.attributes.items())]
+    rules += [f"segment is {_either(eligible.segments)}"] if eligible.segments else []
     for rule in eligible.bands:
         question = rule.capability if rule.outcome is None else f"{rule.capability} {rule.outcome}"
-        said.append(f"{question} is {_either(rule.bands)}")
-    return ", and ".join(said) or "everybody"
+        rules.append(f"{question} is {_either(band.replace('_', ' ') for band in rule.bands)}")
+    return ", and ".join(rules) or "everybody"
 
 
 def _either(values: Any) -> str:
-    texts = [f"{one:g}" if isinstance(one, float) else str(one).replace("_", " ") for one in values]
+    texts = [
+        str(one).lower() if isinstance(one, bool) else f"{one:g}" if isinstance(one, float) else str(one)
+        for one in values
+    ]
     return " or ".join(texts)
