@@ -86,6 +86,7 @@ def test_scores_and_their_reasons_are_the_same(shops: tuple[Shop, Shop]) -> None
     assert repr(answers_of(shops[0], by_line)) == repr(answers_of(shops[1], by_order))
 
 
+@pytest.mark.slow
 def test_the_risk_of_churn_and_its_reasons_are_the_same(shops: tuple[Shop, Shop]) -> None:
     by_line, by_order = (fitted_churn(churn_material(LAPSED, shop.pasts, now=UNTIL), now=UNTIL).model for shop in shops)
 
