@@ -1,8 +1,8 @@
 """`python -m bench.churn FOLDER`: accuracy of churn on public data beside textbook models, as Markdown.
 
 FOLDER holds online_retail_lines.parquet and telco_churn.csv.gz (docs/benchmarks.md says where they come from);
-Complete Journey comes from its package. `--only NAME` runs one of retail, lines, journey, telco, tenure; `--write` puts the
-tables into docs/benchmarks.md. Exits 1 when a figure misses its reference by more than its paired interval.
+Complete Journey comes from its package. `--only NAME` runs one of retail, lines, journey, telco, tenure; `--write` puts
+the tables into docs/benchmarks.md. Exits 1 when a figure misses its reference by more than its paired interval.
 """
 
 import argparse
