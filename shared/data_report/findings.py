@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from shared.contracts.data_report import (
     Affected,
     DataReport,
@@ -19,14 +17,13 @@ from shared.contracts.data_report import (
     percent,
 )
 from shared.contracts.defaults import LEAST_GROUPED, LEAST_SEGMENTED, STALE_DAYS
-from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.data_report.account_data import AccountData
 from shared.data_report.requirements import SENDTIME, is_unused, meant, unknown_in
 from shared.data_report.series import Gap, gaps, last_drop, weekly
 from shared.features.names_in_words import event_names
-from shared.timeline.whole_orders import whole_orders
+from shared.timeline.whole_orders import line_counts
 
 DEFAULT_ACCOUNT: Final = "default"
 LEAST_SHARE: Final = 0.5
@@ -246,23 +243,17 @@ def of_events(data: AccountData, report: DataReport) -> Iterator[Finding]:
 
 def _of_lines(data: AccountData) -> Iterator[Finding]:
     """Say of each type of which an event is a line of an order how many orders those lines are."""
-    orders = whole_orders(data.pasts, EXPORTED_BY_LINE)
-    if orders is data.pasts:
-        return
     among = "" if data.is_whole else f"Of the {len(data.pasts):,} contacts that were read: "
-    for name in EXPORTED_BY_LINE:
-        code = data.pasts.type_code(name)
-        lines, whole = (int(np.count_nonzero(pasts.type == code)) for pasts in (data.pasts, orders))
-        if code >= 0 and whole < lines:
-            yield finding(
-                "orders_by_line", "informs",
-                f"{among}{name} has an event for each line: {lines:,} lines are {whole:,} {event_names(name)}.",
-                "What counts orders counts whole ones, the lines of one instant as one; items count line by line. "
-                "Versions trained before there were lines, or by a release that did not join them, count lines.",
-                "Import each order with its time: two of one contact that have only a day are one. Train again what "
-                "was trained before.",
-                subject=name,
-            )  # fmt: skip
+    for name, lines, orders in line_counts(data.pasts):
+        yield finding(
+            "orders_by_line", "informs",
+            f"{among}{name} has an event for each line: {lines:,} lines are {orders:,} {event_names(name)}.",
+            "What counts orders counts whole ones, the lines of one instant as one; items count line by line. "
+            "Versions trained before there were lines, or by a release that did not join them, count lines.",
+            "Import each order with its time: two of one contact that have only a day are one. Train again what "
+            "was trained before.",
+            subject=name,
+        )  # fmt: skip
 
 
 def _of_age(data: AccountData) -> Iterator[Finding]:

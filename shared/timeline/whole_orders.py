@@ -66,6 +66,25 @@ def whole_orders(pasts: Pasts, types: Collection[str]) -> Pasts:
     return replace(pasts, offsets=offsets, value=value, **kept)
 
 
+class LineCount(NamedTuple):
+    """How many lines of a type there are, and how many orders they are."""
+
+    type: str
+    lines: int
+    orders: int
+
+
+def line_counts(pasts: Pasts) -> list[LineCount]:
+    """Count lines and orders of each type some of whose orders have several lines."""
+    marked = further_lines(pasts, EXPORTED_BY_LINE)
+    if marked is None:
+        return []
+    further = np.bincount(pasts.type[marked], minlength=len(pasts.types))
+    lines = np.bincount(pasts.type, minlength=len(pasts.types))
+    codes = [code for name in EXPORTED_BY_LINE if (code := pasts.type_code(name)) >= 0 and further[code]]
+    return [LineCount(pasts.types[code], int(lines[code]), int(lines[code] - further[code])) for code in codes]
+
+
 class JoinedLines(NamedTuple):
     """One contact's events in time order, each order one of them."""
 
