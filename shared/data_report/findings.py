@@ -268,7 +268,7 @@ def _of_age(data: AccountData) -> Iterator[Finding]:
 
 def _of_gaps(data: AccountData) -> Iterator[Finding]:
     by_day = Counter[int]()
-    for one in data.daily:
+    for one in data.daily_whole:
         by_day[one.day] += one.events
     found = gaps(by_day)
     if not found:
@@ -292,7 +292,7 @@ def _of_drops(data: AccountData) -> Iterator[Finding]:
     last_day = max(one.day for one in data.daily)
     for name in sorted({one.type for one in data.daily}):
         by_day = Counter[int]()
-        for one in data.daily:
+        for one in data.daily_whole:
             if one.type == name:
                 by_day[one.day] += one.events
         weeks = weekly(by_day, last_day=last_day)

@@ -189,6 +189,15 @@ def test_orders_of_which_each_line_is_an_event_are_counted_as_lines_and_as_order
     assert findings(account(events=[*VISITS, *returned]), "orders_by_line") == []
 
 
+def test_a_week_of_smaller_orders_is_no_drop_of_orders() -> None:
+    days = range(TODAY - 139, TODAY + 1)
+    lines = tuple(DailyCount("order_placed", day, None, 4 if day > TODAY - 7 else 40) for day in days)
+    orders = tuple(DailyCount("order_placed", day, None, 4) for day in days)
+
+    assert len(findings(account(daily=lines), "events_dropped")) == 1
+    assert findings(account(daily=lines, daily_orders=orders), "events_dropped") == []
+
+
 def test_days_on_which_nothing_was_recorded_are_named() -> None:
     tracked = [event for event in VISITS if not 100 <= TODAY - event[2] < 110]
 

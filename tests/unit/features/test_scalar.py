@@ -48,6 +48,15 @@ def test_every_number_of_whole_orders_is_the_engine_s(world: World) -> None:
     assert_same(scalar_answers(world, WHOLE), world.answers(features=WHOLE))
 
 
+def test_lines_of_a_call_join_stored_ones_of_the_same_instant() -> None:
+    stored = [("a", str(n), "order_placed", CUTOFF - DAY, 10.0, None, None, "pen", None) for n in range(2)]
+    inline = [("a", "new", "order_placed", CUTOFF - DAY, 2.5, None, None, "ink", None)]
+    names = ("count-order_placed-7", "value_mean-order_placed-7", "order_placed-items")
+    some = WHOLE.take([WHOLE.names.index(name) for name in names])
+
+    assert values_of(some, ContactPasts(["a"], {}, [*inline, *stored]), [CUTOFF]).tolist() == [[1.0, 22.5, 2.0]]
+
+
 def test_many_lines_of_one_order_add_up_to_the_same_last_bit_either_way() -> None:
     rows = [("a", str(n), "order_placed", CUTOFF - DAY, n / 7, None, None, None, 1) for n in range(300)]
     sums = WHOLE.take([WHOLE.names.index("value_sum-order_placed-7")])
