@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.accuracy.judging import Result
 from bench.churn import contracts, data, shops
 from bench.churn.contracts import TenureResult
-from bench.churn.lines import judged_lines
+from bench.churn.lines import LinesResult, judged_lines
 from bench.churn.shops import Judged, ShopResult
 from shared.evaluation.metrics import Interval
 
@@ -53,10 +53,16 @@ def shop_table(found: ShopResult) -> str:
     return "\n".join([*lines, *_judged_rows(found.rows)])
 
 
-def lines_table(found: Sequence[Judged]) -> str:
+def lines_table(found: LinesResult) -> str:
     """Write what counting whole orders changes where a shop exports lines."""
-    title = "**Online Retail as its shop exports it, an event a line**: the same customers and resamples as above."
-    return "\n".join([title, "", SHOP_HEADER, *_judged_rows(found)])
+    whole, lines = found.whole, found.lines
+    title = (
+        "**Online Retail as its shop exports it, an event a line**, the same customers: of the customer in the middle, "
+        f"features now say {whole.orders_in_a_year:g} orders in a year, worth {whole.mean_value:.0f} each, "
+        f"{whole.days_between:.0f} days apart; of lines they said {lines.orders_in_a_year:g}, worth "
+        f"{lines.mean_value:.0f}, {lines.days_between:.1f} days apart."
+    )
+    return "\n".join([title, "", SHOP_HEADER, *_judged_rows(found.rows)])
 
 
 def _judged_rows(rows: Sequence[Judged]) -> list[str]:
@@ -129,9 +135,10 @@ def main() -> int:
             texts.append(shop_table(shop))
             missed += [] if shop.holds else [name]
     if given.only in (None, "lines"):
-        whole, lines, orders = judged_lines(given.folder, _progress)
-        texts.append(lines_table((whole, lines, orders)))
-        missed += [] if lines.over_auc is not None and lines.over_auc.high >= 0 else ["lines"]
+        by_line = judged_lines(given.folder, _progress)
+        texts.append(lines_table(by_line))
+        over_lines = by_line.rows[1].over_auc
+        missed += [] if over_lines is not None and over_lines.high >= 0 else ["lines"]
     if given.only in (None, "telco"):
         flat = contracts.telco_flat(given.folder, _progress)
         texts.append(flat_table(flat))

@@ -1,7 +1,7 @@
 """A shop that exports one event a line of an order: churn learned of whole orders, and of lines as before."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -12,8 +12,10 @@ from bench.accuracy.events import _microseconds
 from bench.churn.data import Shop, online_retail
 from bench.churn.shops import Judged, Vector, frames_at, judged_model, risk_of
 from services.churn.training import churn_material, fitted
+from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
+from shared.features import Feature, FeatureSet, matrix
 from shared.timeline import ContactFacts, DatedValue, EventTuple, build
 
 LEARN_LINES = "shared.features.learn.types_with_lines"
@@ -40,7 +42,41 @@ def online_retail_by_line(folder: Path) -> Shop:
     return replace(shop, name="Online Retail by line", pasts=build(ids, {one: facts[one] for one in ids}, [events]))
 
 
-def judged_lines(folder: Path, progress: Callable[[str], None]) -> tuple[Judged, ...]:
+@dataclass(frozen=True)
+class Typical:
+    """Of the customer in the middle, what features say who count orders, or lines."""
+
+    orders_in_a_year: float
+    mean_value: float
+    days_between: float
+
+
+def typical(shop: Shop, *, whole: bool) -> Typical:
+    """Compute the medians of all customers at the instant of the question."""
+    everybody = np.arange(len(shop.pasts), dtype=np.int32)
+    features = FeatureSet(
+        (
+            Feature("year", "count", "events", "orders", "order_placed", window_days=365),
+            Feature("value", "value_mean", "amount", "value", "order_placed", window_days=730),
+            Feature("gap", "gap_mean", "days", "rhythm", "order_placed"),
+        ),
+        whole_orders=EXPORTED_BY_LINE if whole else (),
+    )
+    values = matrix(features, shop.pasts, everybody, np.full(len(everybody), shop.asked_at))
+    return Typical(*np.nanmedian(values, axis=0).tolist())
+
+
+@dataclass(frozen=True)
+class LinesResult:
+    """What counting whole orders changes."""
+
+    rows: tuple[Judged, Judged, Judged]
+    """Of whole orders, of lines, and of an export by order."""
+    whole: Typical
+    lines: Typical
+
+
+def judged_lines(folder: Path, progress: Callable[[str], None]) -> LinesResult:
     """Train three versions, and ask each about the same customers; the first is the product's on lines."""
     by_line, by_order = online_retail_by_line(folder), online_retail(folder)
     outcome = Outcome(
@@ -59,8 +95,9 @@ def judged_lines(folder: Path, progress: Callable[[str], None]) -> tuple[Judged,
     with patch(LEARN_LINES, return_value=()):
         lines = risk(by_line, "lines, counted as orders")
     orders = risk(by_order, "one event an order")
-    return (
+    rows = (
         judged_model("an event a line: whole orders", label, whole, contact, against=None),
         judged_model("an event a line: each line an order, as before", label, lines, contact, against=whole),
         judged_model("an event an order, without items", label, orders, contact, against=whole),
     )
+    return LinesResult(rows, typical(by_line, whole=True), typical(by_line, whole=False))
