@@ -57,10 +57,10 @@ def lines_table(found: LinesResult) -> str:
     """Write what counting whole orders changes where a shop exports lines."""
     whole, lines = found.whole, found.lines
     title = (
-        "**Online Retail as its shop exports it, an event a line**, the same customers: of the customer in the middle, "
-        f"features now say {whole.orders_in_a_year:g} orders in a year, worth {whole.mean_value:.0f} each, "
-        f"{whole.days_between:.0f} days apart; of lines they said {lines.orders_in_a_year:g}, worth "
-        f"{lines.mean_value:.0f}, {lines.days_between:.1f} days apart."
+        "**Online Retail as its shop exports it, an event a line**: the same customers are asked about. By its "
+        f"features the shop's middle customer has ordered {whole.orders_in_a_year:g} time(s) in a year, for "
+        f"{whole.mean_value:.0f} each, every {whole.days_between:.0f} days; by lines {lines.orders_in_a_year:g} times, "
+        f"for {lines.mean_value:.0f} each, every {lines.days_between:.1f} days."
     )
     return "\n".join([title, "", SHOP_HEADER, *_judged_rows(found.rows)])
 
