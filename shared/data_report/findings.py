@@ -247,7 +247,7 @@ def _of_lines(data: AccountData) -> Iterator[Finding]:
     for name, lines, orders in line_counts(data.pasts):
         yield finding(
             "orders_by_line", "informs",
-            f"{among}{name} has an event for each line: {lines:,} lines are {orders:,} {event_names(name)}.",
+            f"{among}Some {event_names(name)} have several lines: {lines:,} {name} are {orders:,} {event_names(name)}.",
             "What counts orders counts whole ones, the lines of one instant as one; items count line by line. "
             "Versions trained before there were lines, or by a release that did not join them, count lines.",
             "Import each order with its time: two of one contact that have only a day are one. Train again what "

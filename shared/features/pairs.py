@@ -176,7 +176,8 @@ class Pairs:
         lines, known = self._lines._values
         has = np.bincount(self._order, weights=known) > 0
         # One after the other, as for few contacts: `reduceat` adds in another order.
-        return np.bincount(self._order, weights=np.where(known, lines, 0.0)), has
+        summed = np.bincount(self._order, weights=np.where(known, lines, 0.0))
+        return summed.astype(np.float64, copy=False), has
 
     @cached_property
     def sums(self) -> NDArray[np.float64]:

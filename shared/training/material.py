@@ -390,7 +390,7 @@ def line_notes(pasts: Pasts) -> list[str]:
         pasts: of who is learned from.
     """
     return [
-        f"{count.type} has an event for each line of an order: the {count.lines:,} lines learned from are "
+        f"Some {event_names(count.type)} have several lines: the {count.lines:,} {count.type} learned from are "
         f"{count.orders:,} {event_names(count.type)}, which count whole; items count line by line."
         for count in line_counts(pasts)
     ]

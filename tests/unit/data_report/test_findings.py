@@ -184,7 +184,7 @@ def test_orders_of_which_each_line_is_an_event_are_counted_as_lines_and_as_order
 
     assert (finding.subject, finding.severity) == ("order_placed", "informs")
     assert finding.found == (
-        "Of the 100 contacts that were read: order_placed has an event for each line: 400 lines are 80 orders."
+        "Of the 100 contacts that were read: Some orders have several lines: 400 order_placed are 80 orders."
     )
     assert findings(account(events=[*VISITS, *returned]), "orders_by_line") == []
 

@@ -168,7 +168,7 @@ def test_a_report_says_how_many_lines_are_how_many_orders() -> None:
     (note,) = line_notes(build(["a"], {}, [lines + views]))
 
     assert note == (
-        "order_placed has an event for each line of an order: the 1,200 lines learned from are 400 orders, which count "
-        "whole; items count line by line."
+        "Some orders have several lines: the 1,200 order_placed learned from are 400 orders, which count whole; "
+        "items count line by line."
     )
     assert line_notes(build(["a"], {}, [lines[::3] + views])) == []
