@@ -15,11 +15,13 @@ from services.segmentation.training.fitting import fitted as fitted_segments
 from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
+from shared.features import Feature, FeatureSet
 from shared.timeline import ContactFacts, ContactPasts, EventTuple, Pasts, build
 from shared.training.material import framed
 
 START = 20_000 * DAY
 UNTIL = START + 240 * DAY
+IDS = [f"c-{number:03}" for number in range(130)]
 AGAIN = Outcome(name="again", capability="scoring", event_types=("order_placed",), horizon_days=30, repeatable=True)
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
 
@@ -48,8 +50,7 @@ def exported(*, by_line: bool) -> Shop:
     """Contacts who order at a rate of their own, one to six lines each time, and half of whom stop at some day."""
     draw = np.random.default_rng(7)
     rows: list[EventTuple] = []
-    ids = [f"c-{number:03}" for number in range(130)]
-    for name in ids:
+    for name in IDS:
         gap, stops = float(draw.uniform(4, 30)), float(draw.uniform(0, 480))
         day = float(draw.uniform(0, gap))
         while day < min(stops, 240):
@@ -61,7 +62,7 @@ def exported(*, by_line: bool) -> Shop:
             if draw.random() < 0.5:
                 rows.append((name, f"{name}-{at}-v", "page_viewed", at - DAY // 8, None, None, None, None, None))
             day += float(draw.exponential(gap))
-    return Shop(rows, ids)
+    return Shop(rows, IDS)
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +79,36 @@ def answers_of(shop: Shop, model: Any) -> list[Any]:
     return [*predict(model, shop.pasts, everybody, query), *predict(model, shop.few, everybody[:3], query)]
 
 
+def told(answers: list[Any], features: FeatureSet) -> list[tuple[int, Feature, Any]]:
+    """List the reasons that count orders, with the place of the answer."""
+    counts = {one.name: one for one in features.features if (one.kind, one.type) == ("count", "order_placed")}
+    parts = [(place, part) for place, answer in enumerate(answers) for part in answer.reasons]
+    return [(place % len(IDS), counts[part.feature], part) for place, part in parts if part.feature in counts]
+
+
+def counts_told(answers: list[Any], features: FeatureSet) -> list[float]:
+    return [float(part.value) for _, _, part in told(answers, features)]
+
+
+def counts_of_orders(answers: list[Any], features: FeatureSet, by_order: Shop) -> list[float]:
+    """Count by hand what those reasons tell."""
+    found = []
+    for place, feature, _ in told(answers, features):
+        since = UNTIL - (feature.window_days or 730) * DAY
+        mine = [row for row in by_order.rows if row[0] == IDS[place] and row[2] == "order_placed" and row[3] >= since]
+        found.append(float(len(mine)))
+    assert found
+    return found
+
+
 def test_scores_and_their_reasons_are_the_same(shops: tuple[Shop, Shop]) -> None:
     by_line, by_order = (fitted_scoring(framed(AGAIN, shop.pasts, now=UNTIL), now=UNTIL).model for shop in shops)
 
     assert (by_line.feature_set.whole_orders, by_order.feature_set.whole_orders) == (EXPORTED_BY_LINE, ())
     assert by_line.feature_set.features == by_order.feature_set.features
-    assert repr(answers_of(shops[0], by_line)) == repr(answers_of(shops[1], by_order))
+    answers = answers_of(shops[0], by_line)
+    assert repr(answers) == repr(answers_of(shops[1], by_order))
+    assert counts_told(answers, by_line.feature_set) == counts_of_orders(answers, by_line.feature_set, shops[1])
 
 
 @pytest.mark.slow
