@@ -22,7 +22,7 @@ from shared.training.columns import chosen_columns, inputs_of, other_rankings, o
 from shared.training.competition import Competition, compete
 from shared.training.evidence import JudgedFrames, outcome_evidence, people_counts, scoring_question
 from shared.training.frames_folder import LearnableFrames, Manifest
-from shared.training.material import SEED, Material, framed, order_notes
+from shared.training.material import SEED, Material, framed, line_notes, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Elsewhere, Recipe, Run
 from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
@@ -104,7 +104,11 @@ def fitted(
         questioned=chosen.questioned,
         left_out=chosen.left_out,
         columns=chosen.columns,
-        notes=[*order_notes(stuff), *([] if on_all is None else [ON_ALL.format(on_all.frames)])],
+        notes=[
+            *order_notes(stuff),
+            *line_notes(stuff.pasts),
+            *([] if on_all is None else [ON_ALL.format(on_all.frames)]),
+        ],
         other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.features import ColumnRead, Feature, FeatureSet, LeftOut, learn
 from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
+from shared.timeline.whole_orders import types_with_lines
 
 RECENCY, FREQUENCY, MONEY, EVIDENCE = "recency", "frequency", "money", "evidence"
 LEADING = frozenset({RECENCY, FREQUENCY, MONEY})
@@ -72,11 +73,12 @@ def segmentation_features(
     if leading is None and SENT & {*spread}:
         features = [replace(feature, counts_mailings=feature.type is None) for feature in features]
     if not attributes:
-        return Declared(FeatureSet(tuple(features)), leading)
+        return Declared(FeatureSet(tuple(features), whole_orders=types_with_lines(pasts)), leading)
     others = [name for name in pasts.attributes if name not in attributes]
     learned = learn(pasts, contact, cutoff, excluded=others, allowed=attributes)
     chosen = [feature for feature in learned.feature_set.features if feature.attribute is not None]
-    return Declared(FeatureSet((*features, *chosen)), leading, learned.left_out, learned.columns)
+    feature_set = replace(learned.feature_set, features=(*features, *chosen))
+    return Declared(feature_set, leading, learned.left_out, learned.columns)
 
 
 def leading_type(pasts: Pasts, spread: dict[str, int] | None = None) -> str | None:

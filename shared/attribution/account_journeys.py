@@ -9,7 +9,8 @@ from shared.attribution.journeys import JourneyBuilder, Journeys
 from shared.attribution.report import Worth
 from shared.attribution.touches import NO_TOUCH, naming
 from shared.contracts.attribution import AttributionQuestion, AttributionSource
-from shared.contracts.rows import DAY, microseconds
+from shared.contracts.engagement import EXPORTED_BY_LINE
+from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.store import AccountStore, TouchRow
 
 PART: Final = 0.8
@@ -44,36 +45,59 @@ def account_journeys(
     population = reads.population(until)
     units = _Units(reads.groups(requested.company_attribute, until) if requested.company_attribute else {})
     builder = JourneyBuilder(since=since, until=until, lookback=lookback, once=not requested.repeatable)
-    named, currencies, without_value, read = naming(requested.by, requested.event_types), Counter[str](), 0, 0
+    named, read = naming(requested.by, requested.event_types), 0
+    won = _Conversions(builder, since, joined=used in EXPORTED_BY_LINE)
     not_types = [one for one in NO_TOUCH if one != used]
     last: str | None = None
     unit = 0
     for rows in reads.events([used], not_types, since - lookback, until):
         for row in rows:
             if row.contact_id != last:
+                won.end(unit)
                 last, unit, read = row.contact_id, units.of(row.contact_id), read + 1
             if row.type == used:
-                builder.convert(unit, row.at, row.value or 0.0)
-                if row.at >= since:
-                    currencies.update(_currency(row))
-                    without_value += row.value is None
+                won.add(row)
             elif (name := named(row)) is not None:
                 builder.touch(unit, row.at, name)
         progress(min(1.0, read / max(1, population.contacts)))
+    won.end(unit)
     number = population.contacts - units.grouped + units.groups
     journeys = builder.build(number)
     source = AttributionSource(
         units=number,
         denied_contacts=population.denied,
         touches=builder.touches,
-        conversions_by_currency=dict(sorted(currencies.items())),
+        conversions_by_currency=dict(sorted(won.currencies.items())),
     )
     question = requested.model_copy(update={"event_types": [used]})
-    return AccountJourneys(journeys, _worth(currencies, without_value), source, question)
+    return AccountJourneys(journeys, _worth(won.currencies, won.without_value), source, question)
 
 
-def _currency(row: TouchRow) -> list[str]:
-    return [] if row.value is None else [row.currency or ""]
+@dataclass(slots=True)
+class _Conversions:
+    """Takes the conversions of one contact after the other; where they are orders, the lines of one as one."""
+
+    builder: JourneyBuilder
+    since: Microseconds
+    joined: bool = field(kw_only=True)
+    currencies: Counter[str] = field(default_factory=Counter)
+    """Of the values in the period; "" where none is named."""
+    without_value: int = 0
+    _lines: dict[tuple[Microseconds, int], list[TouchRow]] = field(default_factory=dict)
+
+    def add(self, row: TouchRow) -> None:
+        """Take an event of the contact whose turn it is."""
+        self._lines.setdefault((row.at, 0 if self.joined else len(self._lines)), []).append(row)
+
+    def end(self, unit: int) -> None:
+        """Give the builder what was taken, as the unit's."""
+        for (at, _), lines in self._lines.items():
+            values = [row.value for row in lines if row.value is not None]
+            self.builder.convert(unit, at, sum(values))
+            if at >= self.since:
+                self.currencies.update({row.currency or "" for row in lines if row.value is not None})
+                self.without_value += not values
+        self._lines.clear()
 
 
 @dataclass(slots=True)

@@ -21,7 +21,8 @@ FindingCode = Literal[
     "segments_by_rule", "stale_events",
     "few_timezones",
     "profiling_denied", "few_created_at", "few_with_events", "machine_events", "days_without_events", "events_dropped",
-    "repeated_events", "shared_addresses", "attribute_empty", "attribute_rare", "attribute_constant", "attribute_copy",
+    "repeated_events", "orders_by_line", "shared_addresses",
+    "attribute_empty", "attribute_rare", "attribute_constant", "attribute_copy",
     "attribute_undated", "attribute_personal", "attribute_row_number", "attribute_distinct", "attribute_leaks",
     "attribute_may_leak",
 ]  # fmt: skip

@@ -16,6 +16,8 @@ BY_TIME: Mapping[str, tuple[str, ...]] = {"order": ("order_placed",)}
 """Events without a message: the first one within a day after the send counts."""
 ORDERS = ("order_placed", "deal_won")
 """Events that are orders, with what they brought, where nobody names others: value is learned from them."""
+EXPORTED_BY_LINE = (*ORDERS, "order_refunded")
+"""Types of which shops hand out an event a line, since each line names its item: those of one instant are one order."""
 ANSWERS: Mapping[str, tuple[str, ...]] = {**BY_MESSAGE, **BY_TIME}
 ENGAGEMENTS = tuple(ANSWERS)
 ACTIVITY: Mapping[str, float] = {

@@ -8,6 +8,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.store import AccountStore, ContactGroup, DailyCount
 from shared.timeline import Pasts, build
+from shared.timeline.whole_orders import line_counts
 
 MOST_CONTACTS: Final = 5_000
 """Contacts whose events the database counts."""
@@ -35,6 +36,14 @@ class AccountData:
     """Of the contacts that were read one by one."""
     outcomes: tuple[Outcome, ...]
     now: Microseconds
+    daily_orders: tuple[DailyCount, ...] = ()
+    """Of the types of which an order has several lines, whole orders."""
+
+    @property
+    def daily_whole(self) -> tuple[DailyCount, ...]:
+        """Return the daily counts with whole orders in place of lines: by chance alone, lines come in heaps."""
+        by_line = {one.type for one in self.daily_orders}
+        return (*(one for one in self.daily if one.type not in by_line), *self.daily_orders)
 
     @property
     def total(self) -> int:
@@ -71,6 +80,8 @@ def account_data(
     step = max(1, -(-events // most_events))
     whole = sample[::step]
     rows = store.contacts.pasts(whole, cutoff=now, asked_at=now, lookback_days=min(ALL_DAYS, now // DAY))
+    pasts = build(whole, rows.facts, [rows.events])
+    by_line = [count.type for count in line_counts(pasts)]
     return AccountData(
         account=store.account,
         groups=tuple(groups),
@@ -79,7 +90,8 @@ def account_data(
         daily=tuple(daily),
         repeated=reads.repeated_events(sample),
         shared_addresses=reads.shared_addresses(),
-        pasts=build(whole, rows.facts, [rows.events]),
+        pasts=pasts,
         outcomes=tuple(one for line in TABLE if line.per_outcome for one in store.outcomes.of(line.name)),
         now=now,
+        daily_orders=tuple(reads.daily_orders(sample, by_line, until=now) if by_line else ()),
     )

@@ -22,6 +22,8 @@ from shared.contracts.rows import DAY
 from shared.data_report.account_data import AccountData
 from shared.data_report.requirements import SENDTIME, is_unused, meant, unknown_in
 from shared.data_report.series import Gap, gaps, last_drop, weekly
+from shared.features.names_in_words import event_names
+from shared.timeline.whole_orders import line_counts
 
 DEFAULT_ACCOUNT: Final = "default"
 LEAST_SHARE: Final = 0.5
@@ -234,8 +236,24 @@ def of_events(data: AccountData, report: DataReport) -> Iterator[Finding]:
             "Send each event with the same id every time, or without one; look at which source gives two.",
             command=command(data, "sources", "list"),
         )  # fmt: skip
+    yield from _of_lines(data)
     yield from _of_gaps(data)
     yield from _of_drops(data)
+
+
+def _of_lines(data: AccountData) -> Iterator[Finding]:
+    """Say of each type of which an event is a line of an order how many orders those lines are."""
+    among = "" if data.is_whole else f"Of the {len(data.pasts):,} contacts that were read: "
+    for name, lines, orders in line_counts(data.pasts):
+        yield finding(
+            "orders_by_line", "informs",
+            f"{among}Some {event_names(name)} have several lines: {lines:,} {name} are {orders:,} {event_names(name)}.",
+            "What counts orders counts whole ones, the lines of one instant as one; items count line by line. "
+            "Versions trained before there were lines, or by a release that did not join them, count lines.",
+            "Import each order with its time: two of one contact that have only a day are one. Train again what "
+            "was trained before.",
+            subject=name,
+        )  # fmt: skip
 
 
 def _of_age(data: AccountData) -> Iterator[Finding]:
@@ -250,7 +268,7 @@ def _of_age(data: AccountData) -> Iterator[Finding]:
 
 def _of_gaps(data: AccountData) -> Iterator[Finding]:
     by_day = Counter[int]()
-    for one in data.daily:
+    for one in data.daily_whole:
         by_day[one.day] += one.events
     found = gaps(by_day)
     if not found:
@@ -274,7 +292,7 @@ def _of_drops(data: AccountData) -> Iterator[Finding]:
     last_day = max(one.day for one in data.daily)
     for name in sorted({one.type for one in data.daily}):
         by_day = Counter[int]()
-        for one in data.daily:
+        for one in data.daily_whole:
             if one.type == name:
                 by_day[one.day] += one.events
         weeks = weekly(by_day, last_day=last_day)

@@ -15,7 +15,7 @@ from shared.contracts.defaults import (
     LEAST_SENDS,
     LOOKBACK_DAYS,
 )
-from shared.contracts.engagement import ACTIVITY, ORDERS, PURCHASES, SENT
+from shared.contracts.engagement import ACTIVITY, EXPORTED_BY_LINE, ORDERS, PURCHASES, SENT
 from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
@@ -23,6 +23,7 @@ from shared.data_report.series import count_interval
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_frames
 from shared.timeline.risk import episode, waits
+from shared.timeline.whole_orders import whole_orders
 
 MONTH_DAYS: Final = 30.4375
 SENDTIME, SEGMENTATION = "sendtime", "segmentation"
@@ -73,7 +74,7 @@ def requirements(data: AccountData) -> list[Requirement]:
 
 def meant(data: ReadContacts, outcome: Outcome) -> Outcome:
     """Return an outcome as training would take it: an automatic one as it is chosen from the account's events."""
-    pasts = data.pasts
+    pasts = whole_orders(data.pasts, EXPORTED_BY_LINE)
     valued = pasts.type[~np.isnan(pasts.value)]
     counts = {
         name: (int(np.count_nonzero(pasts.type == code)), int(np.count_nonzero(valued == code)))

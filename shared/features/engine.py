@@ -1,6 +1,7 @@
 """The engine: one vectorised evaluation from one contact to millions, used by training, batch and serving alike.
 
-Frames are expanded into (frame, event) pairs in blocks of bounded size; every window of every type comes out of
+Frames are expanded into (frame, event) pairs in blocks of bounded size (where a feature set has whole orders, the
+lines of one are one pair for all that does not look at items); every window of every type comes out of
 one `bincount` over (frame, type, age bin), because the windows are nested: a cumulative sum over the bins gives
 them all. What a feature set does not ask for is not computed.
 """
@@ -18,6 +19,7 @@ from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, Feat
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
 from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, Pasts, entry_at, positions_before
+from shared.timeline.whole_orders import further_lines
 
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""
@@ -108,9 +110,10 @@ _BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Colum
 
 
 def _distinct(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    lines = pairs.lines
     if feature.type is None:
-        return (pairs.campaigns_of_any if feature.other == "campaign" else pairs.items_of_any)[:, 0]
-    return (pairs.campaigns if feature.other == "campaign" else pairs.items)[:, plan.code(feature.type)]
+        return (lines.campaigns_of_any if feature.other == "campaign" else lines.items_of_any)[:, 0]
+    return (lines.campaigns if feature.other == "campaign" else lines.items)[:, plan.code(feature.type)]
 
 
 def _last_hour(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
@@ -137,12 +140,13 @@ def _last_type(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
 
 
 def _last_item(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
-    some, newest = pairs.newest_pair(plan.code(feature.type))
+    lines = pairs.lines
+    some, newest = lines.newest_pair(plan.code(feature.type))
     place = {name: code for code, name in enumerate(feature.categories)}
     # Item -1, none, reads the last entry.
     category = np.array([*(place.get(name, len(place)) for name in pairs.pasts.items), np.nan])
     items = np.full(pairs.n, np.nan)
-    items[some] = category[pairs.of(pairs.pasts.item)[newest]]
+    items[some] = category[lines.of(pairs.pasts.item)[newest]]
     return items
 
 
@@ -212,10 +216,11 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     plan = feature_set.plan
     end = positions_before(pasts, contact, cutoff)
     start = _lookback_start(pasts, contact, cutoff, end)
-    basis = Basis(pasts, plan.codes_of(pasts.types), plan.n_types)
+    marked = further_lines(pasts, plan.whole_orders) if plan.whole_orders else None
+    basis = Basis(pasts, plan.codes_of(pasts.types), plan.n_types, marked)
     for rows in _blocks(end - start + plan.n_types):
         pairs = Pairs(basis, contact[rows], cutoff[rows], (start[rows], end[rows]))
-        fill(result[rows], plan, pairs)
+        fill(result[rows], plan, pairs.with_whole_orders())
     for column, _ in plan.by_kind.get("known_days", ()):
         result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
     for kind in ATTRIBUTE_KINDS:

@@ -1,7 +1,7 @@
 """What a feature is: a declaration that the engine evaluates and a person can read, and how it reads an attribute."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cache, cached_property
 from typing import Any, Literal, Self
@@ -221,8 +221,9 @@ def types_of(features: Iterable[Feature]) -> tuple[str, ...]:
 class FeaturePlan:
     """The compiled form of a feature set; made once, used for every matrix."""
 
-    def __init__(self, features: tuple[Feature, ...]) -> None:
+    def __init__(self, features: tuple[Feature, ...], whole_orders: tuple[str, ...] = ()) -> None:
         """Sort the columns by kind and prepare (column, type, window) for each."""
+        self.whole_orders = whole_orders
         self.types = types_of(features)
         self.n_types = len(self.types) + 1
         """Named types and one code for all the others."""
@@ -265,6 +266,8 @@ class FeaturePlan:
 
 ENGINE_VERSION = 1
 """Raised when any feature would answer another number than before; artifacts say which one they need."""
+JOINS_LINES = 2
+"""What a feature set with whole orders says it needs: releases that do not know them would count lines."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +276,9 @@ class FeatureSet:
 
     features: tuple[Feature, ...]
     engine_version: int = ENGINE_VERSION
+    whole_orders: tuple[str, ...] = ()
+    """Event types of which all of one contact and instant are one, its values added up, for every feature but those of
+    kind `distinct` and `last_item`, which see every line; none: each event is one, as in versions of before."""
 
     def __len__(self) -> int:
         """Count the columns."""
@@ -291,7 +297,7 @@ class FeatureSet:
     @cached_property
     def plan(self) -> FeaturePlan:
         """Sort the columns by kind, once, for the engine."""
-        return FeaturePlan(self.features)
+        return FeaturePlan(self.features, self.whole_orders)
 
     @cached_property
     def categorical(self) -> tuple[int, ...]:
@@ -317,11 +323,13 @@ class FeatureSet:
 
     def take(self, columns: Sequence[int]) -> "FeatureSet":
         """Keep some columns, in the order given."""
-        return FeatureSet(tuple(self.features[column] for column in columns), self.engine_version)
+        return replace(self, features=tuple(self.features[column] for column in columns))
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values."""
-        return {"engine_version": self.engine_version, "features": [f.to_json() for f in self.features]}
+        joined = {"whole_orders": list(self.whole_orders)} if self.whole_orders else {}
+        version = JOINS_LINES if joined else self.engine_version
+        return {"engine_version": version, "features": [f.to_json() for f in self.features], **joined}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "FeatureSet":
@@ -330,9 +338,12 @@ class FeatureSet:
         Raises:
             ArtifactRefused: it was made for another engine.
         """
-        if fields["engine_version"] != ENGINE_VERSION:
+        whole_orders = tuple(fields.get("whole_orders", ()))
+        wanted = JOINS_LINES if whole_orders else ENGINE_VERSION
+        if fields["engine_version"] != wanted:
             raise ArtifactRefused(
-                f"The model was trained for feature engine {fields['engine_version']}; this release has "
-                f"{ENGINE_VERSION}. Train it again."
+                f"The model was trained for feature engine {fields['engine_version']}; this release has {wanted}. "
+                "Train it again."
             )
-        return cls(tuple(Feature.from_json(feature) for feature in fields["features"]))
+        features = tuple(Feature.from_json(feature) for feature in fields["features"])
+        return cls(features, whole_orders=whole_orders)

@@ -13,6 +13,7 @@ from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts, entry_at
+from shared.timeline.whole_orders import types_with_lines, whole_orders
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
 from shared.values.words import as_listed, is_missing, same_value_key
 
@@ -89,12 +90,14 @@ def learn(
         dated_only: whether an attribute must say since when it holds (flat data has no times at all).
 
     Returns:
-        Columns that take more than one value on the frames, no two of them equal; and the attributes left out.
+        Columns that take more than one value on the frames, no two of them equal, which count whole orders where some
+        order has several lines; and the attributes left out.
     """
     attributes, left_out, columns = _attribute_features(
         pasts, contact, cutoff, excluded=excluded, allowed=allowed, dated_only=dated_only
     )
-    declared = FeatureSet((*_of_every_type(pasts, _event_features(pasts)), *attributes))
+    joined = types_with_lines(pasts)
+    declared = FeatureSet((*_of_every_type(pasts, _event_features(pasts, joined)), *attributes), whole_orders=joined)
     chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
     values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
     kept, silent = _varying_columns(declared, values)
@@ -127,7 +130,7 @@ def _of_every_type(pasts: Pasts, features: Iterable[Feature]) -> Iterator[Featur
         yield replace(feature, counts_mailings=True) if of_all else feature
 
 
-def _event_features(pasts: Pasts) -> Iterator[Feature]:
+def _event_features(pasts: Pasts, joined: tuple[str, ...]) -> Iterator[Feature]:
     if not len(pasts.at):
         return
     names = _frequent_types(pasts)
@@ -147,7 +150,7 @@ def _event_features(pasts: Pasts) -> Iterator[Feature]:
     yield Feature("last_weekday", "last_weekday", "category", "last_day", categories=WEEKDAYS)
     if len(names) > 1:
         yield Feature("last_type", "last_type", "category", "last_event", categories=names)
-    yield from _rates(pasts, names)
+    yield from _rates(whole_orders(pasts, joined), names)
 
 
 def _frequent_types(pasts: Pasts) -> tuple[str, ...]:

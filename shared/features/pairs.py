@@ -1,5 +1,6 @@
 """(frame, event) pairs of one block of frames, and the cubes that are counted from them, each at most once."""
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -29,6 +30,8 @@ class Basis:
     """The plan's type code of each type code of the pasts."""
     n_types: int
     """How many codes the plan has."""
+    further_lines: NDArray[np.bool_] | None = None
+    """Which events only go on with an order, shape (n_events,); None: none do."""
 
     @cached_property
     def zones(self) -> tuple[tuple[str | None, ...], NDArray[np.int32]]:
@@ -91,6 +94,34 @@ class Pairs:
         self.age = (cutoff[0] if self.n == 1 else np.repeat(cutoff, self.sizes)) - self.of(self.pasts.at)
         self.code = basis.codes[self.of(self.pasts.type)]
         self.cell = self.frame * self.n_types + self.code
+        self._lines: Pairs | None = None
+        self._order = self.frame[:0]
+        """Where orders were joined: the pair of each line."""
+
+    @property
+    def lines(self) -> "Pairs":
+        """Return the pairs of every line, where those of an order are one here."""
+        return self if self._lines is None else self._lines
+
+    def with_whole_orders(self) -> "Pairs":
+        """Join the lines of an order that one frame looks at; the same pairs where there are none."""
+        marked = self._basis.further_lines
+        if marked is None:
+            return self
+        first = ~self.of(marked)
+        first[(np.cumsum(self.sizes) - self.sizes)[self.sizes > 0]] = True  # its beginning may lie before the lookback
+        kept = np.flatnonzero(first)
+        if len(kept) == len(first):
+            return self
+        whole = copy(self)
+        whole._lines, whole._order = self, np.cumsum(first) - 1
+        rows = self._rows
+        whole._rows = kept + rows.start if isinstance(rows, slice) else rows[kept]
+        whole.frame, whole.age, whole.code, whole.cell = (
+            column[kept] for column in (self.frame, self.age, self.code, self.cell)
+        )
+        whole.sizes = np.bincount(whole.frame, minlength=self.n)
+        return whole
 
     def of(self, column: NDArray[Any]) -> NDArray[Any]:
         """Read an event column for each pair."""
@@ -139,8 +170,14 @@ class Pairs:
     @cached_property
     def _values(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Read the value of each pair's event, and whether it has one."""
-        values = self.of(self.pasts.value)
-        return values, ~np.isnan(values)
+        if self._lines is None:
+            values = self.of(self.pasts.value)
+            return values, ~np.isnan(values)
+        lines, known = self._lines._values
+        has = np.bincount(self._order, weights=known) > 0
+        # One after the other, as for few contacts: `reduceat` adds in another order.
+        summed = np.bincount(self._order, weights=np.where(known, lines, 0.0))
+        return summed.astype(np.float64, copy=False), has
 
     @cached_property
     def sums(self) -> NDArray[np.float64]:

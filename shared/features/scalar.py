@@ -22,11 +22,11 @@ from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Fe
 from shared.features.pairs import QUARTER
 from shared.timeline.contact_pasts import ContactPast, offset_runs
 from shared.timeline.pasts import NEVER
+from shared.timeline.whole_orders import JoinedLines, joined_lines
 
 _EDGES = tuple(days * DAY for days in WINDOWS_DAYS)
 _LOWEST = float("-inf")
-UNNAMED = ""
-"""Stands for every type that no feature names."""
+UNNAMED = ""  # stands for every type that no feature names
 NONE_OF_ANY = [0.0] * len(_EDGES)
 """Of each window: nothing."""
 
@@ -34,7 +34,7 @@ Type = str | None
 """None: all types together."""
 Row = list[float]
 Cells = list[tuple[int, Type, int]]
-"""Column, event type and window of each feature of a kind."""
+"""Column, event type, window."""
 _NAN = float("nan")
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
 _LOOKBACK = len(WINDOWS_DAYS) - 1
@@ -47,26 +47,24 @@ class Frame:
     Mappings have a key for each type that occurs, and None for all types together where that is a count of its own.
     """
 
-    def __init__(self, past: ContactPast, cutoff: Microseconds, types: Sequence[str]) -> None:
-        """Cut the past at the cutoff and at the lookback.
-
-        Args:
-            past: of the contact.
-            cutoff: microseconds.
-            types: that any feature names, sorted.
-        """
+    def __init__(self, past: ContactPast, cutoff: Microseconds, types: Sequence[str], joined: Sequence[str]) -> None:
+        """Cut the past at cutoff and lookback; features name `types`, lines of `joined` are one event."""
         start, end = past.lookback(cutoff)
         whole = start == 0 and end == len(past.at)
         rows = slice(start, end)
         self.past, self.cutoff, self._types, self._rows = past, cutoff, types, None if whole else rows
         self.at = past.at if whole else past.at[rows]
-        self.type = past.type if whole else past.type[rows]
+        self.type = self.line_types = past.type if whole else past.type[rows]
+        self._orders: JoinedLines | None = None
+        if joined and len(set(self.at)) < len(self.at):
+            self._orders = joined_lines(self.at, self.type, self.of(past.value), joined)
+            self.at, self.type = self._orders.at, self._orders.type
         self.begins = [bisect_left(self.at, cutoff - edge) for edge in _EDGES[:-1]]
         """The first event of each window; the last window holds all."""
         self.begins.append(0)
 
     def of(self, column: Sequence[Any]) -> Sequence[Any]:
-        """Read another column of the same events."""
+        """Read another column of every line."""
         return column if self._rows is None else column[self._rows]
 
     @cached_property
@@ -92,7 +90,7 @@ class Frame:
     @cached_property
     def _valued(self) -> list[list[tuple[str, float]]]:
         """List type and value of the events that have one, by the smallest window that reaches back to them."""
-        values = self.of(self.past.value)
+        values = self.of(self.past.value) if self._orders is None else self._orders.value
         listed = []
         end = len(values)
         for begin in self.begins:
@@ -149,6 +147,11 @@ class Frame:
         if newest:
             newest[None] = len(self.type) - 1
         return newest
+
+    def newest_line(self, name: Type) -> int | None:
+        """Find the newest line of a type."""
+        place = self.newest.get(name)
+        return place if place is None or self._orders is None else self._orders.last_line[place]
 
     @cached_property
     def last_age(self) -> dict[Type, float]:
@@ -242,7 +245,7 @@ class Frame:
         names = set(column) - {None}
         if not names:  # many accounts have no campaigns, or no items
             return {}
-        together = set(zip(self.type, column, strict=True))
+        together = set(zip(self.line_types, column, strict=True))
         counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
         found = {type_: float(count) for type_, count in counter.items()}
         found[None] = float(len(names))
@@ -405,7 +408,7 @@ def _last_item(feature: Feature) -> Formula:
     rare = float(len(place))
 
     def last_item(frame: Frame) -> float:
-        newest = frame.newest.get(feature.type)
+        newest = frame.newest_line(feature.type)
         item = None if newest is None else frame.of(frame.past.item)[newest]
         return _NAN if item is None else place.get(item, rare)
 
@@ -443,7 +446,7 @@ class ScalarPlan:
         Args:
             plan: of the engine, whose windows and types are the same here.
         """
-        self._types = plan.types
+        self._types, self._joined = plan.types, plan.whole_orders
         self._cells: list[tuple[Callable[[Frame, Cells, Row], None], Cells]] = []
         self._formulas: list[tuple[int, Formula]] = []
         self._attributes: list[tuple[int, str, Callable[[object], float], bool]] = []
@@ -465,7 +468,7 @@ class ScalarPlan:
     def row(self, past: ContactPast, cutoff: Microseconds) -> Row:
         """Compute every feature of one contact from what lies strictly before the cutoff; NaN: nothing to say."""
         row = [_NAN] * self.width
-        frame = Frame(past, cutoff, self._types)
+        frame = Frame(past, cutoff, self._types, self._joined)
         for fill, cells in self._cells:
             fill(frame, cells, row)
         for column, formula in self._formulas:
@@ -492,7 +495,6 @@ _PLANS: WeakKeyDictionary[FeaturePlan, ScalarPlan] = WeakKeyDictionary()
 
 def scalar_plan(plan: FeaturePlan) -> ScalarPlan:
     """Return the plain form of an engine's plan, made once."""
-    found = _PLANS.get(plan)
-    if found is None:
+    if (found := _PLANS.get(plan)) is None:
         found = _PLANS[plan] = ScalarPlan(plan)
     return found

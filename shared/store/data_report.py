@@ -183,6 +183,21 @@ class DataReportReads:
             for (type_, at, human), count in found.items()
         ]
 
+    def daily_orders(
+        self, contact_ids: Collection[str], types: Collection[str], *, until: Microseconds
+    ) -> list[DailyCount]:
+        """Count as `daily_counts` does, all events of one contact, type and instant as one."""
+        table, found = EventTable, Counter[tuple[str, int, int | None]]()
+        columns = (table.account_id, table.contact_id, table.type, table.occurred_at, table.human)
+        for statement in self._of(contact_ids, *columns):
+            mine = statement.where(table.type.in_(sorted(types)), table.occurred_at < until).distinct().subquery()
+            by = (mine.c.type, mine.c.occurred_at // DAY, mine.c.human)
+            with self._scope.reading() as connection:
+                grouped = self._scope.select(*by, func.count(), of=mine).group_by(*by)
+                for type_, at, human, count in connection.execute(grouped):
+                    found[type_, at, human] += count
+        return [DailyCount(*key[:2], None if key[2] is None else bool(key[2]), count) for key, count in found.items()]
+
     def repeated_events(self, contact_ids: Collection[str]) -> int:
         """Count the events that another one equals in all but its id."""
         table = EventTable

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, case, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
@@ -146,13 +147,16 @@ class Holdouts:
     def reached(
         self, types: Sequence[str], since: Microseconds, until: Microseconds
     ) -> Iterator[Sequence[ContactReached]]:
-        """Stream who did something of some types from an instant on and before another; a machine's doing is none."""
+        """Stream who did something of some types from an instant on and before another; a machine's doing is none.
+
+        Lines of one order are one.
+        """
         table = EventTable
         currency = case((table.value.is_not(None), table.currency))
         first, last, named = func.min(currency), func.max(currency), func.count(currency)
         statement = (
             self._scope.select(
-                table.contact_id, func.count(), func.sum(table.value), first, last, func.count(table.value) - named
+                table.contact_id, _times(types), func.sum(table.value), first, last, func.count(table.value) - named
             )
             .where(table.type.in_(types), table.occurred_at >= since, table.occurred_at < until, _not_by_machine())
             .group_by(table.contact_id)
@@ -179,6 +183,17 @@ def _unreleased(at: Microseconds | None) -> ColumnElement[bool]:
     if at is None:
         return lasting
     return lasting & or_(HoldoutTable.until.is_(None), HoldoutTable.until > at)
+
+
+def _times(types: Sequence[str]) -> ColumnElement[int]:
+    """Count events, of a type that is exported by line the distinct instants."""
+    table, by_line = EventTable, sorted({*types} & {*EXPORTED_BY_LINE})
+    if not by_line:
+        return func.count()
+    times: ColumnElement[int] = func.count(case((table.type.not_in(by_line), 1)))
+    for name in by_line:
+        times = times + func.count(case((table.type == name, table.occurred_at)).distinct())
+    return times
 
 
 def _not_by_machine() -> ColumnElement[bool]:

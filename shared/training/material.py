@@ -12,9 +12,11 @@ from shared.contracts.outcome import Outcome, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
 from shared.features.feature import as_days
+from shared.features.names_in_words import event_names
 from shared.store import AccountStore
 from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times
 from shared.timeline.pasts import Frames, closed_frames, contact_counts, entry_at, flat_frames, outcome_type
+from shared.timeline.whole_orders import line_counts
 
 SEED = 42
 CLOSED_SHARES = (0.3, 0.2, 0.1, 0.05)
@@ -378,6 +380,19 @@ def order_notes(stuff: Material) -> list[str]:
     return [
         f"The rows were judged in the order of {stuff.order.name} ({how}); it is not a feature."
         + (f" {missing} rows have none and were learned from last." if missing else "")
+    ]
+
+
+def line_notes(pasts: Pasts) -> list[str]:
+    """Say how many lines are how many orders, where some have several: features count the orders.
+
+    Args:
+        pasts: of who is learned from.
+    """
+    return [
+        f"Some {event_names(count.type)} have several lines: the {count.lines:,} {count.type} learned from are "
+        f"{count.orders:,} {event_names(count.type)}, which count whole; items count line by line."
+        for count in line_counts(pasts)
     ]
 
 

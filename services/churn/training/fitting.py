@@ -21,7 +21,7 @@ from shared.learners.trees import TreeShape
 from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
 from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete, entered
-from shared.training.material import SEED, order_notes
+from shared.training.material import SEED, line_notes, order_notes
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
 LEAVES = (7, 15)
@@ -251,7 +251,7 @@ def _hazard_data(material: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
 
 
 def _notes(material: ChurnMaterial, rows: HazardRows) -> list[str]:
-    notes = []
+    notes = line_notes(material.pasts)
     if rows.periods.last_day < BOUNDS_DAYS[-1]:
         notes.append(
             f"The data follows 40 contacts or more for {rows.periods.last_day:g} days; nothing is answered beyond."

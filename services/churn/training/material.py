@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.churn.model.periods import BOUNDS_DAYS
+from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.outcome import Outcome, chosen
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
 from shared.timeline.risk import Episode, Waits, episode, waits
+from shared.timeline.whole_orders import whole_orders
 from shared.training.material import Material, framed, require_enough, splits_in_time
 
 FLAT = Episode((), contractual=True)
@@ -80,7 +82,8 @@ def _needed(outcome: Outcome, pasts: Pasts) -> str:
 
 
 def type_counts(pasts: Pasts) -> dict[str, tuple[int, int]]:
-    """Count each type's events, and those with a value."""
+    """Count each type's events, and those with a value; the lines of one order are one."""
+    pasts = whole_orders(pasts, EXPORTED_BY_LINE)
     every = Counter(pasts.type.tolist())
     valued = Counter(pasts.type[~np.isnan(pasts.value)].tolist())
     return {name: (every[code], valued[code]) for code, name in enumerate(pasts.types) if every[code]}

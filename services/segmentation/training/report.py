@@ -14,6 +14,7 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
+from shared.training.material import line_notes
 
 Figures = dict[str, Any]
 QUESTION = "Which behaviour group does a contact belong to, how surely, and why?"
@@ -128,7 +129,7 @@ def _segment(segment: SegmentDefinition, profile: Profile, micro: Sequence[Profi
 
 
 def _notes(fit: SegmentationFit, old_ids: Sequence[str]) -> list[str]:
-    notes = []
+    notes = line_notes(fit.snapshot.pasts)
     if fit.model.kind == RULES:
         notes.append(
             f"Fewer than {LEAST_GROUPED} contacts have events: the segments were set by recency, frequency and money, "

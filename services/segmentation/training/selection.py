@@ -16,6 +16,7 @@ from shared.features import Feature, FeatureSet, matrix
 from shared.ties import least, rounded, step_of
 from shared.timeline import Pasts
 from shared.timeline.pasts import of_type, positions_before
+from shared.timeline.whole_orders import types_with_lines
 
 Vector = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -72,7 +73,8 @@ def rfm_groups(
             Feature("recency", "days_since_last", "days", "recency", leading),
             Feature("frequency", "count", "events", "frequency", leading, window_days=730),
             Feature("money", "value_sum", "amount", "money", leading, window_days=730),
-        )
+        ),
+        whole_orders=types_with_lines(pasts),
     )
     values = matrix(plain, pasts, contact, cutoff)
     recency = -np.nan_to_num(values[:, 0], nan=np.inf)

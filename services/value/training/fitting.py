@@ -18,7 +18,7 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Reference
-from shared.features import FeatureSet, Inputs, Learned, learn, matrix
+from shared.features import Inputs, Learned, learn, matrix
 
 GREATEST = 1.0
 SMALLEST_SHARE = 0.01
@@ -86,7 +86,7 @@ def tabled(material: ValueMaterial, learned: Learned) -> FrameTable:
     needed = history_features(material.order_types)
     names = {feature.name for feature in needed}
     others = [feature for feature in learned.feature_set.features if feature.name not in names]
-    feature_set = FeatureSet((*needed, *others))
+    feature_set = replace(learned.feature_set, features=(*needed, *others))
     values = matrix(feature_set, material.pasts, material.contact, material.cutoff)
     middle = float(np.median(material.orders.value[material.orders.value > 0]))
     bounds = (SMALLEST_SHARE * middle, float(np.inf))

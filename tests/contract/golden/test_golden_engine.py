@@ -1,4 +1,4 @@
-"""What engine version 1 answers, number by number, for the account in `engine-1.json`.
+"""What each engine version answers, number by number, for its account in `engine-N.json`: 1, and 2 of whole orders.
 
 A number that changes means another engine: raise ENGINE_VERSION, and keep this file passing for the models of earlier
 releases. A new kind of feature adds columns. The one command that writes the expected numbers again:
@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from shared.features import ENGINE_VERSION, FeatureSet, Kind, matrix
+from shared.features.feature import JOINS_LINES
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
 
-GOLDEN = Path(__file__).with_name(f"engine-{ENGINE_VERSION}.json")
+GOLDEN = [Path(__file__).with_name(f"engine-{version}.json") for version in (ENGINE_VERSION, JOINS_LINES)]
 
 
 def pasts_of(golden: dict[str, Any]) -> Pasts:
@@ -39,9 +40,9 @@ def answers(golden: dict[str, Any]) -> np.ndarray[Any, Any]:
     return matrix(FeatureSet.from_json(golden["feature_set"]), pasts_of(golden), contact, cutoff)
 
 
-@pytest.fixture(scope="module")
-def golden() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(GOLDEN.read_text())
+@pytest.fixture(scope="module", params=GOLDEN, ids=lambda path: path.stem)
+def golden(request: pytest.FixtureRequest) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(request.param.read_text())
     return loaded
 
 
@@ -68,10 +69,11 @@ def test_every_kind_of_feature_is_pinned_by_a_number(golden: dict[str, Any]) -> 
 
 def write() -> None:
     """Replace the expected numbers by today's."""
-    golden = json.loads(GOLDEN.read_text())
-    golden["matrix"] = [[None if np.isnan(n) else n for n in row] for row in answers(golden).tolist()]
-    lines = [f'"{key}": ' + _laid_out(golden[key]) for key in golden]
-    GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    for path in GOLDEN:
+        golden = json.loads(path.read_text())
+        golden["matrix"] = [[None if np.isnan(n) else n for n in row] for row in answers(golden).tolist()]
+        lines = [f'"{key}": ' + _laid_out(golden[key]) for key in golden]
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _laid_out(value: Any) -> str:
@@ -79,7 +81,8 @@ def _laid_out(value: Any) -> str:
     if isinstance(value, list):
         return "[\n " + ",\n ".join(json.dumps(entry) for entry in value) + "\n]"
     if isinstance(value, dict) and "features" in value:
-        return f'{{"engine_version": {value["engine_version"]}, "features": {_laid_out(value["features"])}}}'
+        others = {key: part for key, part in value.items() if key != "features"}
+        return f'{json.dumps(others)[:-1]}, "features": {_laid_out(value["features"])}}}'
     return json.dumps(value)
 
 

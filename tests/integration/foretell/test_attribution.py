@@ -86,6 +86,23 @@ def test_conversions_are_shared_out_among_the_channels_of_the_events(store: Acco
     assert (report.source.units, report.source.denied_contacts, report.source.touches) == (120, 0, 125)
 
 
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_lines_of_one_order_are_one_conversion_worth_their_sum(store: AccountStore, repeatable: bool) -> None:
+    store.contacts.put([ContactRow("c-1")], recorded_at=NOW)
+    lines = [
+        event("c-1", number, "order_placed", day, value=value, currency="EUR" if value else None, item=f"i-{number}")
+        for number, (day, value) in enumerate([(8, 10.0), (9, 5.0), (8, 2.5), (8, None), (9, 1.0)])
+    ]
+    store.events.add([event("c-1", 9, "email_clicked", 5), *lines])
+    question = requested(store).model_copy(update={"repeatable": repeatable})
+
+    read = account_journeys(store, question)
+
+    orders, worth = (2, 18.5) if repeatable else (1, 12.5)
+    assert (float(read.journeys.conversions.sum()), float(read.journeys.value.sum())) == (orders, worth)
+    assert (read.source.conversions_by_currency, read.worth.note) == ({"EUR": 2}, None)
+
+
 def test_who_denies_profiling_is_left_out_and_counted(store: AccountStore) -> None:
     store.contacts.put([ContactRow("no", consent={"profiling": "denied"}), ContactRow("yes")], recorded_at=NOW)
     store.events.add([event(one, 1, "email_clicked", 3) for one in ("no", "yes")])

@@ -189,6 +189,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "data_report.changes": store.data_report.changes().newest_event_at,
         "data_report.facts": store.data_report.facts(["a"]),
         "data_report.daily_counts": store.data_report.daily_counts(["a"], until=99),
+        "data_report.daily_orders": store.data_report.daily_orders(["a"], ["order_placed"], until=99),
         "data_report.repeated_events": store.data_report.repeated_events(["a"]),
         "data_report.shared_addresses": store.data_report.shared_addresses(),
         "contacts.static_attributes": store.contacts.static_attributes(),

@@ -52,6 +52,43 @@ def test_events_are_counted_by_type_day_and_maker_up_to_an_instant(database: Dat
     ]
 
 
+def test_orders_are_counted_once_however_many_lines_they_have(database: Database) -> None:
+    store = database.of("default")
+    lines = [
+        EventRow(who, f"{day}-{line}", "order_placed", day * DAY + 5, NOW, value=2.0, item=f"i-{line}")
+        for who, day in (("c-1", 100), ("c-1", 101), ("c-2", 101), ("c-1", 20_001))
+        for line in range(4)
+    ]
+    store.events.add([*lines, event("c-1", "e-1", 100)])
+
+    found = store.data_report.daily_orders(["c-1", "c-2"], ["order_placed", "deal_won"], until=NOW)
+
+    assert sorted(found, key=lambda one: one.day) == [
+        DailyCount("order_placed", 100, None, 1),
+        DailyCount("order_placed", 101, None, 2),
+    ]
+
+
+def test_a_report_counts_lines_and_orders(database: Database) -> None:
+    store = database.of("default")
+    store.contacts.put([ContactRow(f"c-{number:02}") for number in range(30)], recorded_at=NOW)
+    store.events.add(
+        [
+            EventRow(
+                f"c-{who:02}", f"{who}-{line}", "order_placed", (19_000 + who) * DAY, NOW, value=2.0, item=f"{line}"
+            )
+            for who in range(30)
+            for line in range(5)
+        ]
+    )
+
+    report = data_report(store, now=NOW)
+
+    (finding,) = (one for one in report.findings if one.code == "orders_by_line")
+    assert finding.found == "Some orders have several lines: 150 order_placed are 30 orders."
+    assert [(one.type, one.events) for one in report.event_types] == [("order_placed", 150)]
+
+
 def test_events_that_differ_in_their_ids_alone_are_repeated(database: Database) -> None:
     store = database.of("default")
     store.events.add([event("c-1", f"e-{number}", 100, value=9.5, properties='{"a": 1}') for number in range(3)])

@@ -214,6 +214,21 @@ def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: Acco
     assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
 
 
+def test_lines_of_one_order_are_one_order(store: AccountStore) -> None:
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    lines = [
+        EventRow(HELD[0], f"{kind}-{day}-{line}", kind, BEGUN + day * DAY, BEGUN, 2.0, "EUR")
+        for kind, day in (("order_placed", 1), ("order_placed", 2), ("deal_won", 2), ("page_viewed", 2))
+        for line in range(3)
+    ]
+    store.events.add(lines)
+    measure = measure_of(store, SPRING, ["order_placed", "deal_won", "page_viewed"])
+
+    found = report_of(store, SPRING, measure, now=BEGUN + 9 * DAY)
+
+    assert (found.control.reached, found.control.events, found.control.value) == (1, 6, 24.0)
+
+
 def test_facts_about_contacts_are_those_of_the_counted_ones(store: AccountStore) -> None:
     """Of three ids one is stored; one was asked about inline, and one came after the end with an older event."""
     store.contacts.put([ContactRow("c-00", 1), ContactRow("late", BEGUN + 40 * DAY)], recorded_at=1)

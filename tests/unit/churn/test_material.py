@@ -88,6 +88,13 @@ def test_types_are_counted_with_and_without_values(account: Any) -> None:
     assert type_counts(pasts) == {"order_placed": (2, 1), "page_viewed": (1, 0)}
 
 
+def test_an_order_of_many_lines_is_counted_once() -> None:
+    lines = [("a", str(n), "order_placed", DAY, 1.0, None, None, f"i-{n}", 1) for n in range(9)]
+    uses = [("a", f"u-{n}", "product_used", n * DAY, 2.0, None, None, None, 1) for n in range(3)]
+
+    assert type_counts(build(("a",), {}, [lines + uses])) == {"order_placed": (1, 1), "product_used": (3, 3)}
+
+
 def test_flat_data_has_frames_and_no_waits(flat_world: Any) -> None:
     world = flat_world()
 

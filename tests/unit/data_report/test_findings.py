@@ -176,6 +176,28 @@ def test_repeated_events_and_shared_addresses_are_counted() -> None:
     assert findings(data, "shared_addresses")[0].found.startswith("3 e-mail addresses")
 
 
+def test_orders_of_which_each_line_is_an_event_are_counted_as_lines_and_as_orders() -> None:
+    lines = [(owner, "order_placed", TODAY - day) for owner in range(40) for day in (3, 9) for _ in range(5)]
+    returned = [(0, "order_refunded", TODAY - 1), (0, "order_refunded", TODAY - 2)]
+
+    (finding,) = findings(account(events=[*VISITS, *lines, *returned], learnable=200), "orders_by_line")
+
+    assert (finding.subject, finding.severity) == ("order_placed", "informs")
+    assert finding.found == (
+        "Of the 100 contacts that were read: Some orders have several lines: 400 order_placed are 80 orders."
+    )
+    assert findings(account(events=[*VISITS, *returned]), "orders_by_line") == []
+
+
+def test_a_week_of_smaller_orders_is_no_drop_of_orders() -> None:
+    days = range(TODAY - 139, TODAY + 1)
+    lines = tuple(DailyCount("order_placed", day, None, 4 if day > TODAY - 7 else 40) for day in days)
+    orders = tuple(DailyCount("order_placed", day, None, 4) for day in days)
+
+    assert len(findings(account(daily=lines), "events_dropped")) == 1
+    assert findings(account(daily=lines, daily_orders=orders), "events_dropped") == []
+
+
 def test_days_on_which_nothing_was_recorded_are_named() -> None:
     tracked = [event for event in VISITS if not 100 <= TODAY - event[2] < 110]
 

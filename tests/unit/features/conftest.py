@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any
@@ -13,7 +14,8 @@ from shared.features.feature import Feature
 from shared.timeline import ContactFacts, EventTuple
 
 Rows = Sequence[EventTuple]
-Oracle = Callable[[Feature, str, int, dict[str, ContactFacts], Rows], float]
+Oracle = Callable[..., float]
+"""`oracle(feature, contact, cutoff, facts, rows, whole_orders=())`."""
 
 NAN = float("nan")
 DAY = 86_400_000_000
@@ -46,6 +48,23 @@ def seen_of(contact: str, cutoff: int, facts: dict[str, ContactFacts], rows: Row
     mine = [Seen(row, cutoff, zone) for row in rows if row[0] == contact and row[8] != 0 and row[3] < cutoff]
     within = sorted((event for event in mine if event.at >= cutoff - 730 * DAY), key=lambda event: event.order)
     return within[-5_000:]
+
+
+def whole(events: list[Seen], types: Sequence[str]) -> list[Seen]:
+    """Make one event of the lines of each order, which is worth what those are worth that say so."""
+    orders: dict[tuple[str, int], list[Seen]] = {}
+    for event in events:
+        orders.setdefault((event.type, event.at), []).append(event)
+    found: list[Seen] = []
+    for (type_, _), lines in orders.items():
+        if type_ not in types:
+            found += lines
+            continue
+        order = copy(lines[0])
+        known = [line.value for line in lines if line.value is not None]
+        order.value = sum(known) if known else None
+        found.append(order)
+    return found
 
 
 def mean_gap(events: list[Seen]) -> float:
@@ -140,15 +159,25 @@ def attribute_number(feature: Feature, value: Any, cutoff: int) -> float:
     raise AssertionError(f"the oracle does not know {feature.kind}")
 
 
-def number_of(feature: Feature, contact: str, cutoff: int, facts: dict[str, ContactFacts], rows: Rows) -> float:
-    """Compute one feature of one contact at one cutoff."""
+LINE_KINDS = ("distinct", "last_item")
+
+
+def number_of(
+    feature: Feature,
+    contact: str,
+    cutoff: int,
+    facts: dict[str, ContactFacts],
+    rows: Rows,
+    whole_orders: Sequence[str] = (),
+) -> float:
+    """Compute one feature of one contact at one cutoff; of `whole_orders` all of one instant is one event."""
     fact = facts.get(contact, ContactFacts())
     events = seen_of(contact, cutoff, facts, rows)
     if feature.kind == "known_days":
         since = fact.created_at if fact.created_at is not None else (events[0].at if events else cutoff)
         return (cutoff - since) / DAY if since < cutoff else NAN
     if feature.attribute is None:
-        return event_number(feature, events)
+        return event_number(feature, events if feature.kind in LINE_KINDS else whole(events, whole_orders))
     held = [entry for entry in fact.attributes if entry.name == feature.attribute and entry.valid_from < cutoff]
     if not held:
         return NAN

@@ -10,18 +10,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY, HOUR
-from shared.features import engine, matrix
-from shared.timeline import ContactFacts, Pasts, build
-from tests.unit.features.worlds import CONTACTS, CUTOFF, FEATURES, ITEMS, TYPES, World, assert_same, lasting, worlds
+from shared.features import FeatureSet, engine, matrix
+from shared.timeline import ContactFacts, EventTuple, Pasts, build
+from tests.unit.features.worlds import (
+    CONTACTS,
+    CUTOFF,
+    FEATURES,
+    ITEMS,
+    TYPES,
+    WHOLE,
+    World,
+    assert_same,
+    lasting,
+    worlds,
+)
 
 
+@pytest.mark.parametrize("features", [FEATURES, WHOLE], ids=["lines", "whole orders"])
 @given(world=worlds())
 @lasting
-def test_every_kind_of_feature_is_what_the_oracle_counts(world: World, oracle: Callable[..., float]) -> None:
-    found = world.answers()
+def test_every_kind_of_feature_is_what_the_oracle_counts(
+    features: FeatureSet, world: World, oracle: Callable[..., float]
+) -> None:
+    found = world.answers(features=features)
+    joined = features.whole_orders
     wanted = np.array(
         [
-            [oracle(feature, name, cutoff, world.facts, world.rows) for feature in FEATURES.features]
+            [oracle(feature, name, cutoff, world.facts, world.rows, joined) for feature in features.features]
             for name, cutoff in world.frames
         ],
         dtype=np.float64,
@@ -78,12 +93,41 @@ def test_the_whole_scan_and_the_rows_of_two_years_answer_the_same(world: World) 
         assert_same(whole[row : row + 1], World(world.facts, served, ((name, cutoff),)).answers())
 
 
-@given(world=worlds(), pairs=st.integers(1, 60))
+@given(world=worlds(), pairs=st.integers(1, 60), features=st.sampled_from((FEATURES, WHOLE)))
 @lasting
-def test_the_size_of_blocks_changes_nothing(world: World, pairs: int) -> None:
+def test_the_size_of_blocks_changes_nothing(world: World, pairs: int, features: FeatureSet) -> None:
     with patch.object(engine, "PAIRS_PER_BLOCK", pairs):
-        in_blocks = world.answers()
-    assert_same(world.answers(), in_blocks)
+        in_blocks = world.answers(features=features)
+    assert_same(world.answers(features=features), in_blocks)
+
+
+@given(world=worlds())
+@lasting
+def test_orders_exported_by_line_and_by_order_are_the_same_orders(world: World) -> None:
+    by_line = tuple(row for row in world.rows if row[2] == "order_placed" and row[8] != 0)
+    by_order: dict[tuple[str, int], EventTuple] = {}
+    for row in sorted(by_line, key=lambda row: row[4] if row[4] is not None and row[4] == row[4] else np.inf):
+        before = by_order.setdefault((row[0], row[3]), (*row[:4], None, *row[5:8], 1))
+        if row[4] is not None and row[4] == row[4]:
+            by_order[row[0], row[3]] = (*before[:4], (before[4] or 0.0) + row[4], *before[5:])
+
+    lines = World(world.facts, by_line, world.frames).answers(features=WHOLE)
+    orders = World(world.facts, tuple(by_order.values()), world.frames).answers()
+
+    of_orders = [at for at, one in enumerate(FEATURES.features) if one.kind not in ("distinct", "last_item")]
+    np.testing.assert_allclose(lines[:, of_orders], orders[:, of_orders], rtol=1e-9, atol=1e-6)
+
+
+def test_of_an_order_that_begins_before_the_newest_5000_events_only_the_lines_among_them_count(
+    oracle: Callable[..., float],
+) -> None:
+    rows = [("a", str(n), "order_placed", CUTOFF - DAY - n // 3, 1.0, None, None, None, 1) for n in range(5_100)]
+    some = WHOLE.take([WHOLE.names.index(name) for name in ("count-order_placed-7", "value_sum-order_placed-7")])
+
+    found = matrix(some, build(["a"], {}, [rows]), np.zeros(1, dtype=np.int32), np.array([CUTOFF]))
+
+    assert found.tolist() == [[1_667.0, 5_000.0]]
+    assert found[0].tolist() == [oracle(one, "a", CUTOFF, {}, rows, WHOLE.whole_orders) for one in some.features]
 
 
 @given(world=worlds())

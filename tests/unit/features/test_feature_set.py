@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from shared.errors import ArtifactRefused
@@ -23,6 +25,17 @@ def test_a_feature_set_of_another_engine_is_refused() -> None:
     written = {**SET.to_json(), "engine_version": ENGINE_VERSION + 1}
     with pytest.raises(ArtifactRefused, match="Train it again"):
         FeatureSet.from_json(written)
+
+
+def test_a_feature_set_of_whole_orders_keeps_them_and_needs_a_release_that_joins_lines() -> None:
+    whole = replace(SET, whole_orders=("order_placed",))
+
+    assert FeatureSet.from_json(whole.to_json()) == whole
+    assert whole.take([4, 0]).whole_orders == whole.plan.whole_orders == ("order_placed",)
+    assert (whole.to_json()["engine_version"], SET.to_json()["engine_version"]) == (2, 1)
+    assert "whole_orders" not in SET.to_json()
+    with pytest.raises(ArtifactRefused, match="Train it again"):
+        FeatureSet.from_json({**whole.to_json(), "engine_version": 1})
 
 
 def test_it_knows_its_columns() -> None:

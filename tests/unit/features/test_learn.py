@@ -225,3 +225,22 @@ def test_a_model_of_before_distinguishes_categories_by_case_as_it_learned_them()
 
     assert [code(text) for text in ("PRO", "Pro", "pro")] == [0.0, 1.0, 2.0]
     assert Feature.from_json(old.to_json()) == old
+
+
+def test_whole_orders_are_learned_where_some_order_has_several_lines_and_nowhere_else() -> None:
+    orders = [event for contact in range(60) for event in events(contact, "order_placed", 3, value=5.0)]
+    lines = [(*row[:1], f"{row[1]}-second", *row[2:]) for row in orders[:1]]
+    views = [(*row[:1], f"{row[1]}-second", *row[2:]) for row in events(0, "page_viewed", 1)] * 2
+
+    assert learned([*orders, *lines]).feature_set.whole_orders == ("order_placed", "deal_won", "order_refunded")
+    assert learned([*orders, *views]).feature_set.whole_orders == ()
+
+
+def test_a_rate_of_whole_orders_is_drawn_to_the_share_of_orders_not_of_lines() -> None:
+    mails = [event for contact in range(60) for event in events(contact, "campaign_mailed", 4, campaign="spring")]
+    orders = [event for contact in range(60) for event in events(contact, "order_placed", 1, campaign="spring")]
+    lines = [(*row[:1], f"{row[1]}-{more}", *row[2:]) for row in orders for more in range(9)]
+
+    (rate,) = (one for one in learned([*mails, *orders, *lines]).feature_set.features if one.kind == "rate")
+
+    assert (rate.name, rate.prior) == ("order_placed_per_campaign_mailed", 0.25)

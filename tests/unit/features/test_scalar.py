@@ -15,12 +15,23 @@ from shared.features import Feature, FeatureSet, Inputs, Kind, matrix, truncated
 from shared.features.feature import ATTRIBUTE_KINDS
 from shared.features.scalar import scalar_plan
 from shared.timeline import ContactFacts, ContactPast, ContactPasts, build
-from tests.unit.features.worlds import CONTACTS, CUTOFF, FEATURES, ITEMS, TYPES, World, assert_same, lasting, worlds
+from tests.unit.features.worlds import (
+    CONTACTS,
+    CUTOFF,
+    FEATURES,
+    ITEMS,
+    TYPES,
+    WHOLE,
+    World,
+    assert_same,
+    lasting,
+    worlds,
+)
 
 
-def scalar_answers(world: World) -> np.ndarray:
+def scalar_answers(world: World, features: FeatureSet = FEATURES) -> np.ndarray:
     """Ask about every frame of a world, one after the other."""
-    plan = scalar_plan(FEATURES.plan)
+    plan = scalar_plan(features.plan)
     past_of = dict(zip(CONTACTS, ContactPasts(CONTACTS, world.facts, world.rows).one_by_one, strict=True))
     return np.array([plan.row(past_of[name], cutoff) for name, cutoff in world.frames])
 
@@ -29,6 +40,32 @@ def scalar_answers(world: World) -> np.ndarray:
 @lasting
 def test_every_number_is_the_engine_s(world: World) -> None:
     assert_same(scalar_answers(world), world.answers())
+
+
+@given(world=worlds())
+@lasting
+def test_every_number_of_whole_orders_is_the_engine_s(world: World) -> None:
+    assert_same(scalar_answers(world, WHOLE), world.answers(features=WHOLE))
+
+
+def test_lines_of_a_call_join_stored_ones_of_the_same_instant() -> None:
+    stored = [("a", str(n), "order_placed", CUTOFF - DAY, 10.0, None, None, "pen", None) for n in range(2)]
+    inline = [("a", "new", "order_placed", CUTOFF - DAY, 2.5, None, None, "ink", None)]
+    names = ("count-order_placed-7", "value_mean-order_placed-7", "order_placed-items")
+    some = WHOLE.take([WHOLE.names.index(name) for name in names])
+
+    assert values_of(some, ContactPasts(["a"], {}, [*inline, *stored]), [CUTOFF]).tolist() == [[1.0, 22.5, 2.0]]
+
+
+def test_many_lines_of_one_order_add_up_to_the_same_last_bit_either_way() -> None:
+    rows = [("a", str(n), "order_placed", CUTOFF - DAY, n / 7, None, None, None, 1) for n in range(300)]
+    sums = WHOLE.take([WHOLE.names.index("value_sum-order_placed-7")])
+    past = ContactPast.of("a", None, rows)
+
+    found = scalar_plan(sums.plan).row(past, CUTOFF)
+
+    pasts = build(["a"], {}, [rows])
+    assert found == matrix(sums, pasts, np.zeros(1, dtype=np.int32), np.array([CUTOFF])).tolist()[0]
 
 
 @given(world=worlds())

@@ -1,7 +1,7 @@
 """Small worlds that hypothesis thinks of: contacts with what happened to them, and one feature of every kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -57,6 +57,8 @@ def every_feature() -> FeatureSet:
 
 
 FEATURES = every_feature()
+WHOLE = replace(FEATURES, whole_orders=("order_placed", "email_opened"))
+"""The same of whole orders; a second type is joined so that one has lines of several kinds beside it."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class World:
     def pasts(self, rows: Sequence[EventTuple] | None = None) -> Pasts:
         return build(CONTACTS, self.facts, [self.rows if rows is None else rows])
 
-    def answers(self, pasts: Pasts | None = None) -> np.ndarray[Any, Any]:
+    def answers(self, pasts: Pasts | None = None, features: FeatureSet = FEATURES) -> np.ndarray[Any, Any]:
         contact = np.array([CONTACTS.index(name) for name, _ in self.frames], dtype=np.int32)
         cutoff = np.array([cutoff for _, cutoff in self.frames], dtype=np.int64)
-        return matrix(FEATURES, self.pasts() if pasts is None else pasts, contact, cutoff)
+        return matrix(features, self.pasts() if pasts is None else pasts, contact, cutoff)
 
 
 EDGES = [-1, 0, 1, *(days * DAY + step for days in WINDOWS_DAYS for step in (-1, 0, 1)), 3 * HOUR, 30 * DAY + HOUR]
@@ -82,6 +84,9 @@ ages = st.one_of(
     st.integers(0, 60).map(lambda quarters: quarters * HOUR // 2),
     st.integers(-5 * DAY, 800 * DAY),
 )
+
+
+VALUES = st.sampled_from((None, float("nan"), 0.0, -0.0, 5.0, -2.5, 0.1, 0.2, 0.3, 1e9))
 
 
 @st.composite
@@ -94,7 +99,7 @@ def worlds(draw: st.DrawFn) -> World:
                 st.none(),
                 st.sampled_from(TYPES),
                 ages.map(lambda age: CUTOFF - age),
-                st.sampled_from((None, float("nan"), 0.0, -0.0, 5.0, -2.5, 0.1, 0.2, 0.3, 1e9)),
+                VALUES,
                 st.sampled_from((None, "m1", "m2")),
                 st.sampled_from((None, "spring", "autumn")),
                 st.sampled_from((None, *ITEMS)),
@@ -103,6 +108,10 @@ def worlds(draw: st.DrawFn) -> World:
             max_size=40,
         )
     )
+    further = draw(st.lists(st.tuples(st.integers(0, 39), VALUES, st.sampled_from((None, *ITEMS))), max_size=8))
+    rows += [
+        (*rows[place][:4], value, *rows[place][5:7], item, 1) for place, value, item in further if place < len(rows)
+    ]
     instants = st.one_of(st.just(ALWAYS), st.sampled_from(cutoffs), ages.map(lambda age: CUTOFF - age))
     values = st.sampled_from(
         (None, "", "Select", "yes", "No", True, False, 7, 2.5, "12.5", "red", " red ", "inf", "2010-03-01",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from services.segmentation.features import evidence, leading_type, segmentation_features, weights
+from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.timeline import ContactFacts, DatedValue, EventTuple, build
 
 DAY = 86_400_000_000
@@ -66,6 +67,16 @@ def test_recency_frequency_and_money_count_fully_the_rest_a_third() -> None:
     assert counted["order_placed_730d"] == 0.0
     assert counted["weekend_share"] == 0.3
     assert features.names[evidence(features)] == "order_placed_730d"
+
+
+def test_orders_are_counted_whole_where_they_have_lines() -> None:
+    rows = [("a", str(n), "order_placed", AT - DAY, 2.0, None, None, None, 1) for n in range(4)]
+    facts = {"a": ContactFacts(attributes=(DatedValue("plan", 0, "pro"),))}
+    pasts = build(["a"], facts, [rows])
+
+    for found in (declared(pasts), declared(pasts, attributes=("plan",))):
+        assert found.feature_set.whole_orders == EXPORTED_BY_LINE
+    assert declared(build(["a"], {}, [rows[:1]])).feature_set.whole_orders == ()
 
 
 def test_attributes_count_only_when_they_are_named() -> None:

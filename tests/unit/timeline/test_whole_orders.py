@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPasts
 from shared.timeline.pasts import Pasts
-from shared.timeline.whole_orders import whole_orders
+from shared.timeline.whole_orders import further_lines, whole_orders
 
 TYPES = ("deal_won", "order_placed")
 IDS = ("c-0", "c-1")
@@ -63,6 +63,17 @@ def test_pasts_without_lines_to_join_are_the_same_object() -> None:
     assert whole_orders(pasts, TYPES) is pasts
     few = ContactPasts(IDS, {}, [line("c-0", 5, 1.0), line("c-0", 6, 1.0)])
     assert few.with_whole_orders(TYPES) is few
+
+
+def test_only_lines_behind_the_first_go_on_with_an_order() -> None:
+    rows = [line("c-0", 5, 1.0), line("c-0", 5, 2.0), line("c-1", 5, 3.0), line("c-1", 5, 4.0), line("c-1", 6, 5.0)]
+    views = [line("c-1", 7, None, "page_viewed", id=name) for name in ("v-1", "v-2")]
+    marked = further_lines(build(IDS, {}, [rows + views]), TYPES)
+
+    assert marked is not None
+    assert marked.tolist() == [False, True, False, True, False, False, False]
+    assert further_lines(build(IDS, {}, [views]), TYPES) is None
+    assert further_lines(build(IDS, {}, [rows]), ()) is None
 
 
 events = st.lists(

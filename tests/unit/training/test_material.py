@@ -11,7 +11,7 @@ from shared.errors import InsufficientData
 from shared.features import Feature, FeatureSet, matrix
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
-from shared.training.material import framed, material
+from shared.training.material import framed, line_notes, material
 
 NOW = 1_700_000_000_000_000
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=10)
@@ -159,3 +159,16 @@ def test_an_outcome_that_comes_once_ends_the_question(simulated: Callable[..., A
     assert once.reached_by == ("deal_won",)
     assert again.reached_by == ()
     assert len(again.frames) > len(once.frames)
+
+
+def test_a_report_says_how_many_lines_are_how_many_orders() -> None:
+    lines = [("a", str(n), "order_placed", n // 3 * DAY, 1.0, None, None, None, 1) for n in range(1_200)]
+    views = [("a", f"v-{n}", "page_viewed", DAY, None, None, None, None, 1) for n in range(2)]
+
+    (note,) = line_notes(build(["a"], {}, [lines + views]))
+
+    assert note == (
+        "Some orders have several lines: the 1,200 order_placed learned from are 400 orders, which count whole; "
+        "items count line by line."
+    )
+    assert line_notes(build(["a"], {}, [lines[::3] + views])) == []
