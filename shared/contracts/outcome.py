@@ -41,6 +41,8 @@ HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
 """Where none is given."""
 LONGEST_ACTIVE_WITHIN_DAYS = 3_650
 """How long a contact may have been silent and still be predicted; features look back two years all the same."""
+EARNING = frozenset({"messages", "uplift"})
+"""Capabilities that may ask for what events are worth, beside whether one came."""
 MAX_ANSWERED = 1_000
 """Attributes that may be allowed or forbidden for one outcome."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
@@ -124,6 +126,8 @@ class Outcome(BaseModel):
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless stated otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
+    sums_value: bool = False
+    """Messages and uplift: what is earned is the sum of the events' values; else each contact that reaches it counts 1."""
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
@@ -150,6 +154,8 @@ class Outcome(BaseModel):
             raise ValueError("say what churn is before its horizon_days or active_within_days")
         if self.capability == "churn" and (self.at or self.repeatable):
             raise ValueError("churn is asked about on a grid and once: leave at and repeatable out")
+        if self.sums_value and (self.capability not in EARNING or not self.event_types):
+            raise ValueError("sums_value is for messages and uplift, with event_types")
         if self.at and self.every_days:
             raise ValueError("give either at (moments) or every_days (a grid)")
         if list(self.band_lifts) != sorted(set(self.band_lifts)):

@@ -92,6 +92,14 @@ def test_scoring_knows_no_silence_and_chooses_nothing_itself(fields: dict[str, A
         Outcome.model_validate({"name": "won", "capability": "scoring", **fields})
 
 
+@pytest.mark.parametrize(
+    "fields", [{"capability": "scoring", "event_types": ("deal_won",)}, {"capability": "churn", "silence": ("a",)}]
+)
+def test_values_are_added_up_only_where_something_is_earned(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="sums_value is for messages and uplift"):
+        Outcome.model_validate({"name": "revenue", "sums_value": True, **fields})
+
+
 def test_every_account_has_an_automatic_churn_outcome_that_is_meant_without_a_name() -> None:
     (built_in,) = (outcome for outcome in BUILT_IN if outcome.capability == "churn")
 

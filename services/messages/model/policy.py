@@ -1,0 +1,250 @@
+"""The policy: what each message earns with each contact, and with which chance each is sent. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.messages.model.hierarchy import (
+    Matrix,
+    Posterior,
+    Strengths,
+    Sums,
+    Vector,
+    members,
+    own_variances,
+    posterior,
+    prior_variances,
+)
+
+DRAWS = 128
+"""Of the weights: the chance that a message is the best one is counted in steps of 1/128, before the floor."""
+MOST_GROUPS = 40
+"""Attribute values that messages share; the rarest are left out."""
+SEED = 42
+ROWS = 64
+"""Contacts at a time: what is drawn for them stays in the processor's cache."""
+FAR = 5.0
+"""Standard deviations: no contact counts for more, however much it did."""
+
+Draws = NDArray[np.float32]
+Allowed = NDArray[np.bool_]
+Group = tuple[str, str]
+"""An attribute and one of its values."""
+
+
+class MessageTraits(NamedTuple):
+    """What the policy knows of a message."""
+
+    id: str
+    attributes: Mapping[str, str] = {}
+
+    @property
+    def groups(self) -> frozenset[Group]:
+        """Return the groups it belongs to."""
+        return frozenset(self.attributes.items())
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rewards of messages as draws from what is known of them."""
+
+    ids: tuple[str, ...]
+    """Of the messages that can be chosen."""
+    weights: Matrix
+    """(messages, d) means, in units of the reward; the first column is the level."""
+    draws: Draws
+    """(DRAWS, messages, d) in units of the reward."""
+    groups: tuple[Group, ...]
+    """Attribute values that are known."""
+    shared: Draws
+    """(DRAWS, 1 + groups, d) in units of the reward: of all messages first, then of each group."""
+    strengths: Strengths
+    scale: float
+    """Standard deviation of a reward."""
+    bounds: tuple[float, float]
+    """What a reward can be."""
+
+    @property
+    def width(self) -> int:
+        """Count the columns of a contact, without the level."""
+        return self.weights.shape[1] - 1
+
+    def expected(self, design: Matrix) -> Matrix:
+        """Return what each message is expected to earn with each contact.
+
+        Args:
+            design: standardised columns of each contact, shape (n, width).
+
+        Returns:
+            Shape (n, messages), within the bounds of a reward.
+        """
+        return np.clip(self.lines(design), *self.bounds)
+
+    def lines(self, design: Matrix) -> Matrix:
+        """Return the same before it is kept within the bounds: these are sums of weights."""
+        found: Matrix = with_level(design) @ self.weights.T
+        return found
+
+    def chances(self, design: Matrix, allowed: Allowed, *, floor: float) -> Matrix:
+        """Return the chance with which each message is chosen for each contact.
+
+        It is how often the message is the best of the allowed ones under the draws of the weights (Thompson
+        sampling), mixed with equal chances.
+
+        Args:
+            design: shape (n, width).
+            allowed: what may be chosen, shape (n, messages).
+            floor: share of the equal chances, 0 to 1.
+
+        Returns:
+            Shape (n, messages); each row sums to 1, or to 0 where nothing is allowed.
+        """
+        found = np.zeros(allowed.shape)
+        counts = allowed.sum(axis=1)
+        several = np.flatnonzero(counts > 1)
+        if floor < 1.0:
+            rows = with_level(design).astype(np.float32)
+            for start in range(0, len(several), ROWS):
+                part = several[start : start + ROWS]
+                found[part] = self._best_of(rows[part], allowed[part])
+        else:
+            found[several] = 0.0
+        equal = allowed / np.maximum(counts, 1)[:, None]
+        found = np.where((counts > 1)[:, None], (1.0 - floor) * found + floor * equal, equal)
+        return found
+
+    def _best_of(self, rows: Draws, allowed: Allowed) -> Matrix:
+        """Count how often each message is the best one under the draws, shape (n, messages)."""
+        contacts, messages = allowed.shape
+        draws, _, width = self.draws.shape
+        earned = (rows @ self.draws.reshape(draws * messages, width).T).reshape(contacts, draws, messages)
+        if not allowed.all():
+            earned += np.where(allowed, np.float32(0), np.float32(-np.inf))[:, None, :]
+        best = earned.argmax(axis=2) + np.arange(contacts)[:, None] * messages
+        counted = np.bincount(best.ravel(), minlength=contacts * messages).reshape(contacts, messages)
+        return counted / draws
+
+    def spread(self, design: Matrix, message: NDArray[np.intp]) -> Vector:
+        """Return the standard deviation of what is expected of one message a contact, shape (n,)."""
+        rows = with_level(design)
+        spread = np.empty(len(rows))
+        for start in range(0, len(rows), ROWS):
+            part = slice(start, start + ROWS)
+            mine = self.draws[:, message[part]].astype(np.float64)
+            spread[part] = np.einsum("tnd,nd->tn", mine, rows[part]).std(axis=0)
+        return spread
+
+    def with_messages(self, messages: Sequence[MessageTraits]) -> Self:
+        """Return the policy over other messages; a new one is drawn from what its attributes let expect.
+
+        Args:
+            messages: those that can be chosen, in the order in which answers number them.
+        """
+        place = {name: code for code, name in enumerate(self.ids)}
+        draws = np.empty((len(self.draws), len(messages), self.weights.shape[1]), dtype=np.float32)
+        weights = np.empty((len(messages), self.weights.shape[1]))
+        for row, message in enumerate(messages):
+            code = place.get(message.id)
+            draws[:, row] = self._new(message) if code is None else self.draws[:, code]
+            weights[row] = draws[:, row].mean(axis=0) if code is None else self.weights[code]
+        return replace(self, ids=tuple(message.id for message in messages), draws=draws, weights=weights)
+
+    def _new(self, message: MessageTraits) -> Draws:
+        """Draw the weights of a message that no decision is known of; the same each time."""
+        width = self.weights.shape[1]
+        known = {group: place for place, group in enumerate(self.groups, start=1)}
+        found = self.shared[:, 0].astype(np.float64)
+        group_prior = prior_variances(self.strengths, 1, width)[1]
+        for group in sorted(message.groups):
+            if group in known:
+                found += self.shared[:, known[group]]
+            else:
+                found += self.scale * _normal("\0".join(group), width) * np.sqrt(group_prior)
+        own = _normal(message.id, width) * np.sqrt(own_variances(self.strengths, width))
+        return (found + self.scale * own).astype(np.float32)
+
+
+def with_level(design: Matrix) -> Matrix:
+    """Put a column of ones first, and keep numbers near."""
+    found = np.ones((len(design), design.shape[1] + 1))
+    np.clip(design, -FAR, FAR, out=found[:, 1:])
+    return found
+
+
+def fit(
+    design: Matrix,
+    message: NDArray[np.intp],
+    reward: Vector,
+    messages: Sequence[MessageTraits],
+    *,
+    weight: Vector | None = None,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Policy:
+    """Learn what each message earns with which contacts.
+
+    Args:
+        design: standardised columns of the contact of each decision, shape (n, width); 0 is usual or unknown.
+        message: index of what was sent, shape (n,).
+        reward: what it earned, shape (n,).
+        messages: what can be sent, with attributes.
+        weight: of each decision, shape (n,); None: one each.
+        bounds: what a reward can be.
+    """
+    weight = np.ones(len(reward)) if weight is None else weight
+    total = max(float(weight.sum()), 1e-9)
+    mean = float(weight @ reward) / total
+    scale = float(np.sqrt(weight @ (reward - mean) ** 2 / total)) or 1.0
+    groups = _shared_groups(messages)
+    member = members([one.groups for one in messages], groups)
+    sums = Sums.of(with_level(design), message, (reward - mean) / scale, weight, len(messages))
+    found = posterior(sums, member)
+    shared, draws = _drawn(found)
+    shared, draws, weights = shared * scale, draws * scale, found.weights * scale
+    shared[:, 0, 0] += mean
+    draws[:, :, 0] += mean
+    weights[:, 0] += mean
+    return Policy(
+        ids=tuple(one.id for one in messages),
+        weights=weights,
+        draws=draws.astype(np.float32),
+        groups=groups,
+        shared=shared.astype(np.float32),
+        strengths=found.strengths,
+        scale=scale,
+        bounds=bounds,
+    )
+
+
+def _shared_groups(messages: Sequence[MessageTraits]) -> tuple[Group, ...]:
+    """Choose the attribute values that weights are learned for: the most frequent ones."""
+    counts = Counter(group for one in messages for group in one.groups)
+    chosen = sorted(counts, key=lambda group: (-counts[group], group))[:MOST_GROUPS]
+    return tuple(sorted(chosen))
+
+
+def _drawn(found: Posterior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw shared weights and those of messages, in pairs around the mean, so that the mean stays exact."""
+    random = np.random.default_rng(SEED)
+    groups, width = found.shared.shape
+    messages = len(found.member)
+    half = DRAWS // 2
+    root = np.linalg.cholesky(found.shared_covariance + 1e-12 * np.eye(groups * width))
+    moved = (random.standard_normal((half, groups * width)) @ root.T).reshape(half, groups, width)
+    shared = found.shared + np.concatenate([moved, -moved])
+    own_root = np.linalg.cholesky(found.own_covariance + 1e-12 * np.eye(width))
+    apart = np.einsum("mab,tmb->tma", own_root, random.standard_normal((half, messages, width)), optimize=True)
+    drawn_to = np.einsum("mg,tgd->tmd", found.member, shared, optimize=True)
+    own = found.own_data - np.einsum("mab,tmb->tma", found.pull, drawn_to, optimize=True)
+    return shared, drawn_to + own + np.concatenate([apart, -apart])
+
+
+def _normal(name: str, width: int) -> Matrix:
+    """Draw normal numbers in pairs around 0, shape (DRAWS, width): by name, so that they are the same each time."""
+    seed = int.from_bytes(blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+    drawn = np.random.default_rng(seed).standard_normal((DRAWS // 2, width))
+    return np.concatenate([drawn, -drawn])
