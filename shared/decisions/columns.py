@@ -18,7 +18,7 @@ NOTHING = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class DecisionColumns:
     """Decisions of one outcome, in the order in which they were given."""
 
     ids: tuple[str, ...]
@@ -52,12 +52,12 @@ class Decisions:
         """Count the decisions."""
         return len(self.ids)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Decisions":
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "DecisionColumns":
         """Keep some decisions, in the order given; codes and names stay as they are."""
         picked = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         kept: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
         columns = {name: value[picked] for name, value in kept.items() if isinstance(value, np.ndarray)}
-        return Decisions(**{**kept, **columns, "ids": tuple([self.ids[row] for row in picked.tolist()])})
+        return DecisionColumns(**{**kept, **columns, "ids": tuple([self.ids[row] for row in picked.tolist()])})
 
     def choosable(self) -> NDArray[np.bool_]:
         """Return which messages each list of candidates holds, and, in the last column, whether nothing is one.
@@ -85,7 +85,7 @@ class _Names(dict[Any, int]):
         return np.fromiter(map(self.__getitem__, column), np.int32, len(column))
 
 
-def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> Decisions:
+def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
     """Turn rows into columns, part by part: what is held is a few numbers and two texts a decision.
 
     Args:
@@ -115,7 +115,7 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> Decisions:
     )
     place = {name: code for code, name in enumerate(names)} | {None: NOTHING, "": NOTHING}
     settled = np.array([place[name] for name in messages], dtype=np.int32)
-    return Decisions(
+    return DecisionColumns(
         ids=tuple(ids),
         contact=whole["contact_id"],
         slot=whole["slot"],
