@@ -106,9 +106,8 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
         coded["propensity"].append(np.array(part["propensity"], dtype=np.float64))
         coded["decided_at"].append(np.array(part["decided_at"], dtype=np.int64))
         coded["reward"].append(np.array(part["reward"], dtype=np.float64))  # None becomes NaN
-    kinds = {"propensity": np.float64, "decided_at": np.int64, "reward": np.float64}
-    whole = {
-        name: np.concatenate(each) if each else np.empty(0, kinds.get(name, np.int32)) for name, each in coded.items()
+    whole: dict[str, NDArray[Any]] = {
+        name: np.concatenate(each) if each else np.empty(0, np.int32) for name, each in coded.items()
     }
     names = tuple(
         sorted({name for names in texts["candidates"] for name in names if name} | {one for one in messages if one})
@@ -124,9 +123,9 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
         arm=whole["arm"],
         version=whole["version"],
         candidates=whole["candidates"],
-        propensity=whole["propensity"],
-        at=whole["decided_at"],
-        given=whole["reward"],
+        propensity=whole["propensity"].astype(np.float64, copy=False),
+        at=whole["decided_at"].astype(np.int64, copy=False),
+        given=whole["reward"].astype(np.float64, copy=False),
         contacts=tuple(texts["contact_id"]),
         slots=tuple(texts["slot"]),
         campaigns=tuple(texts["campaign_id"]),

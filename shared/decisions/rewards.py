@@ -86,14 +86,13 @@ class EventReader:
                 if contact >= 0 or decision >= 0:
                     campaign = self._campaigns.get(row[6], _OTHER_CAMPAIGN) if row[6] else _NO_CAMPAIGN
                     found.append((contact, row[3], row[4], decision, campaign))
-        columns = zip(*found, strict=True) if found else ((),) * 5
-        contact, at, value, decision, campaign = columns
+        columns = list(zip(*found, strict=True)) if found else [()] * 5
         return RewardEvents(
-            np.array(contact, np.int32),
-            np.array(at, np.int64),
-            np.array(value, np.float64),
-            np.array(decision, np.int64),
-            np.array(campaign, np.int32),
+            contact=np.array(columns[0], np.int32),
+            at=np.array(columns[1], np.int64),
+            value=np.array(columns[2], np.float64),
+            decision=np.array(columns[3], np.int64),
+            campaign=np.array(columns[4], np.int32),
         )
 
 
