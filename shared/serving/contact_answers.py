@@ -356,6 +356,8 @@ DETAILS: Final[Mapping[Status, str]] = {
     "not_eligible": "The question is not asked about such a contact.",
     "control": "The contact is in the control group.",
     "no_slot": "Nothing fits what was asked for.",
+    "none_eligible": "No message runs now that is for this contact.",
+    "capped": "The contact got as much lately as caps and pauses allow.",
 }
 STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
 
