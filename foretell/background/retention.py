@@ -48,6 +48,11 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             settings.prediction_retention_days,
             repeated(lambda store, at: store.models.shadows.delete_before(at)),
         ),
+        RetentionRule(
+            "decisions",
+            settings.prediction_retention_days,
+            repeated(lambda store, at: store.experiments.decisions.delete_before(at)),
+        ),
         RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
         RetentionRule(
             "messages",

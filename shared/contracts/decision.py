@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from shared.contracts.rows import Microseconds
 
 
-class Arm(StrEnum):
+class DecisionArm(StrEnum):
     """Who chose: what a policy brings is told by comparing it with `control`."""
 
     policy = "policy"
@@ -36,7 +36,7 @@ class DecisionRow(NamedTuple):
     message_id: str | None
     """None: nothing is sent."""
     arm: str
-    """A value of `Arm`."""
+    """A value of `DecisionArm`."""
     propensity: float
     """Chance with which just this was chosen, over all that could have been, given the arm: above 0, at most 1."""
     candidates: tuple[str, ...]
