@@ -1,4 +1,4 @@
-"""The wire of `POST /next-best-message`: request, response, descriptions, examples; and what its training may be told."""
+"""The wire of `POST /next-best-message`: request, response, descriptions, examples; what its training may be told."""
 
 from collections.abc import Sequence
 from datetime import datetime

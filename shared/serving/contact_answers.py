@@ -312,7 +312,7 @@ def with_inputs(one: Prediction, inputs: InputQuality) -> Prediction:
             f"{f', for example {missing}' if missing else ''}); send those attributes, under the names they had in "
             "training."
         )
-    return one if one.status == "ok" else _without_answer(one)
+    return one if one.shows_own_fields else _without_answer(one)
 
 
 def name_what_is_missing(results: Sequence[Prediction], model: ServedModel) -> None:

@@ -13,7 +13,7 @@ from services.messages.model.catalogue import Catalogue, Mask, Recent
 from services.messages.model.policy import Policy, equal_chances
 from services.messages.model.reasons import drawn_reason, reasons_of
 from services.messages.schemas import NextBestMessageRequest, Place
-from shared.contracts.decision import Arm, DecisionRow
+from shared.contracts.decision import DecisionArm, DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import InputQuality, Source, Status
 from shared.contracts.rows import SECOND, Microseconds
@@ -184,7 +184,7 @@ class Choosing:
                     slot=filled.slot,
                     campaign_id=request.campaign_id or "",
                     message_id=None if nothing else ids[code],
-                    arm=Arm.control.value if self.control[place] else Arm.policy.value,
+                    arm=DecisionArm.control.value if self.control[place] else DecisionArm.policy.value,
                     propensity=1.0 if nothing else float(filled.chances[place, code]),
                     candidates=("",) if nothing else candidates.of(filled.open[place]),
                     version=self.version,
@@ -234,7 +234,7 @@ class Choosing:
         return "capped" if any(one.eligible[place] for one in self.filled) else "none_eligible"
 
     def _source(self, place: int, chosen: Sequence[Chosen]) -> Source:
-        if self.considered.policy is None or all(one.arm == Arm.control.value for one in chosen):
+        if self.considered.policy is None or all(one.arm == DecisionArm.control.value for one in chosen):
             return "default"
         return "model" if self.considered.known[self.rows[place]] else "population"
 
@@ -244,7 +244,7 @@ class Choosing:
         code = considered.catalogue.code_of.get(chosen.message or "", NONE)
         open_ = np.flatnonzero(filled.open[place])
         made.margin = made.base = 0.0
-        if considered.policy is None or considered.learned is None or chosen.arm != Arm.policy.value:
+        if considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
             made.reasons = [drawn_reason(chosen, len(open_), untrained=considered.policy is None)][:most]
         elif code >= 0:
             made.reasons, made.margin = reasons_of(considered, made.row, code, open_, chosen, most)
@@ -272,10 +272,10 @@ class Choosing:
         return found
 
     def _nothing(self, slot: str, row: DecisionRow | None) -> Chosen:
-        return Chosen(slot, None if row is None else row.decision_id, arm=Arm.control.value, propensity=1.0)
+        return Chosen(slot, None if row is None else row.decision_id, arm=DecisionArm.control.value, propensity=1.0)
 
     def _one(self, filled: Filled, place: int, row: DecisionRow | None, code: int, about: "_Promises") -> Chosen:
-        own_arm = Arm.control.value if self.control[place] else Arm.policy.value
+        own_arm = DecisionArm.control.value if self.control[place] else DecisionArm.policy.value
         expected, interval = about.of_chosen(place)
         return Chosen(
             slot=filled.slot,

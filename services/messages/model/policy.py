@@ -158,7 +158,7 @@ class Policy:
 
 
 def equal_chances(allowed: Allowed) -> Matrix:
-    """Return equal chances of what may be chosen, shape (n, messages); each row sums to 1, or to 0 where nothing may."""
+    """Return equal chances of what may be chosen, shape (n, messages): rows sum to 1, or to 0 if nothing may."""
     found: Matrix = allowed / np.maximum(allowed.sum(axis=1), 1)[:, None]
     return found
 

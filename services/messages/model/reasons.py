@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from services.messages.model.advice import Chosen
 from services.messages.model.policy import with_level
-from shared.contracts.decision import Arm
+from shared.contracts.decision import DecisionArm
 from shared.contracts.prediction import ReasonPart
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _NOTHING = 1e-9
 def drawn_reason(chosen: Chosen, open_: int, *, untrained: bool) -> ReasonPart:
     """Say that a message was drawn by equal chances, and why."""
     among = "It is the only one that may be sent" if open_ == 1 else f"Drawn by equal chances from {open_} messages"
-    if chosen.arm == Arm.control.value:
+    if chosen.arm == DecisionArm.control.value:
         text = f"{among}: this contact is in the control group, which shows what the policy brings"
     else:
         text = f"{among}: too little is known yet to prefer one" if untrained else among
@@ -76,5 +76,6 @@ def _drawn_all_the_same(
     best = int(open_[promised[open_].argmax()])
     if best == code:
         return []
-    text = f"Drawn to learn more, with a chance of {chosen.propensity:.0%}: “{considered.catalogue.name(best)}” promises more"
+    better = f"“{considered.catalogue.name(best)}” promises more"
+    text = f"Drawn to learn more, with a chance of {chosen.propensity:.0%}: {better}"
     return [ReasonPart(DRAWN, chosen.propensity, 0.0, text)]
