@@ -135,4 +135,3 @@ async def test_a_decision_is_not_made_in_the_past(client: Any, account: AccountS
     reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}], "cutoff": "2026-05-01T00:00:00Z"})
 
     assert reply.status == 422
-
