@@ -18,7 +18,7 @@ NOTHING = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class DecisionColumns:
     """Decisions of one outcome, in the order in which they were given."""
 
     ids: tuple[str, ...]
@@ -52,12 +52,12 @@ class Decisions:
         """Count the decisions."""
         return len(self.ids)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Decisions":
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "DecisionColumns":
         """Keep some decisions, in the order given; codes and names stay as they are."""
         picked = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         kept: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
         columns = {name: value[picked] for name, value in kept.items() if isinstance(value, np.ndarray)}
-        return Decisions(**{**kept, **columns, "ids": tuple([self.ids[row] for row in picked.tolist()])})
+        return DecisionColumns(**{**kept, **columns, "ids": tuple([self.ids[row] for row in picked.tolist()])})
 
     def choosable(self) -> NDArray[np.bool_]:
         """Return which messages each list of candidates holds, and, in the last column, whether nothing is one.
@@ -85,7 +85,7 @@ class _Names(dict[Any, int]):
         return np.fromiter(map(self.__getitem__, column), np.int32, len(column))
 
 
-def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> Decisions:
+def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
     """Turn rows into columns, part by part: what is held is a few numbers and two texts a decision.
 
     Args:
@@ -106,16 +106,15 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> Decisions:
         coded["propensity"].append(np.array(part["propensity"], dtype=np.float64))
         coded["decided_at"].append(np.array(part["decided_at"], dtype=np.int64))
         coded["reward"].append(np.array(part["reward"], dtype=np.float64))  # None becomes NaN
-    kinds = {"propensity": np.float64, "decided_at": np.int64, "reward": np.float64}
-    whole = {
-        name: np.concatenate(each) if each else np.empty(0, kinds.get(name, np.int32)) for name, each in coded.items()
+    whole: dict[str, NDArray[Any]] = {
+        name: np.concatenate(each) if each else np.empty(0, np.int32) for name, each in coded.items()
     }
     names = tuple(
         sorted({name for names in texts["candidates"] for name in names if name} | {one for one in messages if one})
     )
     place = {name: code for code, name in enumerate(names)} | {None: NOTHING, "": NOTHING}
     settled = np.array([place[name] for name in messages], dtype=np.int32)
-    return Decisions(
+    return DecisionColumns(
         ids=tuple(ids),
         contact=whole["contact_id"],
         slot=whole["slot"],
@@ -124,9 +123,9 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> Decisions:
         arm=whole["arm"],
         version=whole["version"],
         candidates=whole["candidates"],
-        propensity=whole["propensity"],
-        at=whole["decided_at"],
-        given=whole["reward"],
+        propensity=whole["propensity"].astype(np.float64, copy=False),
+        at=whole["decided_at"].astype(np.int64, copy=False),
+        given=whole["reward"].astype(np.float64, copy=False),
         contacts=tuple(texts["contact_id"]),
         slots=tuple(texts["slot"]),
         campaigns=tuple(texts["campaign_id"]),

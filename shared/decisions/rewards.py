@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
-from shared.decisions.columns import Codes, Decisions, Instants, Vector
+from shared.decisions.columns import Codes, DecisionColumns, Instants, Vector
 from shared.timeline.pasts import EventTuple, seen_type
 
 NAMES_NONE = -1
@@ -62,7 +62,7 @@ class RewardEvents:
 class EventReader:
     """Makes events of rows, part by part; ids are looked up once."""
 
-    def __init__(self, decisions: Decisions, event_type: str, *, others: frozenset[str] = frozenset()) -> None:
+    def __init__(self, decisions: DecisionColumns, event_type: str, *, others: frozenset[str] = frozenset()) -> None:
         """Prepare the look-ups.
 
         Args:
@@ -86,18 +86,17 @@ class EventReader:
                 if contact >= 0 or decision >= 0:
                     campaign = self._campaigns.get(row[6], _OTHER_CAMPAIGN) if row[6] else _NO_CAMPAIGN
                     found.append((contact, row[3], row[4], decision, campaign))
-        columns = zip(*found, strict=True) if found else ((),) * 5
-        contact, at, value, decision, campaign = columns
+        columns = list(zip(*found, strict=True)) if found else [()] * 5
         return RewardEvents(
-            np.array(contact, np.int32),
-            np.array(at, np.int64),
-            np.array(value, np.float64),
-            np.array(decision, np.int64),
-            np.array(campaign, np.int32),
+            contact=np.array(columns[0], np.int32),
+            at=np.array(columns[1], np.int64),
+            value=np.array(columns[2], np.float64),
+            decision=np.array(columns[3], np.int64),
+            campaign=np.array(columns[4], np.int32),
         )
 
 
-def rewards(decisions: Decisions, events: RewardEvents, rule: RewardRule, *, until: Microseconds) -> Vector:
+def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, *, until: Microseconds) -> Vector:
     """Return what each decision earned.
 
     Args:
@@ -118,7 +117,7 @@ def rewards(decisions: Decisions, events: RewardEvents, rule: RewardRule, *, unt
         within = (row >= 0) & (at <= events.at) & (events.at < at + rule.horizon)
         row, event = _with_siblings(decisions, order, row[within], np.flatnonzero(within))
         worth = np.nan_to_num(events.value[event]) if rule.sums_value else np.ones(len(event))
-        earned = np.bincount(row, worth, len(decisions))
+        earned = np.bincount(row, worth, len(decisions)).astype(np.float64)  # counts of nothing are whole
     if not rule.sums_value:
         earned = np.minimum(earned, 1.0)
     earned[decisions.at + rule.horizon > until] = np.nan
@@ -132,7 +131,7 @@ def _ranks(ids: Sequence[str]) -> NDArray[np.int64]:
     return found
 
 
-def _latest(decisions: Decisions, events: RewardEvents, order: NDArray[np.intp]) -> NDArray[np.int64]:
+def _latest(decisions: DecisionColumns, events: RewardEvents, order: NDArray[np.intp]) -> NDArray[np.int64]:
     """Find the latest decision of the event's contact at or before it, of a campaign that agrees; -1: none."""
     instants = np.unique(decisions.at)
     decided, happened = np.searchsorted(instants, decisions.at), np.searchsorted(instants, events.at, side="right") - 1
@@ -170,7 +169,7 @@ def _last(
 
 
 def _with_siblings(
-    decisions: Decisions, order: NDArray[np.intp], row: NDArray[np.int64], event: NDArray[np.intp]
+    decisions: DecisionColumns, order: NDArray[np.intp], row: NDArray[np.int64], event: NDArray[np.intp]
 ) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """Add, to each decision that earns from an event, those of its contact and instant in other slots."""
     if len(decisions.slots) < 2:
