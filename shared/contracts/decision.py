@@ -17,6 +17,9 @@ class DecisionArm(StrEnum):
     """Another tool."""
 
 
+CAPABILITY: Final = "messages"
+CLICKED: Final = "clicked"
+"""The outcome that is meant where an account chose none."""
 UNTRAINED: Final = "0"
 """The version of a decision that no trained model took part in."""
 

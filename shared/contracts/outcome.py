@@ -127,7 +127,7 @@ class Outcome(BaseModel):
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
     sums_value: bool = False
-    """Messages and uplift: what is earned is the sum of the events' values; else each contact that reaches it counts 1."""
+    """Messages and uplift: what is earned is the sum of the events' values; else whoever reaches it counts 1."""
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
@@ -148,6 +148,8 @@ class Outcome(BaseModel):
         sources = [bool(self.event_types), bool(self.silence), bool(self.attribute)]
         if self.capability != "churn" and (self.silence or sum(sources) != 1):
             raise ValueError("give either event_types or attribute")
+        if self.capability == "messages" and not self.event_types:
+            raise ValueError("give event_types: a message earns by what happens after it")
         if self.capability == "churn" and sum(sources) > 1:
             raise ValueError("give one of event_types, silence and attribute")
         if self.is_automatic and (self.horizon_days, self.active_within_days) != (HORIZON_DAYS, ACTIVE_WITHIN_DAYS):
@@ -214,9 +216,10 @@ BUILT_IN: tuple[Outcome, ...] = (
     Outcome(name="opportunity", capability="scoring", event_types=("opportunity_created",)),
     Outcome(name="customer", capability="scoring", event_types=("deal_won", "order_placed")),
     Outcome(name="churn", capability="churn"),
+    Outcome(name="clicked", capability="messages", event_types=("email_clicked",), horizon_days=7, repeatable=True),
 )
 """Valid in every account until redefined."""
-DEFAULTS: Mapping[str, str] = {"churn": "churn"}
+DEFAULTS: Mapping[str, str] = {"churn": "churn", "messages": "clicked"}
 """The outcome of a capability that is meant where neither the request nor the account names one."""
 
 

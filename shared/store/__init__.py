@@ -12,7 +12,7 @@ from shared.store.contacts import BulkCounts, StoredContact
 from shared.store.data_report import AccountChanges, ContactGroup, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
-from shared.store.decisions import Choose, Held, Recent
+from shared.store.decisions import AddedDecisions, Choose, Held, Recent
 from shared.store.deliveries import ENDED, Backlog
 from shared.store.delivery_tables import (
     AttemptResult,
@@ -54,6 +54,7 @@ __all__ = [
     "Account",
     "AccountChanges",
     "AccountStore",
+    "AddedDecisions",
     "AddedEvents",
     "AnswerCount",
     "AssignmentRow",

@@ -1,10 +1,11 @@
 """Decisions: which message was chosen for whom; committed before anybody is answered, never changed afterwards."""
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Index, SelectBase, bindparam, tuple_
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.decision import DecisionArm, DecisionRow, RecentDecision
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import StoreUnavailable
+from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
 from shared.store.identities import erased_among
 from shared.store.pasts import perhaps_erased
@@ -57,6 +59,16 @@ class MessageCandidatesTable(StoreTable):
     """The month of the decision, then a hash of the list."""
     message_ids: Mapped[LongText]
     """JSON."""
+
+
+class AddedDecisions(NamedTuple):
+    """What became of many imported decisions; the others were there."""
+
+    new: int
+    erased: int
+    """Left out: their contacts were erased."""
+    erased_contacts: frozenset[str] = frozenset()
+    """Whose they were."""
 
 
 Recent = Mapping[str, Sequence[RecentDecision]]
@@ -170,19 +182,41 @@ class Decisions:
                 new.update(connection.insert_new(_TABLE, part, _TABLE.decision_id).scalars())
         return ["erased" if row.contact_id in erased else _taken(new, row.decision_id) for row in rows]
 
-    def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
+    def add_imported_bulk(self, rows: Sequence[DecisionRow], *, pacing: BulkPacing | None = None) -> AddedDecisions:
+        """Keep many decisions of another tool in short transactions; interrupted and repeated, it adds what is missing.
+
+        Args:
+            rows: any number, in any order.
+            pacing: of the import that they are part of.
+        """
+        counted, erased = Counter[str](), set[str]()
+        for part in (pacing or BulkPacing()).parts(rows, has_gaps=self._scope.store.is_sqlite):
+            words = self.add_imported(part)
+            counted.update(words)
+            erased.update(row.contact_id for row, word in zip(part, words, strict=True) if word == "erased")
+        return AddedDecisions(counted["created"], counted["erased"], frozenset(erased))
+
+    def delete_before(self, at: Microseconds, *, imported: bool, limit: int = 5_000) -> int:
         """Delete at most `limit` decisions made before an instant, and return how many.
 
         With the last ones go the lists of months of which there are none any more.
+
+        Args:
+            at: the first instant that is kept.
+            imported: those of another tool, or those made here.
+            limit: how many rows at most.
         """
-        key = tuple_(*_TABLE.__table__.primary_key)
-        old = self._scope.select(*_TABLE.__table__.primary_key).where(_TABLE.decided_at < at)
+        key, arm = tuple_(*_TABLE.__table__.primary_key), DecisionArm.imported.value
+        old = self._scope.select(*_TABLE.__table__.primary_key).where(
+            _TABLE.decided_at < at, _TABLE.arm == arm if imported else _TABLE.arm != arm
+        )
         with self._scope.writing() as connection:
             mine = connection.delete(_TABLE).where(key.in_(old.order_by(_TABLE.decided_at).limit(limit)))
             gone = connection.execute(mine).rowcount
-            if gone < limit:
-                lists = MessageCandidatesTable
-                connection.execute(connection.delete(lists).where(lists.candidates_id < _month(at)))
+            if 0 < gone < limit:
+                oldest = connection.scalar(connection.select(_TABLE.decided_at).order_by(_TABLE.decided_at).limit(1))
+                unused = MessageCandidatesTable.candidates_id < _month(at if oldest is None else min(at, oldest))
+                connection.execute(connection.delete(MessageCandidatesTable).where(unused))
         return gone
 
 

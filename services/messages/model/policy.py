@@ -104,30 +104,18 @@ class Policy:
         Returns:
             Shape (n, messages); each row sums to 1, or to 0 where nothing is allowed.
         """
-        found = np.zeros(allowed.shape)
-        counts = allowed.sum(axis=1)
-        several = np.flatnonzero(counts > 1)
-        if floor < 1.0:
-            rows = with_level(design).astype(np.float32)
-            for start in range(0, len(several), ROWS):
-                part = several[start : start + ROWS]
-                found[part] = self._best_of(rows[part], allowed[part])
-        else:
-            found[several] = 0.0
-        equal = allowed / np.maximum(counts, 1)[:, None]
-        found = np.where((counts > 1)[:, None], (1.0 - floor) * found + floor * equal, equal)
-        return found
-
-    def _best_of(self, rows: Draws, allowed: Allowed) -> Matrix:
-        """Count how often each message is the best one under the draws, shape (n, messages)."""
-        contacts, messages = allowed.shape
-        draws, _, width = self.draws.shape
-        earned = (rows @ self.draws.reshape(draws * messages, width).T).reshape(contacts, draws, messages)
-        if not allowed.all():
-            earned += np.where(allowed, np.float32(0), np.float32(-np.inf))[:, None, :]
-        best = earned.argmax(axis=2) + np.arange(contacts)[:, None] * messages
-        counted = np.bincount(best.ravel(), minlength=contacts * messages).reshape(contacts, messages)
-        return counted / draws
+        equal = equal_chances(allowed)
+        several = np.flatnonzero(allowed.sum(axis=1) > 1)
+        if floor >= 1.0 or not len(several):
+            return equal
+        used = np.flatnonzero(allowed[several].any(axis=0))
+        draws = self.draws if len(used) == len(self.ids) else np.ascontiguousarray(self.draws[:, used])
+        rows, best = with_level(design).astype(np.float32), np.zeros(allowed.shape)
+        for start in range(0, len(several), ROWS):
+            part = several[start : start + ROWS]
+            best[np.ix_(part, used)] = _best_of(draws, rows[part], allowed[np.ix_(part, used)])
+        equal[several] = (1.0 - floor) * best[several] + floor * equal[several]
+        return equal
 
     def spread(self, design: Matrix, message: NDArray[np.intp]) -> Vector:
         """Return the standard deviation of what is expected of one message a contact, shape (n,)."""
@@ -167,6 +155,24 @@ class Policy:
                 found += self.scale * _normal("\0".join(group), width) * np.sqrt(group_prior)
         own = _normal(message.id, width) * np.sqrt(own_variances(self.strengths, width))
         return (found + self.scale * own).astype(np.float32)
+
+
+def equal_chances(allowed: Allowed) -> Matrix:
+    """Return equal chances of what may be chosen, shape (n, messages): rows sum to 1, or to 0 if nothing may."""
+    found: Matrix = allowed / np.maximum(allowed.sum(axis=1), 1)[:, None]
+    return found
+
+
+def _best_of(draws: Draws, rows: Draws, allowed: Allowed) -> Matrix:
+    """Count how often each message is the best one under the draws, shape (n, messages)."""
+    contacts, messages = allowed.shape
+    count, _, width = draws.shape
+    earned = (rows @ draws.reshape(count * messages, width).T).reshape(contacts, count, messages)
+    if not allowed.all():
+        earned += np.where(allowed, np.float32(0), np.float32(-np.inf))[:, None, :]
+    best = earned.argmax(axis=2) + np.arange(contacts)[:, None] * messages
+    counted = np.bincount(best.ravel(), minlength=contacts * messages).reshape(contacts, messages)
+    return counted / count
 
 
 def with_level(design: Matrix) -> Matrix:

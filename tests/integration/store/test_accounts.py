@@ -319,7 +319,7 @@ WRITES = {
     "experiments": "assignments attribution decisions holdouts messages",
     "experiments.assignments": "add",
     "experiments.attribution": "request take renew end",
-    "experiments.decisions": "decide add_imported delete_before",
+    "experiments.decisions": "decide add_imported add_imported_bulk delete_before",
     "experiments.holdouts": "create release",
     "experiments.messages": "put add_missing delete",
     "events": "add add_bulk correct delete_before",

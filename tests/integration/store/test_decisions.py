@@ -11,7 +11,7 @@ from shared.contracts.decision import DecisionRow, RecentDecision
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import NotFound, StoreUnavailable
 from shared.settings import Settings
-from shared.store import Choose, Database, Held, Recent, open_database
+from shared.store import AddedDecisions, Choose, Database, Held, Recent, open_database
 from tests.stores import hashing
 
 NOVEMBER = 1_795_000_000_000_000
@@ -236,13 +236,39 @@ def test_old_decisions_go_a_batch_at_a_time_and_lists_with_the_last_of_their_mon
     decisions.decide(["a"], choosing(*rows), outcome="clicked", since=0)
     before = NOVEMBER - 100 * DAY
 
-    gone = [decisions.delete_before(before, limit=2) for _ in range(3)]
+    gone = [decisions.delete_before(before, imported=False, limit=2) for _ in range(3)]
 
     assert gone == [2, 1, 0]
     assert scanned(database) == [rows[3]]
     with decisions._scope.reading() as connection:
         kept = connection.scalars(connection.select(MessageCandidatesTable.candidates_id)).all()
     assert [one[:7] for one in kept] == ["2026-11"]
+
+
+def test_imported_decisions_have_an_age_of_their_own_and_keep_their_lists(database: Database) -> None:
+    decisions = database.of("default").experiments.decisions
+    imported = ROW._replace(decision_id="x", arm="imported", decided_at=NOVEMBER - 400 * DAY)
+    decisions.add_imported([imported])
+    decisions.decide(["a"], choosing(ROW._replace(decided_at=NOVEMBER - 300 * DAY)), outcome="clicked", since=0)
+
+    assert decisions.delete_before(NOVEMBER, imported=False) == 1
+    assert scanned(database) == [imported]
+
+    assert decisions.delete_before(NOVEMBER, imported=True) == 1
+    assert scanned(database) == []
+
+
+def test_many_imported_decisions_are_added_once(database: Database) -> None:
+    store = hashing(database.of("default"), b"k" * 32)
+    store.contacts.put([ContactRow("gone")], recorded_at=1)
+    store.privacy.erase("gone", at=2)
+    rows = [ROW._replace(decision_id=f"x-{number}", arm="imported") for number in range(5)]
+    rows.append(ROW._replace(decision_id="x-9", contact_id="gone"))
+
+    first, second = (store.experiments.decisions.add_imported_bulk(rows) for _ in range(2))
+
+    assert first == AddedDecisions(5, 1, frozenset({"gone"}))
+    assert second == AddedDecisions(0, 1, frozenset({"gone"}))
 
 
 def test_nothing_is_decided_in_an_account_that_is_not_there(database: Database) -> None:
