@@ -31,7 +31,7 @@ Vector = NDArray[np.float64]
 Method = Literal["ips", "snips", "dr"]
 
 Z_95: Final = 1.959964
-PRIOR_REWARDS: Final = 5.0
+PRIOR_REWARDS: Final = 3.0
 """As many effective rewards the variance that knows no weights is worth."""
 MOST_UNSUPPORTED: Final = 0.01
 """Share of a policy on what could not have been chosen, above which nothing is estimated."""
