@@ -1,7 +1,7 @@
 """What is answered about one contact: a message, or why none; for each place of the content where there are several."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.contracts.prediction import Prediction
@@ -59,9 +59,9 @@ class MessageAdvice(Prediction):
     """One a place that could be filled."""
     campaign_id: str | None = None
     has_slots: bool = False
-    considered: "Consideration | None" = None
+    considered: "Consideration | None" = field(default=None, compare=False, repr=False)
     """The call that it is an answer of; None: it is settled."""
-    row: int = 0
+    row: int = field(default=0, compare=False)
     """Its place among the contacts of the call."""
 
     @property

@@ -162,8 +162,11 @@ class Choosing:
             changed = np.flatnonzero((eligible & blocked).any(axis=1))
             chances[changed] = self.considered.chances(self.rows[changed], open_[changed])
         chances[self.control] = equal_chances(open_[self.control])
-        code = chances.argmax(axis=1) if self.random is None else drawn(chances, self.random(len(chances)))
-        code = np.where(open_.any(axis=1), code, NONE)
+        code = np.full(len(chances), NONE)
+        some = np.flatnonzero(open_.any(axis=1))
+        if len(some):
+            likely = chances[some]
+            code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
         return Filled(place.slot, eligible.any(axis=1), open_, chances, code, nothing)
 
@@ -296,35 +299,33 @@ class _Promises:
     ids: Sequence[str]
     expected: Matrix | None
     """(k, messages); None: nothing is learned."""
-    spread: Vector | None
+    interval: tuple[Vector, Vector] | None
     code: Codes
     chances: Matrix
     others: Codes
     """(k, runner-ups) codes, the most promising first."""
     are_open: Mask
     """(k, runner-ups) whether it could have been chosen at all."""
-    bounds: tuple[float, float]
 
     @classmethod
     def of(cls, considered: Consideration, rows: Codes, filled: Filled, code: Codes) -> "_Promises":
         policy = considered.policy
-        expected = spread = None
-        bounds = (-np.inf, np.inf)
-        if policy is not None:
-            expected, bounds = policy.expected(considered.design[rows]), policy.bounds
-            spread = policy.spread(considered.design[rows], np.maximum(code, 0))
+        expected = interval = None
+        if policy is not None and len(policy.ids):
+            expected = policy.expected(considered.design[rows])
+            interval = policy.interval(considered.design[rows], np.maximum(code, 0), sure=SURE)
         others, are_open = _most_promising(
             filled.chances if expected is None else expected, filled.open, code, considered.request.runner_ups
         )
-        return cls(considered.catalogue.ids, expected, spread, code, filled.chances, others, are_open, bounds)
+        return cls(considered.catalogue.ids, expected, interval, code, filled.chances, others, are_open)
 
     def of_chosen(self, place: int) -> tuple[float | None, tuple[float, float] | None]:
         """Return what is expected of the chosen message, with its interval."""
         code = int(self.code[place])
-        if self.expected is None or self.spread is None or code == NONE:
+        if self.expected is None or self.interval is None or code == NONE:
             return None, None
-        value, reach = float(self.expected[place, code]), SURE * float(self.spread[place])
-        return value, (max(value - reach, self.bounds[0]), min(value + reach, self.bounds[1]))
+        low, high = self.interval
+        return float(self.expected[place, code]), (float(low[place]), float(high[place]))
 
     def runner_ups(self, place: int) -> list[RunnerUpMessage]:
         """List the others that could have been chosen."""

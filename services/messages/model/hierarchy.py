@@ -115,7 +115,14 @@ class Posterior:
         return found
 
 
-def posterior(sums: Sums, member: Matrix, strengths: Strengths | None = None, *, steps: int = STEPS) -> Posterior:
+def posterior(
+    sums: Sums,
+    member: Matrix,
+    strengths: Strengths | None = None,
+    *,
+    steps: int = STEPS,
+    noise: float | None = None,
+) -> Posterior:
     """Find the weights, and how strongly they are drawn towards each other, from the decisions alone.
 
     A message's weights are those of all messages, plus those of its groups, plus its own. Each kind is normal around
@@ -129,11 +136,14 @@ def posterior(sums: Sums, member: Matrix, strengths: Strengths | None = None, *,
         member: which groups each message belongs to, shape (messages, 1 + groups); the first column is 1.
         strengths: where to begin.
         steps: of the strengths; 0 keeps them.
+        noise: of one reward, where it is known; None: found from the rewards.
     """
     strengths = Strengths() if strengths is None else strengths
+    strengths = strengths if noise is None else strengths._replace(noise=noise)
     found = _solved(sums, member, strengths)
     for _ in range(steps):
         strengths = _stronger(sums, found)
+        strengths = strengths if noise is None else strengths._replace(noise=noise)
         found = _solved(sums, member, strengths)
     return found
 

@@ -212,7 +212,8 @@ class MessageModel:
             "groups": [list(group) for group in policy.groups],
             "strengths": policy.strengths._asdict(),
             "scale": policy.scale,
-            "bounds": [None if np.isinf(bound) else bound for bound in policy.bounds],
+            "link": policy.link,
+            "least": policy.least,
             "features": learned.feature_set.to_json(),
             "inputs": learned.inputs.to_json(),
         }
@@ -260,16 +261,16 @@ def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> C
     groups = tuple((name, value) for name, value in described["groups"])
     feature_set = FeatureSet.from_json(described["features"])
     columns = ContactColumns.from_arrays(arrays, len(feature_set))
-    low, high = described["bounds"]
     policy = Policy(
         ids=tuple(one.id for one in traits),
+        link=described["link"],
         weights=arrays["weights"].astype(np.float64),
         draws=arrays["draws"].astype(np.float32),
         groups=groups,
         shared=arrays["shared"].astype(np.float32),
         strengths=Strengths(**described["strengths"]),
         scale=float(described["scale"]),
-        bounds=(-np.inf if low is None else float(low), np.inf if high is None else float(high)),
+        least=float(described["least"]),
     )
     inputs = Inputs.from_json(described["inputs"])
     width, draws = len(columns) + 1, len(policy.draws)
@@ -282,6 +283,7 @@ def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> C
         and len(inputs.fill) == len(feature_set)
         and all(np.isfinite(one).all() for one in (policy.weights, policy.draws, policy.shared))
         and policy.scale > 0
+        and policy.link in ("identity", "logit")
     )
     if not fits:
         raise ValueError("weights, messages and features do not fit each other")

@@ -103,7 +103,7 @@ def policy_of(material: MessageMaterial, design: Matrix, rows: NDArray[np.intp],
         material.reward[rows],
         material.messages,
         weight=weight,
-        bounds=material.bounds,
+        is_share=material.is_share,
     )
 
 

@@ -53,11 +53,10 @@ class MessageMaterial:
         return self.outcome.horizon_days * DAY
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """What an average reward can be."""
-        low = min(0.0, float(self.reward.min(initial=0.0)))
-        is_share = not self.outcome.sums_value and float(self.reward.max(initial=0.0)) <= 1.0
-        return (low, 1.0) if is_share else (low, float("inf"))
+    def is_share(self) -> bool:
+        """Whether a reward lies between 0 and 1; imported ones may not."""
+        within = not len(self.reward) or (self.reward.min() >= 0 and self.reward.max() <= 1)
+        return not self.outcome.sums_value and bool(within)
 
 
 def message_material(

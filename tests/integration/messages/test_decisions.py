@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.rows import DAY
-from shared.store import AccountStore
+from shared.errors import StoreUnavailable
+from shared.store import AccountStore, Database, PredictionRow
 from tests.integration.messages.conftest import CONTACTS, NOW_US, SUBJECTS, answered, declare
 
 EVERYBODY = [f"c-{number}" for number in range(CONTACTS)]
@@ -135,3 +136,86 @@ async def test_a_decision_is_not_made_in_the_past(client: Any, account: AccountS
     reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}], "cutoff": "2026-05-01T00:00:00Z"})
 
     assert reply.status == 422
+
+
+async def test_an_account_without_messages_has_none_that_fits(
+    service: Any, messages_database: Database, account: AccountStore
+) -> None:
+    account.experiments.messages.delete([*SUBJECTS], at=NOW_US)
+
+    async with service() as client:
+        body = {"contacts": [{"id": "c-1"}]}
+        reply = await client.post("/next-best-message", body, account=account.account)
+
+    (one,) = reply.json["predictions"]
+    assert (one["status"], one["detail"]) == ("none_eligible", "No message runs now that is for this contact.")
+
+
+async def test_segments_and_bands_say_who_is_eligible(client: Any, account: AccountStore) -> None:
+    declare(
+        account,
+        subject_a={"eligible": {"segments": ["s-1"]}},
+        subject_b={"eligible": {"bands": [{"capability": "scoring", "outcome": "customer", "bands": ["high"]}]}},
+        subject_c={"active": False},
+    )
+    account.predictions.log(
+        [latest("c-1", "segmentation", "", segment="s-1"), latest("c-2", "scoring", "customer", band="high")]
+    )
+
+    found = await answered(client, "c-1", "c-2", "c-3", control_share=0)
+
+    assert [(one["status"], one["message"]) for one in found] == [
+        ("ok", "subject-a"),
+        ("ok", "subject-b"),
+        ("none_eligible", None),
+    ]
+
+
+async def test_a_preview_knows_segments_caps_and_what_holds(client: Any, account: AccountStore) -> None:
+    declare(account, subject_a={"cap_per_week": 1}, subject_b={"eligible": {"segments": ["s-1"]}})
+    (made,) = await answered(client, "c-1", messages=["subject-a"], campaign_id="june", control_share=0)
+
+    (free,) = await answered(client, "c-1", purpose="preview", control_share=0)
+    (held,) = await answered(client, "c-1", purpose="preview", campaign_id="june", control_share=0)
+
+    assert (free["message"], free["propensity"], free["decision_id"]) == ("subject-c", 1.0, None)
+    assert (held["message"], held["decision_id"]) == ("subject-a", made["decision_id"])
+
+
+def latest(contact_id: str, capability: str, outcome: str, **fields: Any) -> PredictionRow:
+    return PredictionRow(
+        contact_id=contact_id,
+        capability=capability,
+        outcome=outcome,
+        version="1",
+        cutoff=NOW_US - DAY,
+        asked_at=NOW_US - DAY,
+        request_id="r",
+        status="ok",
+        probability=None,
+        score=None,
+        band=fields.get("band"),
+        source="model",
+        body="{}",
+        segment=fields.get("segment"),
+    )
+
+
+async def test_while_the_store_cannot_keep_a_decision_nothing_is_answered(
+    service: Any, account: AccountStore, messages_database: Database
+) -> None:
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(account, name)
+
+        @property
+        def experiments(self) -> Any:
+            raise StoreUnavailable("The store is away.")
+
+    async with service() as client:
+        reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}]}, account=account.account)
+        assert reply.status == 200
+        client.app.state.service.store.of = lambda _: Away()
+        reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}]}, account=account.account)
+
+    assert (reply.status, reply.json["code"]) == (503, "store-unavailable")

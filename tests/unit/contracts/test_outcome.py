@@ -104,7 +104,19 @@ def test_every_account_has_an_automatic_churn_outcome_that_is_meant_without_a_na
     (built_in,) = (outcome for outcome in BUILT_IN if outcome.capability == "churn")
 
     assert built_in.is_automatic
-    assert DEFAULTS == {"churn": built_in.name} == {"churn": "churn"}
+    assert DEFAULTS["churn"] == built_in.name == "churn"
+
+
+def test_a_message_is_meant_to_be_clicked_within_a_week_unless_told_otherwise() -> None:
+    (built_in,) = (outcome for outcome in BUILT_IN if outcome.name == DEFAULTS["messages"])
+
+    assert (built_in.capability, built_in.event_types, built_in.horizon_days) == ("messages", ("email_clicked",), 7)
+    assert built_in.repeatable
+
+
+def test_a_message_earns_by_events_alone() -> None:
+    with pytest.raises(ValidationError, match="give event_types: a message earns by what happens after it"):
+        Outcome.model_validate({"name": "won", "capability": "messages", "attribute": "won"})
 
 
 @pytest.mark.parametrize(
