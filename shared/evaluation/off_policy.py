@@ -277,7 +277,7 @@ def _interval(found: _Linear, logged: Logged, *, skewed: bool) -> Interval:
         logged: the decisions.
         skewed: whether the estimate cannot be below 0.
     """
-    influence = np.bincount(logged.contact, found.influence)
+    influence: Vector = np.bincount(logged.contact, found.influence)
     contacts = int(np.count_nonzero(np.bincount(logged.contact)))
     between = float(influence @ influence) * contacts / max(1, contacts - 1)
     even = float(found.share @ found.share) * found.spread + float(found.expected.var()) / len(logged)

@@ -126,7 +126,7 @@ def test_nothing_earned_and_nothing_over_are_refused() -> None:
     assert policy_difference(barren, always(0, chosen), always(1, chosen)) is None
 
 
-def test_weights_are_cut_where_that_is_wanted_and_it_is_said() -> None:
+def test_weights_are_cut_where_that_is_wanted_and_the_share_is_stated() -> None:
     logged, chosen = log()
 
     found = policy_value(logged, always(0, chosen), "ips", clip=2.0)
