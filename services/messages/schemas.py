@@ -10,7 +10,7 @@ from shared.contracts.contact import Text
 from shared.contracts.message_variant import MAX_MESSAGES
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
-from shared.contracts.training import ColumnChoices
+from shared.contracts.training import AttributeChoices
 
 MAX_SLOTS = 10
 MAX_RUNNER_UPS = 10
@@ -102,7 +102,7 @@ class MessageSlot(Answer):
     messages: Annotated[MessageIds, Field(description="What may stand there.", examples=[["subject-a", "subject-b"]])]
 
 
-class Place(NamedTuple):
+class MessagePlace(NamedTuple):
     """What is chosen once for a contact."""
 
     slot: str
@@ -180,12 +180,12 @@ class NextBestMessageRequest(PredictionRequest):
         return self
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[MessagePlace, ...]:
         """Return what is chosen once each."""
         if self.slots is None:
-            return (Place("", self.messages, "/messages"),)
+            return (MessagePlace("", self.messages, "/messages"),)
         return tuple(
-            Place(one.slot, one.messages, f"/slots/{number}/messages") for number, one in enumerate(self.slots)
+            MessagePlace(one.slot, one.messages, f"/slots/{number}/messages") for number, one in enumerate(self.slots)
         )
 
     @property
@@ -276,5 +276,5 @@ class NextBestMessageResponse(Answer):
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
 
 
-class MessageChoices(ColumnChoices):
+class MessageChoices(AttributeChoices):
     """Which attributes of contacts a policy looks at."""

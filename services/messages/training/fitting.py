@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.features import contact_features
-from services.messages.model.contact_columns import ContactColumns
-from services.messages.model.messages import ContactPolicy, MessageModel
+from services.messages.model.messages import ContactPolicy, MessagePolicy
 from services.messages.model.policy import Policy, fit
-from services.messages.training.judging import Judged, joined, judged
-from services.messages.training.material import MessageMaterial, Split, splits_of
+from services.messages.model.policy_columns import PolicyColumns
+from services.messages.training.assessment import JudgedDecisions, joined, judged
+from services.messages.training.material import DecisionSplit, MessageMaterial, splits_of
 from services.messages.training.report import MessageReport, report
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
@@ -28,10 +28,10 @@ HALF_LIVES: tuple[int | None, ...] = (None, 90, 30)
 class MessageFit:
     """A fitted version with the evidence behind it."""
 
-    model: MessageModel
+    model: MessagePolicy
     report: MessageReport
     values: Matrix
-    judged: Judged
+    judged: JudgedDecisions
     by_time: bool
     """Whether what judged is later than what was learned from."""
 
@@ -65,7 +65,7 @@ def fitted(
         known=material.pasts.attributes,
     )
     filled = inputs.filled(values)
-    columns = ContactColumns.fit(filled, Columns(features.feature_set.names, features.feature_set.categorical))
+    columns = PolicyColumns.fit(filled, Columns(features.feature_set.names, features.feature_set.categorical))
     design = columns.of(filled)
     splits, by_time = splits_of(material)
     progress("learning from earlier decisions", 0.3)
@@ -81,7 +81,7 @@ def fitted(
     importance = importance_of(policy, columns, len(features.feature_set))
     learned = ContactPolicy(features.feature_set, columns, policy, inputs.weighed(importance), material.messages)
     made = report(material, found, features, importance, by_time=by_time, half_life=half_life)
-    model = MessageModel.of(
+    model = MessagePolicy.of(
         learned,
         outcome=material.outcome.name,
         grade=made.grade,
@@ -107,7 +107,7 @@ def policy_of(material: MessageMaterial, design: Matrix, rows: NDArray[np.intp],
     )
 
 
-def chosen_half_life(material: MessageMaterial, design: Matrix, split: Split) -> int | None:
+def chosen_half_life(material: MessageMaterial, design: Matrix, split: DecisionSplit) -> int | None:
     """Choose how fast decisions are forgotten: not at all, unless later rewards are surely foretold better so."""
     span = float(np.ptp(material.at[split.train])) / DAY
     found = {}
@@ -122,7 +122,7 @@ def chosen_half_life(material: MessageMaterial, design: Matrix, split: Split) ->
     return best if gain.low > 0 else None
 
 
-def importance_of(policy: Policy, columns: ContactColumns, width: int) -> NDArray[np.float64]:
+def importance_of(policy: Policy, columns: PolicyColumns, width: int) -> NDArray[np.float64]:
     """Return how much each feature moves messages apart, shape (p,)."""
     apart = policy.weights[:, 1:].std(axis=0)
     found = np.zeros(width)

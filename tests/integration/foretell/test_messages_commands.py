@@ -77,6 +77,21 @@ def test_set_changes_what_is_named_and_leaves_the_rest(foretell) -> None:
     assert (changed["cap_per_week"], changed["state"]) == (None, "switched_off")
 
 
+def test_a_message_is_shown_in_words(foretell) -> None:
+    foretell("messages", "set", "a", "--attribute", "topic=news", "--eligible-attribute", "vip=true", "--segment", "s1")
+
+    text = foretell("messages", "show", "a").stdout
+
+    assert "vip is true, and segment is s1" in text
+    assert "topic=news" in text
+
+
+def test_a_state_that_there_is_not_is_named(foretell) -> None:
+    result = foretell("messages", "list", "--state", "gone")
+
+    assert (result.exit_code, "running, not_yet, over, switched_off" in " ".join(result.stderr.split())) == (2, True)
+
+
 def test_everybody_takes_all_rules_away(foretell) -> None:
     foretell("messages", "set", "a", "--eligible-attribute", "country=DE", "--segment", "s1")
 
