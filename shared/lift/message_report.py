@@ -13,8 +13,8 @@ from shared.lift.intervals import Rate
 from shared.lift.message_results import (
     MOST_ESTIMATED,
     Earned,
-    RewardGap,
     MessageResults,
+    RewardGap,
     Rows,
     always,
     as_made,
@@ -22,7 +22,7 @@ from shared.lift.message_results import (
 )
 from shared.lift.report import FEW, Estimate
 
-Verdict = Literal["more", "less", "too_few", "nothing_yet"]
+ComparisonResult = Literal["more", "less", "too_few", "nothing_yet"]
 MOST_STATED: Final = 10_000_000
 """More sends than that are not said as a number."""
 
@@ -81,12 +81,12 @@ class MessageComparison(Answer):
     difference: Annotated[
         Estimate | None, Field(description="A decision, with its interval; null: not enough is over.")
     ]
-    verdict: Annotated[Verdict, Field(description="`more`, `less`: surely; `too_few`: it cannot be told yet.")]
+    verdict: Annotated[ComparisonResult, Field(description="`more`, `less`: surely; `too_few`: it cannot be told yet.")]
     more_sends: Annotated[int | None, Field(description="About so many more would show it; null: told, or not known.")]
     text: Annotated[str, Field(description="The same in words.")]
 
 
-class MessageReport(Answer):
+class MessagesReport(Answer):
     """What messages brought."""
 
     outcome: Annotated[str, Field(description="What is meant to be reached.")]
@@ -126,7 +126,7 @@ class MessageQuestion(NamedTuple):
 
 def message_report(
     question: MessageQuestion, results: MessageResults, names: Mapping[str, str | None]
-) -> MessageReport:
+) -> MessagesReport:
     """Put results into figures and words.
 
     Args:
@@ -139,7 +139,7 @@ def message_report(
     best = max((one for one in messages if one.with_everybody), key=_with_everybody, default=None)
     comparisons = list(words.comparisons(messages))
     whole = results.earned(results.closed | ~results.closed)
-    return MessageReport(
+    return MessagesReport(
         outcome=question.outcome,
         since=question.since,
         until=question.until,

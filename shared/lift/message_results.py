@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shared.contracts.decision import UNTRAINED, DecisionArm
 from shared.decisions.columns import NOTHING, DecisionColumns, Vector
 from shared.evaluation.metrics import Interval
-from shared.evaluation.off_policy import Logged, Target, policy_difference, policy_value
+from shared.evaluation.off_policy import LoggedDecisions, Target, policy_difference, policy_value
 from shared.lift.intervals import Z_95, Z_POWER_80, Rate, difference, wilson
 
 Rows = NDArray[np.bool_]
@@ -167,9 +167,9 @@ class MessageResults:
             return _rate(policy_value(logged, Target(logged.propensity, np.zeros(len(logged)))).value)
         return _share(logged)
 
-    def _logged(self, rows: Rows) -> Logged:
+    def _logged(self, rows: Rows) -> LoggedDecisions:
         _, contact = np.unique(self.columns.contact[rows], return_inverse=True)
-        return Logged(contact, self.reward[rows], self.columns.propensity[rows])
+        return LoggedDecisions(contact, self.reward[rows], self.columns.propensity[rows])
 
 
 Chances = Callable[[MessageResults], Vector]
@@ -195,7 +195,7 @@ def _target(chance: Vector, rows: Rows) -> Target:
     return Target(chance[rows], np.zeros(int(rows.sum())))
 
 
-def _share(logged: Logged) -> Rate | None:
+def _share(logged: LoggedDecisions) -> Rate | None:
     """Return a share with Wilson's interval; None: of nothing.
 
     Decisions of one contact that are more alike than by chance count for fewer. Source: Kish, "Survey sampling" (1965),

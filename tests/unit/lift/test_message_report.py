@@ -10,8 +10,8 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY
 from shared.decisions.columns import columns_of
 from shared.lift.intervals import Rate
-from shared.lift.message_report import MessageQuestion, MessageReport, message_report
-from shared.lift.message_results import RewardGap, MessageResults
+from shared.lift.message_report import MessageQuestion, MessagesReport, message_report
+from shared.lift.message_results import MessageResults, RewardGap
 
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 QUESTION = MessageQuestion("clicked", NOVEMBER, NOVEMBER, NOVEMBER, None, None, 7)
@@ -52,7 +52,7 @@ def sends(
     return rows, rewards
 
 
-def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessageReport:
+def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessagesReport:
     rows, rewards = [row for one in groups for row in one[0]], [reward for one in groups for reward in one[1]]
     results = MessageResults(columns_of([rows]), np.array(rewards), sums_value=sums_value)
     return message_report(QUESTION, results, {"a": "Free delivery"})
