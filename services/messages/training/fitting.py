@@ -12,7 +12,7 @@ from services.messages.model.policy import Policy, fit
 from services.messages.model.policy_columns import PolicyColumns
 from services.messages.training.assessment import JudgedDecisions, joined, judged
 from services.messages.training.material import DecisionSplit, MessageMaterial, splits_of
-from services.messages.training.report import MessageReport, report
+from services.messages.training.report import PolicyReport, report
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import of_mean
@@ -29,7 +29,7 @@ class MessageFit:
     """A fitted version with the evidence behind it."""
 
     model: MessagePolicy
-    report: MessageReport
+    report: PolicyReport
     values: Matrix
     judged: JudgedDecisions
     by_time: bool
