@@ -179,3 +179,15 @@ def test_how_many_more_sends_follows_from_the_interval() -> None:
     assert gap.more_needed() == pytest.approx(6_849, abs=2)
     assert RewardGap(None, 0.0, 10).more_needed() is None
     assert RewardGap(Rate(0.0, -0.1, 0.1), 0.0, 10).more_needed() is None
+
+
+def test_less_is_written_as_an_amount_and_nothing_as_the_same() -> None:
+    rates = {"a": 0.02, "b": 0.02, "c": 0.02}
+    found = reported(sends(4_000, rates, version="1"), sends(4_000, 0.1, arm="control", seed=2))
+
+    less, same = found.comparisons[:2]
+
+    assert less.verdict == "less"
+    assert less.text.startswith("What the policy sent earned less than nothing, by ")
+    assert "-" not in less.text
+    assert same.text == "What trained versions sent and any message by chance: the same so far."
