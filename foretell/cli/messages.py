@@ -23,6 +23,7 @@ from foretell.cli.data import (
     import_options,
     load_files,
 )
+from foretell.cli.message_report import REPORT_EXAMPLES, report
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
 from shared.errors import BadRequest, NotFound
 
@@ -37,6 +38,7 @@ app = typer.Typer(
         'foretell messages set subject-b --name "Free delivery" --attribute topic=delivery', "foretell messages list"
     ),
 )
+app.command("report", epilog=REPORT_EXAMPLES)(report)
 IdArgument = Annotated[str, typer.Argument(help="Your own id of the message.", metavar="ID", show_default=False)]
 
 

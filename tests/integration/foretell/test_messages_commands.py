@@ -173,3 +173,17 @@ def test_an_outcome_that_there_is_not_is_named(foretell, tmp_path: Path) -> None
         1,
         True,
     )
+
+
+def test_the_report_is_printed_as_words_and_as_json(foretell, tmp_path: Path) -> None:
+    log = tmp_path / "sends.csv"
+    log.write_text(LOG)
+    foretell("messages", "import", str(log))
+
+    found = foretell("messages", "report", "--from", "2026-05-01", "--to", "2026-06-01")
+    as_json = foretell("messages", "report", "--from", "2026-05-01", "--to", "2026-06-01", "--json")
+
+    assert found.exit_code == as_json.exit_code == 0, found.stderr
+    assert found.stdout.startswith("clicked: decisions from 2026-05-01 to 2026-06-01")
+    assert "another tool" in found.stdout
+    assert json.loads(as_json.stdout)["arms"][0]["arm"] == "imported"
