@@ -94,6 +94,7 @@ TABLE: tuple[Capability, ...] = (
         "Which items will this contact buy next?",
         prefixes=("/recommendations/similar", "/recommendations/popular"),
     ),
+    Capability("uplift", "/uplift", "Whom does a treatment change, and whom not?", per_outcome=True),
 )
 
 

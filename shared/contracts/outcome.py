@@ -118,6 +118,8 @@ class Outcome(BaseModel):
     repeatable: bool = False
     first_only: bool = True
     """For a type that people repeat (order_placed): only the first counts unless `repeatable`."""
+    sums_value: bool = False
+    """Whether the reward is the sum of the events' values instead of 0 or 1; used by messages and uplift alone."""
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
     active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS

@@ -27,7 +27,20 @@ Trend = Literal["improving", "steady", "declining", "unknown"]
 Source = Literal["model", "rules", "population", "default"]
 Effect = Literal["raises", "lowers"]
 Grade = Literal["A", "B", "C", "D"]
-ModelKind = Literal["lightgbm", "logistic", "rule", "blend", "kmeans", "rfm", "hierarchy", "activity", "closed_form"]
+ModelKind = Literal[
+    "lightgbm",
+    "logistic",
+    "rule",
+    "blend",
+    "kmeans",
+    "rfm",
+    "hierarchy",
+    "activity",
+    "closed_form",
+    "t_learner",
+    "x_learner",
+    "dr_learner",
+]
 
 
 class Answer(BaseModel):
