@@ -1,4 +1,4 @@
-"""Whether arms were given by lot: can they be predicted from what was known before, and are they as large as planned?"""
+"""Whether arms were given by lot: are they told by what was known before, and have they the planned sizes?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
