@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 @dataclass(slots=True, kw_only=True)
 class UpliftAnswer(Prediction):
-    """What is answered about one contact. The margin is the predicted effect, before it is set right."""
+    """What is answered about one contact. The margin is the predicted effect: what reasons share."""
 
     source: Source | None = "model"
     arm: str

@@ -181,6 +181,8 @@ class UpliftModel:
             average=arm.average,
             response_without=without,
             response_with=response,
+            margin=effect.value,
+            base=effect.value,
         )
 
     def _bounded(self, values: Vector) -> Vector:
