@@ -113,6 +113,14 @@ def same_items(answers: pd.DataFrame, predictions: list[Any]) -> None:
             assert answers[f"score_{place}"][row] == pytest.approx(listed.score, abs=1e-9)
 
 
+def same_effect(answers: pd.DataFrame, predictions: list[Any]) -> None:
+    assert answers["effect_1"].to_list() == pytest.approx([one.effect.value for one in predictions], abs=1e-9)
+    assert answers["low_1"].to_list() == pytest.approx([one.effect.low for one in predictions], abs=1e-9)
+    assert answers["response_without"].to_list() == pytest.approx(
+        [one.response_without for one in predictions], abs=1e-9
+    )
+
+
 SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "scoring": same_score,
     "churn": same_probability,
@@ -120,6 +128,7 @@ SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "sendtime": same_hour,
     "value": same_value,
     "recommendations": same_items,
+    "uplift": same_effect,
 }
 
 
