@@ -14,7 +14,6 @@ from shared.values.words import spelled_as
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "outcome": "visited",
-    "arm": "mens",
     "reasons": 1,
     "contacts": [{"id": "c-42"}, {"id": "c-43", "attributes": {"country": "FR"}}],
 }

@@ -46,7 +46,7 @@ class WeightedTrees:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class EffectEstimate:
     """A figure with its 95 % interval."""
 
     value: float
@@ -120,7 +120,7 @@ class ArmModel:
     name: str
     trees: WeightedTrees
     """Predicts the effect; its order counts, not its size."""
-    average: Estimate
+    average: EffectEstimate
     """Over all contacts."""
     curve: EffectCurve
     is_personal: bool
@@ -152,7 +152,7 @@ class ArmModel:
         return cls(
             name=fields["name"],
             trees=read_trees(fields["trees"], boosters),
-            average=Estimate(**fields["average"]),
+            average=EffectEstimate(**fields["average"]),
             curve=EffectCurve.from_json(fields["curve"]),
             is_personal=bool(fields["is_personal"]),
         )

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.uplift.model.answers import UpliftAnswer, claim_of, group_of
 from services.uplift.model.effects import (
     ArmModel,
+    EffectEstimate,
     Effects,
-    Estimate,
     Matrix,
     Vector,
     WeightedTrees,
     read_trees,
     written,
 )
+from services.uplift.model.predictions import UpliftResult, claim_of, group_of
 from services.uplift.schemas import UpliftRequest
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Grade, ReasonPart
@@ -100,7 +100,7 @@ class UpliftModel:
             raise BadRequest(detail, errors=[{"pointer": "/arm", "detail": detail}])
         return found
 
-    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: UpliftRequest) -> Sequence[UpliftAnswer]:
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: UpliftRequest) -> Sequence[UpliftResult]:
         """Answer about every contact of a request, order kept."""
         return self.predict(pasts, cutoffs, arm=self.arm_named(request.arm), reasons=request.reasons_requested)
 
@@ -111,7 +111,7 @@ class UpliftModel:
         *,
         arm: ArmModel | None = None,
         reasons: int = 0,
-    ) -> list[UpliftAnswer]:
+    ) -> list[UpliftResult]:
         """Answer about every contact of the pasts.
 
         Args:
@@ -168,11 +168,11 @@ class UpliftModel:
 
     def _answer(
         self, row: int, best: int | None, shown: int, effects: Sequence[Effects], without: float
-    ) -> UpliftAnswer:
+    ) -> UpliftResult:
         arm, mine = self.arms[shown], effects[shown]
-        effect = Estimate(float(mine.value[row]), float(mine.low[row]), float(mine.high[row]))
+        effect = EffectEstimate(float(mine.value[row]), float(mine.low[row]), float(mine.high[row]))
         response = float(self._bounded(np.array([without + effect.value]))[0])
-        return UpliftAnswer(
+        return UpliftResult(
             arm=arm.name,
             effect=effect,
             claim=claim_of(effect, arm),
@@ -189,7 +189,7 @@ class UpliftModel:
         return np.maximum(values, 0.0) if self.sums_value else np.clip(values, 0.0, 1.0)
 
     def _explain(
-        self, answers: Sequence[UpliftAnswer], filled: Matrix, values: Matrix, raw: Sequence[Vector], most: int
+        self, answers: Sequence[UpliftResult], filled: Matrix, values: Matrix, raw: Sequence[Vector], most: int
     ) -> None:
         """Add reasons to whom a personal effect is claimed: the shares of the features in the predicted effect."""
         for number, arm in enumerate(self.arms):
@@ -282,7 +282,7 @@ class UpliftModel:
         return model
 
 
-def _ends(one: Estimate) -> tuple[float, float]:
+def _ends(one: EffectEstimate) -> tuple[float, float]:
     return one.low, one.high
 
 

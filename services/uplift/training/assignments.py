@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Assignments:
+class ArmAssignments:
     """The assignments of an experiment; a contact may have several."""
 
     contact: NDArray[np.int32]
@@ -44,13 +44,13 @@ class Assignments:
         """Count the assignments."""
         return len(self.contact)
 
-    def take(self, rows: NDArray[np.intp] | Flags) -> "Assignments":
+    def take(self, rows: NDArray[np.intp] | Flags) -> "ArmAssignments":
         """Keep some, in the order given."""
         return replace(
             self, contact=self.contact[rows], at=self.at[rows], arm=self.arm[rows], propensity=self.propensity[rows]
         )
 
-    def of_arms(self, kept: Sequence[int]) -> "Assignments":
+    def of_arms(self, kept: Sequence[int]) -> "ArmAssignments":
         """Keep some arms, control among them, and number them anew.
 
         Chances become those among the arms that are kept where they are the same for everybody; others stay.
@@ -61,7 +61,7 @@ class Assignments:
         found = replace(found, arm=place[found.arm], names=tuple(self.names[number] for number in kept))
         return found if found.is_planned else found.with_counted_chances()
 
-    def with_counted_chances(self) -> "Assignments":
+    def with_counted_chances(self) -> "ArmAssignments":
         """Let the shares of the arms stand for chances that nobody stated."""
         shares = np.bincount(self.arm, minlength=len(self.names)) / max(len(self), 1)
         return replace(self, propensity=shares[self.arm], is_planned=False)
@@ -83,7 +83,7 @@ def assigned(
     propensity: Sequence[float] | NDArray[np.float64] | None,
     *,
     control: str | None = None,
-) -> Assignments:
+) -> ArmAssignments:
     """Make assignments from names of arms.
 
     Args:
@@ -111,7 +111,7 @@ def assigned(
     names = (first, *sorted(name for name in counts if name != first))
     number = {name: place for place, name in enumerate(names)}
     chances = np.ones(len(arms)) if propensity is None else np.asarray(propensity, dtype=np.float64)
-    made = Assignments(
+    made = ArmAssignments(
         np.asarray(contact, dtype=np.int32),
         np.asarray(at, dtype=np.int64),
         np.array([number[name] for name in arms], dtype=np.int32),
@@ -151,7 +151,7 @@ def control_among(counts: Mapping[str, int], named: str | None) -> str:
     raise BadRequest(f"No contact is in an arm {named}; there are: {listed}.")
 
 
-def of_holdout(pasts: Pasts, holdout: Holdout, until: Microseconds) -> Assignments:
+def of_holdout(pasts: Pasts, holdout: Holdout, until: Microseconds) -> ArmAssignments:
     """Assign by a holdout: everybody at its start, or from the moment on at which the contact was known.
 
     Args:

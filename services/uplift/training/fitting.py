@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.uplift.model import UpliftModel
-from services.uplift.model.effects import ArmModel, Estimate, Matrix, Vector, WeightedTrees
-from services.uplift.training.judging import (
-    HeldOut,
+from services.uplift.model.effects import ArmModel, EffectEstimate, Matrix, Vector, WeightedTrees
+from services.uplift.training.assessment import (
+    JudgedAssignments,
     centred,
     curve_for,
     held_out,
@@ -20,7 +20,7 @@ from services.uplift.training.judging import (
     ranked,
     widened,
 )
-from services.uplift.training.learners import LEARNERS, TrialTable, learned
+from services.uplift.training.learners import LEARNERS, ExperimentTable, learned
 from services.uplift.training.material import UpliftMaterial
 from services.uplift.training.randomisation import Randomisation, checked
 from shared.contracts.prediction import Grade
@@ -37,7 +37,7 @@ NOBODY, BY_RESPONSE, PERSONAL = "treat nobody", "treat the half with the highest
 class Evidence:
     """What held-out contacts say of every learner and every rule."""
 
-    held: HeldOut
+    held: JudgedAssignments
     names: tuple[str, ...]
     """Of the arms, control first."""
     averages: tuple[Interval, ...]
@@ -91,9 +91,9 @@ def fitted(material: UpliftMaterial, *, now: Microseconds, progress: Progress = 
         InsufficientData: an arm was not given by lot.
     """
     progress("checking that arms were given by lot", 0.0)
-    lot = checked(material.table, material.trial.names, is_planned=material.trial.is_planned)
+    lot = checked(material.table, material.assigned.names, is_planned=material.assigned.is_planned)
     progress("learning effects, and judging them on held-out contacts", 0.15)
-    found = evidence_of(material.table, material.splits, material.trial.names)
+    found = evidence_of(material.table, material.splits, material.assigned.names)
     progress("learning from all contacts", 0.75)
     arms, without = arms_of(material.table, found)
     model = UpliftModel(
@@ -124,7 +124,7 @@ def _weighed(model: UpliftModel, importance: Vector) -> UpliftModel:
     return replace(model, inputs=model.inputs.weighed(importance))
 
 
-def evidence_of(table: TrialTable, splits: Sequence[Split], names: Sequence[str], *, seed: int = 0) -> Evidence:
+def evidence_of(table: ExperimentTable, splits: Sequence[Split], names: Sequence[str], *, seed: int = 0) -> Evidence:
     """Judge every learner and every rule on rows that it had not seen.
 
     The learner with the highest Qini serves. To choose the best of three, and to look at several arms and at the
@@ -176,7 +176,7 @@ def blanket_rule(name: str) -> str:
     return f"{name} to all"
 
 
-def _qinis(held: HeldOut, predicted: Matrix, *, share: float = 0.975) -> tuple[Interval, ...]:
+def _qinis(held: JudgedAssignments, predicted: Matrix, *, share: float = 0.975) -> tuple[Interval, ...]:
     return tuple(
         qini(held.gained(column + 1), held.places(predicted[:, column]), held.owner, share=share)
         for column in range(predicted.shape[1])
@@ -184,7 +184,7 @@ def _qinis(held: HeldOut, predicted: Matrix, *, share: float = 0.975) -> tuple[I
 
 
 def _policies(
-    held: HeldOut, predicted: Matrix, names: Sequence[str], averages: Sequence[Interval]
+    held: JudgedAssignments, predicted: Matrix, names: Sequence[str], averages: Sequence[Interval]
 ) -> dict[str, Choice]:
     n = len(held.table)
     best = 1 + int(np.argmax([one.value for one in averages]))
@@ -205,7 +205,7 @@ def _surely_best(averages: Sequence[Interval], names: Sequence[str]) -> str | No
     return names[0] if all(one.high < 0 for one in averages) else None
 
 
-def arms_of(table: TrialTable, found: Evidence, *, seed: int = 0) -> tuple[tuple[ArmModel, ...], WeightedTrees]:
+def arms_of(table: ExperimentTable, found: Evidence, *, seed: int = 0) -> tuple[tuple[ArmModel, ...], WeightedTrees]:
     """Learn from all rows, and set effects right by the held-out ones.
 
     Returns:
@@ -221,12 +221,12 @@ def arms_of(table: TrialTable, found: Evidence, *, seed: int = 0) -> tuple[tuple
         curve = curve_for(held, number, places[:, number - 1], centred(held, mine), rows)
         if halves is not None:
             curve = widened(curve, *(ranked(half[:, number - 1]) for half in halves))
-        average = Estimate(*_ends(found.averages[number - 1]))
+        average = EffectEstimate(*_ends(found.averages[number - 1]))
         arms.append(ArmModel(found.names[number], trees, average, curve, found.is_personal[number - 1]))
     return tuple(arms), final.responses[0]
 
 
-def _halves(table: TrialTable, learner: str, seed: int) -> tuple[Matrix, Matrix]:
+def _halves(table: ExperimentTable, learner: str, seed: int) -> tuple[Matrix, Matrix]:
     """Predict all rows by two models, each taught by another half of the contacts, shape (n, arms) each."""
     first, second = (
         np.column_stack(

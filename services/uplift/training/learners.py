@@ -23,7 +23,7 @@ INNER_FOLDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class TrialTable:
+class ExperimentTable:
     """What is learned from: one row an assignment."""
 
     matrix: Matrix
@@ -44,9 +44,9 @@ class TrialTable:
         """Count the rows."""
         return len(self.label)
 
-    def take(self, rows: Rows) -> "TrialTable":
+    def take(self, rows: Rows) -> "ExperimentTable":
         """Keep some rows."""
-        return TrialTable(
+        return ExperimentTable(
             self.matrix[rows],
             self.columns,
             self.label[rows],
@@ -58,7 +58,7 @@ class TrialTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedEffects:
     """What was learned from a table."""
 
     responses: tuple[WeightedTrees, ...]
@@ -71,7 +71,7 @@ Names = tuple[str, ...]
 LEARNERS: Names = ("t_learner", "x_learner", "dr_learner")
 
 
-def learned(table: TrialTable, *, wanted: Names = LEARNERS, seed: int = SEED) -> Learned:
+def learned(table: ExperimentTable, *, wanted: Names = LEARNERS, seed: int = SEED) -> LearnedEffects:
     """Learn what is expected under each arm, and the effects with each learner that is wanted.
 
     Args:
@@ -85,7 +85,7 @@ def learned(table: TrialTable, *, wanted: Names = LEARNERS, seed: int = SEED) ->
         "x_learner": lambda: _x_learner(table, responses, seed),
         "dr_learner": lambda: _dr_learner(table, seed),
     }
-    return Learned(responses, {name: ways[name]() for name in wanted})
+    return LearnedEffects(responses, {name: ways[name]() for name in wanted})
 
 
 def doubly_robust(label: Vector, arm: NDArray[np.int32], propensity: Vector, responses: Matrix) -> Matrix:
@@ -105,7 +105,7 @@ def doubly_robust(label: Vector, arm: NDArray[np.int32], propensity: Vector, res
     return scores
 
 
-def _responses(table: TrialTable, seed: int) -> tuple[WeightedTrees, ...]:
+def _responses(table: ExperimentTable, seed: int) -> tuple[WeightedTrees, ...]:
     found = []
     for number in range(table.arms + 1):
         rows = np.flatnonzero(table.arm == number)
@@ -121,7 +121,7 @@ def _t_learner(responses: tuple[WeightedTrees, ...]) -> tuple[WeightedTrees, ...
     return tuple(_sum((1.0, one), (-1.0, without)) for one in responses[1:])
 
 
-def _x_learner(table: TrialTable, responses: tuple[WeightedTrees, ...], seed: int) -> tuple[WeightedTrees, ...]:
+def _x_learner(table: ExperimentTable, responses: tuple[WeightedTrees, ...], seed: int) -> tuple[WeightedTrees, ...]:
     """Learn the gap between what came and what the other arm's model expected, from both sides."""
     control = np.flatnonzero(table.arm == 0)
     found = []
@@ -136,7 +136,7 @@ def _x_learner(table: TrialTable, responses: tuple[WeightedTrees, ...], seed: in
     return tuple(found)
 
 
-def _dr_learner(table: TrialTable, seed: int) -> tuple[WeightedTrees, ...]:
+def _dr_learner(table: ExperimentTable, seed: int) -> tuple[WeightedTrees, ...]:
     """Learn the difference of doubly robust numbers, made by models that have not seen the row."""
     responses = np.zeros((len(table), table.arms + 1))
     for split in contact_folds(table.owner, (table.label > 0).astype(np.float64), folds=INNER_FOLDS, seed=seed):

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.uplift.schemas import UpliftChoices
-from services.uplift.training.assignments import HOW_TO_START, Assignments
-from services.uplift.training.learners import TrialTable
+from services.uplift.training.assignments import HOW_TO_START, ArmAssignments
+from services.uplift.training.learners import ExperimentTable
 from services.uplift.training.sources import DEFAULT_EVENT, Source, Wanted, read_experiment
 from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.outcome import Outcome, mistyped
@@ -31,13 +31,13 @@ LEAST_BLOCKS = 3
 
 @dataclass(frozen=True)
 class UpliftMaterial:
-    """Assignments with features and outcomes, ready to be learned from."""
+    """ArmAssignments with features and outcomes, ready to be learned from."""
 
     outcome: Outcome
     pasts: Pasts
     source: str
-    trial: Assignments
-    table: TrialTable
+    assigned: ArmAssignments
+    table: ExperimentTable
     feature_set: FeatureSet
     values: NDArray[np.float64]
     """The matrix with what is missing, shape (n, p)."""
@@ -60,9 +60,9 @@ class UpliftMaterial:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Assignments whose outcome is known."""
+    """ArmAssignments whose outcome is known."""
 
-    trial: Assignments
+    assigned: ArmAssignments
     label: NDArray[np.float64]
     notes: tuple[str, ...]
 
@@ -88,12 +88,12 @@ def material_of(
     until = now if is_flat or not len(pasts.at) else min(now, int(pasts.at.max()) + 1)
     wanted = Wanted(source, choices.control, choices.propensity, outcome.name, is_flat)
     followed = followed_up(outcome, pasts, read_experiment(store, pasts, wanted, until=until), until=until, now=now)
-    trial, label = followed.trial, followed.label
+    assigned, label = followed.assigned, followed.label
     own = {outcome.attribute, source.attribute, choices.propensity, *choices.forbidden} - {None}
     learned = learn(
         pasts,
-        trial.contact,
-        trial.at,
+        assigned.contact,
+        assigned.at,
         excluded={name for name in own if name},
         allowed=choices.allowed,
         dated_only=not is_flat,
@@ -108,20 +108,26 @@ def material_of(
         raise InsufficientData(
             "No attribute and no event before the assignment tells contacts apart. Import what was known of them."
         )
-    values = matrix(features, pasts, trial.contact, trial.at)
+    values = matrix(features, pasts, assigned.contact, assigned.at)
     reached = (label > 0).astype(np.float64)
-    inputs = Inputs.of(features, values, reached, trial.contact, known=pasts.attributes)
+    inputs = Inputs.of(features, values, reached, assigned.contact, known=pasts.attributes)
     columns = Columns(features.names, features.categorical)
-    table = TrialTable(
-        inputs.filled(values), columns, label, trial.arm, trial.propensity, trial.contact, len(trial.names) - 1
+    table = ExperimentTable(
+        inputs.filled(values),
+        columns,
+        label,
+        assigned.arm,
+        assigned.propensity,
+        assigned.contact,
+        len(assigned.names) - 1,
     )
-    splits, is_in_time = splits_of(trial, label, horizon=outcome.horizon_days * DAY, is_flat=is_flat)
+    splits, is_in_time = splits_of(assigned, label, horizon=outcome.horizon_days * DAY, is_flat=is_flat)
     code = outcome_type(outcome, pasts) if outcome.event_types else -1
     return UpliftMaterial(
         outcome=outcome,
         pasts=pasts,
         source=choices.experiment or f"event:{DEFAULT_EVENT}",
-        trial=trial,
+        assigned=assigned,
         table=table,
         feature_set=features,
         values=values,
@@ -137,26 +143,28 @@ def material_of(
 
 
 def followed_up(
-    outcome: Outcome, pasts: Pasts, trial: Assignments, *, until: Microseconds, now: Microseconds
+    outcome: Outcome, pasts: Pasts, assigned: ArmAssignments, *, until: Microseconds, now: Microseconds
 ) -> Followed:
     """Keep the assignments whose outcome is known, of arms with enough contacts.
 
     Raises:
         InsufficientData: control or every other arm has too few contacts, or too few reached the outcome.
     """
-    read = len(trial)
-    label = _flat_labels(outcome, pasts, trial, now) if outcome.attribute else _labels(outcome, pasts, trial, until)
+    read = len(assigned)
+    label = (
+        _flat_labels(outcome, pasts, assigned, now) if outcome.attribute else _labels(outcome, pasts, assigned, until)
+    )
     known = ~np.isnan(label)
-    trial, label = trial.take(known), label[known]
-    counts = trial.contacts()
+    assigned, label = assigned.take(known), label[known]
+    counts = assigned.contacts()
     enough = [number for number, count in enumerate(counts) if count >= LEAST_OF_ARM]
-    reached = len(np.unique(trial.contact[label != 0]))
+    reached = len(np.unique(assigned.contact[label != 0]))
     if 0 not in enough or len(enough) < 2 or reached < LEAST_CONTACTS:
         what = mistyped(outcome, attributes=pasts.attributes, types=pasts.types)
-        over = "" if outcome.attribute else f", {read - len(trial):,} more are not over or had reached it before"
+        over = "" if outcome.attribute else f", {read - len(assigned):,} more are not over or had reached it before"
         raise InsufficientData(
-            f"{what}{' ' if what else ''}Contacts whose {outcome.horizon_days} days are over: {trial.in_words}{over}; "
-            f"{LEAST_OF_ARM} are needed in control ({trial.names[0]}) and in another arm, and {LEAST_CONTACTS} who "
+            f"{what}{' ' if what else ''}Contacts whose {outcome.horizon_days} days are over: {assigned.in_words}"
+            f"{over}; {LEAST_OF_ARM} are needed in control ({assigned.names[0]}) and in another arm, and {LEAST_CONTACTS} who "
             f"reached {outcome.name}: there are {reached}. Wait, or assign more. {HOW_TO_START}",
             contacts_in_control=counts[0],
             contacts_in_largest_arm=max(counts[1:], default=0),
@@ -165,64 +173,64 @@ def followed_up(
             needed_reached=LEAST_CONTACTS,
         )
     notes = []
-    left = [trial.names[number] for number in range(len(counts)) if number not in enough]
+    left = [assigned.names[number] for number in range(len(counts)) if number not in enough]
     if left:
         notes.append(f"Left out, with fewer than {LEAST_OF_ARM} contacts: {', '.join(left)}.")
-        rows = np.isin(trial.arm, enough)
-        trial, label = trial.of_arms(enough), label[rows]
-    if not trial.is_planned:
-        trial = trial.with_counted_chances()
-    if len(trial) > MOST_ROWS:
-        drawn = np.sort(np.random.default_rng(SEED).permutation(len(trial))[:MOST_ROWS])
-        notes.append(f"{MOST_ROWS:,} of {len(trial):,} assignments were drawn.")
-        trial, label = trial.take(drawn), label[drawn]
-    return Followed(trial, label, tuple(notes))
+        rows = np.isin(assigned.arm, enough)
+        assigned, label = assigned.of_arms(enough), label[rows]
+    if not assigned.is_planned:
+        assigned = assigned.with_counted_chances()
+    if len(assigned) > MOST_ROWS:
+        drawn = np.sort(np.random.default_rng(SEED).permutation(len(assigned))[:MOST_ROWS])
+        notes.append(f"{MOST_ROWS:,} of {len(assigned):,} assignments were drawn.")
+        assigned, label = assigned.take(drawn), label[drawn]
+    return Followed(assigned, label, tuple(notes))
 
 
-def _flat_labels(outcome: Outcome, pasts: Pasts, trial: Assignments, now: Microseconds) -> NDArray[np.float64]:
+def _flat_labels(outcome: Outcome, pasts: Pasts, assigned: ArmAssignments, now: Microseconds) -> NDArray[np.float64]:
     frames = flat_frames(outcome, pasts, now)
     label = np.full(len(pasts), np.nan)
     label[frames.contact] = frames.label
-    return label[trial.contact]
+    return label[assigned.contact]
 
 
-def _labels(outcome: Outcome, pasts: Pasts, trial: Assignments, until: Microseconds) -> NDArray[np.float64]:
+def _labels(outcome: Outcome, pasts: Pasts, assigned: ArmAssignments, until: Microseconds) -> NDArray[np.float64]:
     """Return what came within the horizon of each assignment; NaN where that is not over, or it had come before."""
     code, horizon = outcome_type(outcome, pasts), outcome.horizon_days * DAY
     if code < 0:
-        return np.full(len(trial), np.nan)
+        return np.full(len(assigned), np.nan)
     reached = of_type(pasts, code)
-    label = labels_of(reached, trial.contact, trial.at, horizon, repeatable=outcome.repeatable)
+    label = labels_of(reached, assigned.contact, assigned.at, horizon, repeatable=outcome.repeatable)
     if outcome.sums_value:
-        label = np.where(np.isnan(label), np.nan, _sums(reached, trial, horizon))
-    return np.where(trial.at + horizon <= until, label, np.nan)
+        label = np.where(np.isnan(label), np.nan, _sums(reached, assigned, horizon))
+    return np.where(assigned.at + horizon <= until, label, np.nan)
 
 
-def _sums(reached: Pasts, trial: Assignments, horizon: Microseconds) -> NDArray[np.float64]:
+def _sums(reached: Pasts, assigned: ArmAssignments, horizon: Microseconds) -> NDArray[np.float64]:
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(reached.value))])
-    first = positions_before(reached, trial.contact, trial.at)
-    end = positions_before(reached, trial.contact, trial.at + horizon)
+    first = positions_before(reached, assigned.contact, assigned.at)
+    end = positions_before(reached, assigned.contact, assigned.at + horizon)
     return total[end] - total[first]
 
 
 def splits_of(
-    trial: Assignments, label: NDArray[np.float64], *, horizon: Microseconds, is_flat: bool
+    assigned: ArmAssignments, label: NDArray[np.float64], *, horizon: Microseconds, is_flat: bool
 ) -> tuple[tuple[Split, ...], bool]:
     """Cut the assignments into blocks of time where they spread enough, else into folds of contacts.
 
     Returns:
         The splits, and whether they are of time.
     """
-    spread = int(trial.at.max() - trial.at.min()) if len(trial) else 0
+    spread = int(assigned.at.max() - assigned.at.min()) if len(assigned) else 0
     if not is_flat and spread >= SPREAD_HORIZONS * horizon:
-        chain = [one for one in forward_chain(trial.at, horizon=horizon) if _has_every_arm(trial, one)]
+        chain = [one for one in forward_chain(assigned.at, horizon=horizon) if _has_every_arm(assigned, one)]
         if len(chain) >= LEAST_BLOCKS:
             return tuple(chain), True
-    return tuple(contact_folds(trial.contact, (label > 0).astype(np.float64))), False
+    return tuple(contact_folds(assigned.contact, (label > 0).astype(np.float64))), False
 
 
-def _has_every_arm(trial: Assignments, split: Split) -> bool:
+def _has_every_arm(assigned: ArmAssignments, split: Split) -> bool:
     def fewest(rows: Sequence[int] | NDArray[np.intp]) -> int:
-        return int(np.bincount(trial.arm[rows], minlength=len(trial.names)).min())
+        return int(np.bincount(assigned.arm[rows], minlength=len(assigned.names)).min())
 
     return fewest(split.train) >= LEAST_OF_ARM and fewest(split.test) > 0

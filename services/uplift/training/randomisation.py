@@ -7,7 +7,7 @@ from math import erfc, sqrt
 import numpy as np
 
 from services.uplift.model.effects import Vector
-from services.uplift.training.learners import TrialTable
+from services.uplift.training.learners import ExperimentTable
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import Interval, Ranking
 from shared.learners import Trees, TreeShape
@@ -48,7 +48,7 @@ class Randomisation:
         return {"arm": self.name, "predicted_from_features": self.predicted.to_json(), "size_p_value": self.p_value}
 
 
-def checked(table: TrialTable, names: Sequence[str], *, is_planned: bool, seed: int = 0) -> list[Randomisation]:
+def checked(table: ExperimentTable, names: Sequence[str], *, is_planned: bool, seed: int = 0) -> list[Randomisation]:
     """Check every arm.
 
     Args:
@@ -89,7 +89,7 @@ def _least(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else min(one, other)
 
 
-def _size_p_values(table: TrialTable) -> list[float | None]:
+def _size_p_values(table: ExperimentTable) -> list[float | None]:
     """Compare the inverse chances of each arm, which add up to the number of rows, with that number."""
     n, found = len(table), list[float | None]()
     _, group = np.unique(table.owner, return_inverse=True)
@@ -101,7 +101,7 @@ def _size_p_values(table: TrialTable) -> list[float | None]:
     return found
 
 
-def _predictable(table: TrialTable, number: int, seed: int) -> Interval:
+def _predictable(table: ExperimentTable, number: int, seed: int) -> Interval:
     """Return how well an arm is told from control by trees that had not seen the row; 95 % interval under a lot."""
     rows = np.flatnonzero((table.arm == 0) | (table.arm == number))
     mine = table.take(rows)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from services.uplift.model import UpliftModel
 from services.uplift.model.effects import Vector
 from services.uplift.schemas import UpliftChoices
+from services.uplift.training.assessment import curve_for
 from services.uplift.training.fitting import UpliftFit, fitted
-from services.uplift.training.judging import curve_for
 from services.uplift.training.material import UpliftMaterial, material_of
 from services.uplift.training.plots import plots
 from services.uplift.training.report import report
@@ -46,8 +46,8 @@ def _to_publish(run: UpliftRun, material: UpliftMaterial, fit: UpliftFit) -> Fit
     found = report(material, fit)
     days = fit.model.horizon_days
     within = "" if days is None else f" within {days} days"
-    question = f"What does a treatment change about {material.outcome.name}{within}, and about whom?"
-    trial = material.trial
+    question = f"How much does a treatment change {material.outcome.name}{within}, and for whom?"
+    assigned = material.assigned
     return Fitted(
         capability=CAPABILITY,
         outcome=material.outcome.name,
@@ -58,18 +58,18 @@ def _to_publish(run: UpliftRun, material: UpliftMaterial, fit: UpliftFit) -> Fit
         horizon_days=days,
         trained_at=run.now,
         trained_until=material.until,
-        data_digest=digest_of_data(material.table.matrix, material.table.label, trial.at),
-        rows=len(trial),
+        data_digest=digest_of_data(material.table.matrix, material.table.label, assigned.at),
+        rows=len(assigned),
         params={
             "outcome": material.outcome.model_dump_json(),
             "experiment": material.source,
-            "assignments": len(trial),
+            "assignments": len(assigned),
         },
         first="first version; the effect of an arm is surely not nothing",
         evidence=plain_evidence(
             question,
             found.importance,
-            people_counts(run.store, material.pasts, trial.contact, int(trial.at.max(initial=0))),
+            people_counts(run.store, material.pasts, assigned.contact, int(assigned.at.max(initial=0))),
         ),
     )
 
@@ -83,7 +83,7 @@ def _gate(run: UpliftRun, material: UpliftMaterial, fit: UpliftFit, row: Version
     if material.is_flat or known_until is None:
         return GateDecision(False, False, NO_NEWER_FRAMES)
     held = fit.evidence.held
-    newer = np.flatnonzero(material.trial.at[held.rows] >= int(known_until))
+    newer = np.flatnonzero(material.assigned.at[held.rows] >= int(known_until))
     undecided = too_few(len(newer))
     if undecided is not None:
         return undecided
@@ -121,7 +121,7 @@ def _compared(
     if not shared or champion.control != fit.evidence.names[0]:
         return GateDecision(True, True, "the champion knows another experiment: none of its arms is in this one")
     rows = held.rows[newer]
-    values = matrix(champion.feature_set, material.pasts, material.trial.contact[rows], material.trial.at[rows])
+    values = matrix(champion.feature_set, material.pasts, material.assigned.contact[rows], material.assigned.at[rows])
     table = champion.answer_table(values)
     ours, theirs = np.zeros(len(newer)), np.zeros(len(newer))
     for number in shared:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from services.uplift.training.assessment import LEVELS, gains_line
 from services.uplift.training.fitting import BY_RESPONSE, NOBODY, PERSONAL, UpliftFit, blanket_rule
-from services.uplift.training.judging import LEVELS, gains_line
 from services.uplift.training.learners import LEARNERS
 from services.uplift.training.material import UpliftMaterial
 from shared.contracts.prediction import Grade
@@ -143,24 +143,24 @@ def amount(effect: Interval, *, sums_value: bool) -> str:
 
 
 def _data(material: UpliftMaterial, fit: UpliftFit) -> Figures:
-    trial, table = material.trial, material.table
+    assigned, table = material.assigned, material.table
     when = (
         {}
         if material.is_flat
         else {
-            "first_cutoff": _day(int(trial.at.min())),
-            "last_cutoff": _day(int(trial.at.max())),
+            "first_cutoff": _day(int(assigned.at.min())),
+            "last_cutoff": _day(int(assigned.at.max())),
         }
     )
     return {
         "experiment": material.source,
-        "contacts": len(np.unique(trial.contact)),
-        "assignments": len(trial),
-        "positive_contacts": len(np.unique(trial.contact[table.label > 0])),
+        "contacts": len(np.unique(assigned.contact)),
+        "assignments": len(assigned),
+        "positive_contacts": len(np.unique(assigned.contact[table.label > 0])),
         "base_rate": round(float(table.label.mean()), 6),
-        "control": trial.names[0],
-        "arms": len(trial.names) - 1,
-        "chances": "as planned" if trial.is_planned else "counted shares",
+        "control": assigned.names[0],
+        "arms": len(assigned.names) - 1,
+        "chances": "as planned" if assigned.is_planned else "counted shares",
         "judged_by": "later assignments" if material.is_in_time else "other contacts (folds)",
         "judged_assignments": len(fit.evidence.held.table),
         "features": len(material.feature_set),
@@ -177,7 +177,7 @@ def _arm(material: UpliftMaterial, fit: UpliftFit, number: int) -> Figures:
     line = gains_line(found.held.gained(number), found.places[:, number - 1], found.held.owner)
     return {
         "name": model.name,
-        "contacts": material.trial.contacts()[number],
+        "contacts": material.assigned.contacts()[number],
         "effect": found.averages[number - 1].to_json(),
         "is_personal": model.is_personal,
         "qini": found.qinis[found.learner][number - 1].to_json(),
@@ -230,19 +230,20 @@ def _importance(material: UpliftMaterial, fit: UpliftFit) -> list[tuple[str, flo
 
 
 def _lot_notes(material: UpliftMaterial, fit: UpliftFit) -> list[str]:
-    told = ", ".join(
+    listed = ", ".join(
         f"{one.name} {100 * one.predicted.value:.0f} of 100 ({100 * one.predicted.low:.0f} to "
         f"{100 * one.predicted.high:.0f})"
         for one in fit.randomisation
     )
     size = (
         "Arms have the sizes that their chances say."
-        if material.trial.is_planned
+        if material.assigned.is_planned
         else "Chances were not stated, so that sizes of arms could not be checked; counted shares stand for them."
     )
     rules = [blanket_rule(one.name) for one in fit.model.arms]
     return [
-        f"Arms were given by lot as far as features tell: pairs told apart, by lot 50 of 100: {told}. {size}",
+        f"Arms were given by lot as far as features tell. Pairs in which the arm is named rightly (by chance 50 of "
+        f"100): {listed}. {size}",
         f"Rules that were compared on the same held-out contacts: {NOBODY}, {', '.join(rules)}, {BY_RESPONSE}, "
         f"{PERSONAL}.",
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from services.uplift.training.assignments import (
     HOW_TO_START,
     NO_TREATMENT,
-    Assignments,
+    ArmAssignments,
     assigned,
     chances_of,
     of_holdout,
@@ -21,7 +21,6 @@ from shared.errors import BadRequest, InsufficientData
 from shared.store import AccountStore
 from shared.timeline import Pasts
 from shared.timeline.pasts import entry_at
-from shared.values.words import is_missing
 
 DEFAULT_EVENT = "treatment_assigned"
 SOURCES = "holdout:NAME, messages, sendtime:CAMPAIGN, event:TYPE or attribute:NAME"
@@ -73,7 +72,7 @@ class Wanted(NamedTuple):
     """Whether the outcome is a column without times."""
 
 
-def read_experiment(store: AccountStore, pasts: Pasts, wanted: Wanted, *, until: Microseconds) -> Assignments:
+def read_experiment(store: AccountStore, pasts: Pasts, wanted: Wanted, *, until: Microseconds) -> ArmAssignments:
     """Read an experiment.
 
     Args:
@@ -105,7 +104,7 @@ def read_experiment(store: AccountStore, pasts: Pasts, wanted: Wanted, *, until:
     )
 
 
-def _of_holdout(store: AccountStore, pasts: Pasts, name: str, until: Microseconds) -> Assignments:
+def _of_holdout(store: AccountStore, pasts: Pasts, name: str, until: Microseconds) -> ArmAssignments:
     found = store.experiments.holdouts.find(name)
     if found is None:
         raise BadRequest(f"There is no holdout {name}. {HOW_TO_START}")
@@ -113,7 +112,7 @@ def _of_holdout(store: AccountStore, pasts: Pasts, name: str, until: Microsecond
     return of_holdout(pasts, found, end)
 
 
-def _of_send_plan(store: AccountStore, pasts: Pasts, campaign: str) -> Assignments:
+def _of_send_plan(store: AccountStore, pasts: Pasts, campaign: str) -> ArmAssignments:
     """Compare who was sent at the chosen hour with control, who was sent at the usual one; explorers are neither."""
     rows = [row for row in store.experiments.assignments.of_campaign(campaign) if row.arm != "exploration"]
     place = {name: number for number, name in enumerate(pasts.contact_ids)}
@@ -127,7 +126,7 @@ def _of_send_plan(store: AccountStore, pasts: Pasts, campaign: str) -> Assignmen
     )
 
 
-def _of_messages(store: AccountStore, pasts: Pasts, wanted: Wanted, until: Microseconds) -> Assignments:
+def _of_messages(store: AccountStore, pasts: Pasts, wanted: Wanted, until: Microseconds) -> ArmAssignments:
     aimed_at = wanted.source.name or wanted.outcome
     rows = [row for part in store.experiments.decisions.scan(aimed_at, 0, until) for row in part]
     if not rows:
@@ -139,7 +138,7 @@ def _of_messages(store: AccountStore, pasts: Pasts, wanted: Wanted, until: Micro
     return of_decisions(pasts, rows, control=wanted.control)
 
 
-def of_decisions(pasts: Pasts, rows: Sequence[DecisionRow], *, control: str | None) -> Assignments:
+def of_decisions(pasts: Pasts, rows: Sequence[DecisionRow], *, control: str | None) -> ArmAssignments:
     """Read decisions about messages: nothing against each message, or one message against the others.
 
     The logged chance is that of the choice, given who chose: policy, control or another tool. Here it is taken times
@@ -167,7 +166,7 @@ def of_decisions(pasts: Pasts, rows: Sequence[DecisionRow], *, control: str | No
     )
 
 
-def of_events(pasts: Pasts, name: str, *, control: str | None) -> Assignments:
+def of_events(pasts: Pasts, name: str, *, control: str | None) -> ArmAssignments:
     """Read imported events: `item` names the arm, `value` its chance, `campaign_id` the test.
 
     Args:
@@ -202,7 +201,7 @@ def of_attribute(
     propensity: str | None,
     now: Microseconds,
     is_flat: bool,
-) -> Assignments:
+) -> ArmAssignments:
     """Read an attribute whose values are arms: each value is an assignment at the instant from which it holds.
 
     Args:
@@ -232,12 +231,17 @@ def of_attribute(
         rows = entry[entry >= 0]
     else:
         rows = np.arange(len(stored.contact))
-    rows = rows[np.array([not is_missing(stored.value[row]) for row in rows], dtype=bool)]
+    rows = rows[np.array([_is_arm(stored.value[row]) for row in rows], dtype=bool)]
     contact = stored.contact[rows]
     at = np.full(len(rows), now) if is_flat else stored.valid_from[rows]
     arms = [written(stored.value[row]) for row in rows]
     chances = None if propensity is None else _chances(pasts, propensity, contact, at, is_flat=is_flat)
     return assigned(contact, at, arms, chances, control=control)
+
+
+def _is_arm(value: object) -> bool:
+    """Whether a value names an arm; `none`, elsewhere a missing value, is one here."""
+    return value is not None and written(value) != ""
 
 
 def _chances(pasts: Pasts, name: str, contact: np.ndarray, at: np.ndarray, *, is_flat: bool) -> np.ndarray:

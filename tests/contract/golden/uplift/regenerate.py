@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from services.uplift.model import UpliftModel
-from services.uplift.model.answers import UpliftAnswer
+from services.uplift.model.predictions import UpliftResult
 from services.uplift.schemas import UpliftChoices
 from services.uplift.training.fitting import fitted
 from services.uplift.training.material import material_of
@@ -48,7 +48,7 @@ def account() -> Pasts:
     return build([*(f"c-{number}" for number in range(CONTACTS)), "last"], {}, [rows])
 
 
-def written(one: UpliftAnswer) -> dict[str, Any]:
+def written(one: UpliftResult) -> dict[str, Any]:
     """Write an answer as plain values."""
     return {
         "fields": dict(one.own_fields()),

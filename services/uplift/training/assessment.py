@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.uplift.model.effects import QUANTILES, EffectCurve, Matrix, Vector
-from services.uplift.training.learners import TrialTable, doubly_robust, learned
+from services.uplift.training.learners import ExperimentTable, doubly_robust, learned
 from shared.evaluation.metrics import Interval, of_mean
 from shared.training.material import Split
 
@@ -19,16 +19,16 @@ Z_95 = 1.959964
 MOST_PLACES, LEAST_PLACES = 10, 3
 LEAST_IN_PLACE = 100
 """Rows of the smaller side of an arm in each group of places."""
-UNCERTAIN = 2 / 3
-"""Share of contacts whose places by two models lie less far apart than intervals reach."""
+TWO_THIRDS, SPREAD = 2 / 3, 0.9674
+"""Two thirds of normal differences lie within so many standard deviations: a spread that far ones do not move."""
 LEVELS = tuple(share / 10 for share in range(1, 11))
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class JudgedAssignments:
     """Predictions about rows by models that had not seen them."""
 
-    table: TrialTable
+    table: ExperimentTable
     """The judged rows."""
     rows: Rows
     """Which they are among all."""
@@ -64,7 +64,7 @@ class HeldOut:
         return found
 
 
-def held_out(table: TrialTable, splits: Sequence[Split], *, seed: int = 0) -> HeldOut:
+def held_out(table: ExperimentTable, splits: Sequence[Split], *, seed: int = 0) -> JudgedAssignments:
     """Learn without each fold, and predict it.
 
     Args:
@@ -80,7 +80,7 @@ def held_out(table: TrialTable, splits: Sequence[Split], *, seed: int = 0) -> He
         name: np.vstack([_side_by_side(table.matrix[test], found.effects[name]) for _, test, found in parts])
         for name in parts[0][2].effects
     }
-    return HeldOut(
+    return JudgedAssignments(
         table=judged,
         rows=rows,
         fold=np.concatenate([np.full(len(test), number) for number, test, _ in parts]),
@@ -155,28 +155,25 @@ def curve_of(gained: Vector, place: Vector, predicted: Vector, owner: NDArray[np
 
 
 def widened(curve: EffectCurve, first: Vector, second: Vector) -> EffectCurve:
-    """Let each interval reach as far as a contact's place is uncertain.
+    """Add to each interval how uncertain it is which place is a contact's own.
 
-    Two models, each taught by another half of the contacts, put the same contact at two places. The interval goes from
-    the lower end so far below its place to the upper end so far above it, where two of three contacts differ by less.
+    Two models, each taught by another half of the contacts, put the same contact at two places with two effects. How
+    far these lie apart says how far one of them lies from the truth; both errors are added as independent ones are.
 
     Args:
         curve: as measured.
         first: place of each contact by the first model, shape (n,).
         second: by the second.
     """
-    apart, middle = np.abs(first - second), ranked((first + second) / 2)
+    apart = np.abs(curve.at(first).value - curve.at(second).value)
+    middle = ranked((first + second) / 2)
     nearest = np.argmin(np.abs(middle[:, None] - curve.place[None, :]), axis=1)
-    reach = np.array(
-        [
-            np.quantile(apart[nearest == number], UNCERTAIN) if np.any(nearest == number) else 0.0
-            for number in range(len(curve.place))
-        ]
-    )
+    groups = [apart[nearest == number] for number in range(len(curve.place))]
+    error = np.array([np.quantile(one, TWO_THIRDS) if len(one) else 0.0 for one in groups]) / (SPREAD * np.sqrt(2))
     return replace(
         curve,
-        low=np.maximum.accumulate(curve.at(curve.place - reach).low),
-        high=np.minimum.accumulate(curve.at(curve.place + reach).high[::-1])[::-1],
+        low=np.maximum.accumulate(curve.effect - np.hypot(curve.effect - curve.low, Z_95 * error)),
+        high=np.minimum.accumulate((curve.effect + np.hypot(curve.high - curve.effect, Z_95 * error))[::-1])[::-1],
     )
 
 
@@ -204,24 +201,24 @@ def rising(values: Vector, weights: Vector) -> Vector:
     return np.concatenate([np.full(int(count), value) for value, _, count in blocks])
 
 
-def policy_value(held: HeldOut, chosen: NDArray[np.int64], *, share: float = 0.975) -> Interval:
+def policy_value(held: JudgedAssignments, chosen: NDArray[np.int64], *, share: float = 0.975) -> Interval:
     """Return the mean outcome if each row got the arm that was chosen for it."""
     return of_mean(_under(held, chosen), held.owner, share=share)
 
 
 def policy_gain(
-    held: HeldOut, chosen: NDArray[np.int64], other: NDArray[np.int64], *, share: float = 0.975
+    held: JudgedAssignments, chosen: NDArray[np.int64], other: NDArray[np.int64], *, share: float = 0.975
 ) -> Interval:
     """Return by how much one choice brings more than another, on the same contacts."""
     return of_mean(_under(held, chosen) - _under(held, other), held.owner, share=share)
 
 
-def _under(held: HeldOut, chosen: NDArray[np.int64]) -> Vector:
+def _under(held: JudgedAssignments, chosen: NDArray[np.int64]) -> Vector:
     found: Vector = held.scores[np.arange(len(chosen)), chosen]
     return found
 
 
-def personal_choice(held: HeldOut, predicted: Matrix) -> NDArray[np.int64]:
+def personal_choice(held: JudgedAssignments, predicted: Matrix) -> NDArray[np.int64]:
     """Choose for each row the arm with the greatest effect, set right by rows of the other folds alone; 0: control."""
     chosen = np.zeros(len(held.table), dtype=np.int64)
     places = np.column_stack([held.places(predicted[:, column]) for column in range(predicted.shape[1])])
@@ -237,14 +234,14 @@ def personal_choice(held: HeldOut, predicted: Matrix) -> NDArray[np.int64]:
     return chosen
 
 
-def curve_for(held: HeldOut, number: int, place: Vector, predicted: Vector, rows: Rows) -> EffectCurve:
+def curve_for(held: JudgedAssignments, number: int, place: Vector, predicted: Vector, rows: Rows) -> EffectCurve:
     """Measure the effects of an arm on some of the held-out rows."""
     arm = held.table.arm[rows]
     smaller = int(min(np.count_nonzero(arm == number), np.count_nonzero(arm == 0)))
     return curve_of(held.gained(number)[rows], place[rows], predicted[rows], held.owner[rows], smaller)
 
 
-def centred(held: HeldOut, predicted: Vector) -> Vector:
+def centred(held: JudgedAssignments, predicted: Vector) -> Vector:
     """Return predictions with the level of all folds alike: the served model has one level."""
     found = predicted.copy()
     for fold in np.unique(held.fold):

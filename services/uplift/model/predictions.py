@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from services.uplift.model.effects import ArmModel, Estimate
+from services.uplift.model.effects import ArmModel, EffectEstimate
 from shared.contracts.prediction import Prediction, Source
 
 Claim = Literal["personal", "average", "none"]
@@ -13,16 +13,16 @@ LEVEL = 0.95
 
 
 @dataclass(slots=True, kw_only=True)
-class UpliftAnswer(Prediction):
+class UpliftResult(Prediction):
     """What is answered about one contact. The margin is the predicted effect: what reasons share."""
 
     source: Source | None = "model"
     arm: str
-    effect: Estimate
+    effect: EffectEstimate
     claim: Claim
     group: Group
     best_arm: str | None
-    average: Estimate
+    average: EffectEstimate
     response_without: float
     response_with: float
 
@@ -41,7 +41,7 @@ class UpliftAnswer(Prediction):
         }
 
 
-def claim_of(effect: Estimate, arm: ArmModel) -> Claim:
+def claim_of(effect: EffectEstimate, arm: ArmModel) -> Claim:
     """Return what may be claimed of a contact.
 
     Args:
@@ -53,7 +53,7 @@ def claim_of(effect: Estimate, arm: ArmModel) -> Claim:
     return "personal" if arm.is_personal else "average"
 
 
-def group_of(effect: Estimate, arm: ArmModel, *, without: float, usual: float) -> Group:
+def group_of(effect: EffectEstimate, arm: ArmModel, *, without: float, usual: float) -> Group:
     """Return the group of a contact; `unclear` where nothing can be said of this one.
 
     Args:
