@@ -164,8 +164,8 @@ def followed_up(
         over = "" if outcome.attribute else f", {read - len(assigned):,} more are not over or had reached it before"
         raise InsufficientData(
             f"{what}{' ' if what else ''}Contacts whose {outcome.horizon_days} days are over: {assigned.in_words}"
-            f"{over}; {LEAST_OF_ARM} are needed in control ({assigned.names[0]}) and in another arm, and {LEAST_CONTACTS} who "
-            f"reached {outcome.name}: there are {reached}. Wait, or assign more. {HOW_TO_START}",
+            f"{over}; {LEAST_OF_ARM} are needed in control ({assigned.names[0]}) and in another arm, and "
+            f"{LEAST_CONTACTS} who reached {outcome.name}: there are {reached}. Wait, or assign more. {HOW_TO_START}",
             contacts_in_control=counts[0],
             contacts_in_largest_arm=max(counts[1:], default=0),
             needed_an_arm=LEAST_OF_ARM,
