@@ -13,8 +13,8 @@ from shared.learners import Columns
 from shared.training.material import contact_folds
 
 NEW_CONTACTS = 20_000
-RUNS, RUN_SIZE = 200, 4_000
-"""Worlds without differences, and their contacts."""
+RUNS, RUN_SIZE = 100, 1_500
+"""Worlds without differences for each size of the effect, and their contacts."""
 NAMES = ("control", "mail")
 
 

@@ -118,14 +118,14 @@ class Outcome(BaseModel):
     repeatable: bool = False
     first_only: bool = True
     """For a type that people repeat (order_placed): only the first counts unless `repeatable`."""
-    sums_value: bool = False
-    """Whether the reward is the sum of the events' values instead of 0 or 1; used by messages and uplift alone."""
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
     active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless stated otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
+    sums_value: bool = False
+    """Messages and uplift: what is earned is the sum of the events' values; else whoever reaches it counts 1."""
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.uplift.model.effects import QUANTILES, EffectCurve, Matrix, Vector
 from services.uplift.training.learners import ExperimentTable, doubly_robust, learned
+from shared.evaluation.gate import FOLDS_WIDEN
 from shared.evaluation.metrics import Interval, of_mean
 from shared.training.material import Split
 
@@ -40,6 +41,8 @@ class JudgedAssignments:
     """Predicted effects by learner, shape (n, arms)."""
     scores: Matrix
     """Doubly robust numbers, shape (n, arms + 1)."""
+    widen: float = 1.0
+    """How many times as wide an interval of what was learned is as drawing contacts again says."""
 
     @property
     def owner(self) -> NDArray[np.int32]:
@@ -64,12 +67,16 @@ class JudgedAssignments:
         return found
 
 
-def held_out(table: ExperimentTable, splits: Sequence[Split], *, seed: int = 0) -> JudgedAssignments:
+def held_out(
+    table: ExperimentTable, splits: Sequence[Split], *, chained: bool = False, seed: int = 0
+) -> JudgedAssignments:
     """Learn without each fold, and predict it.
 
     Args:
         table: all rows.
         splits: folds of contacts, or blocks of time.
+        chained: whether splits are blocks of time. Over folds, what is chance in the whole table is found in every
+            fold again: intervals are wider, as those of rankings are.
         seed: of the learners.
     """
     parts = [(number, split.test, learned(table.take(split.train), seed=seed)) for number, split in enumerate(splits)]
@@ -87,6 +94,7 @@ def held_out(table: ExperimentTable, splits: Sequence[Split], *, seed: int = 0) 
         responses=responses,
         predicted=predicted,
         scores=doubly_robust(judged.label, judged.arm, judged.propensity, responses),
+        widen=1.0 if chained else FOLDS_WIDEN,
     )
 
 
@@ -102,7 +110,9 @@ def ranked(values: Vector) -> Vector:
     return ranks
 
 
-def qini(gained: Vector, place: Vector, owner: NDArray[np.int32], *, share: float = 0.975) -> Interval:
+def qini(
+    gained: Vector, place: Vector, owner: NDArray[np.int32], *, share: float = 0.975, widen: float = 1.0
+) -> Interval:
     """Return how much more per contact a ranking brings than a random one, over all shares that could be treated.
 
     It is the area between both lines: a contact that comes first counts half of its effect, one in the middle nothing,
@@ -113,9 +123,19 @@ def qini(gained: Vector, place: Vector, owner: NDArray[np.int32], *, share: floa
         place: 0 to 1, 1 comes first, shape (n,).
         owner: contact of each row.
         share: of the resamples that lie below the upper bound, and above the lower one.
+        widen: how many times as wide the interval is.
     """
     weight = place - place.mean()
-    return of_mean(weight * (gained - gained.mean()), owner, share=share)
+    return wider(of_mean(weight * (gained - gained.mean()), owner, share=share), widen)
+
+
+def wider(one: Interval, times: float) -> Interval:
+    """Stretch an interval around its value.
+
+    >>> wider(Interval(1.0, 0.0, 3.0), 2.0)
+    Interval(value=1.0, low=-1.0, high=5.0)
+    """
+    return Interval(one.value, one.value - times * (one.value - one.low), one.value + times * (one.high - one.value))
 
 
 def gains_line(gained: Vector, place: Vector, owner: NDArray[np.int32]) -> list[Interval]:
@@ -210,7 +230,7 @@ def policy_gain(
     held: JudgedAssignments, chosen: NDArray[np.int64], other: NDArray[np.int64], *, share: float = 0.975
 ) -> Interval:
     """Return by how much one choice brings more than another, on the same contacts."""
-    return of_mean(_under(held, chosen) - _under(held, other), held.owner, share=share)
+    return wider(of_mean(_under(held, chosen) - _under(held, other), held.owner, share=share), held.widen)
 
 
 def _under(held: JudgedAssignments, chosen: NDArray[np.int64]) -> Vector:
