@@ -23,9 +23,7 @@ DAY = 86_400_000_000
 UNTIL = 1_780_272_000_000_000
 CONTACTS = 1_200
 ASKED = 60
-BOUGHT = Outcome(
-    name="bought", capability="uplift", event_types=("order_placed",), horizon_days=14, repeatable=True
-)
+BOUGHT = Outcome(name="bought", capability="uplift", event_types=("order_placed",), horizon_days=14, repeatable=True)
 
 
 def account() -> Pasts:
