@@ -210,7 +210,8 @@ def _sums(reached: Pasts, assigned: ArmAssignments, horizon: Microseconds) -> ND
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(reached.value))])
     first = positions_before(reached, assigned.contact, assigned.at)
     end = positions_before(reached, assigned.contact, assigned.at + horizon)
-    return total[end] - total[first]
+    found: NDArray[np.float64] = total[end] - total[first]
+    return found
 
 
 def splits_of(
