@@ -131,6 +131,44 @@ def test_an_attribute_without_dates_is_refused_unless_nothing_has_times() -> Non
     assert_array_equal(flat.at, [NOW, NOW])
 
 
+def chances(*values: object) -> object:
+    facts = {
+        f"c-{number}": ContactFacts(
+            created_at=1,
+            attributes=(DatedValue("arm", 100, ("mail", "none")[number % 2]), DatedValue("chance", 100, value)),
+        )
+        for number, value in enumerate(values)
+    }
+    return build(list(facts), facts, [])
+
+
+def test_an_attribute_may_hold_the_chances() -> None:
+    found = of_attribute(
+        chances("0.25", 0.75),
+        "arm",
+        control=None,
+        propensity="chance",
+        now=NOW,
+        is_flat=False,  # type: ignore[arg-type]
+    )
+
+    assert found.names == ("none", "mail")
+    assert_array_equal(found.propensity, [0.25, 0.75])
+
+
+@pytest.mark.parametrize(("values", "name"), [((0.5, 1.5), "chance"), ((0.5, "much"), "chance"), ((0.5, 0.5), "odds")])
+def test_what_is_no_chance_is_refused(values: tuple[object, ...], name: str) -> None:
+    with pytest.raises(BadRequest, match="chance"):
+        of_attribute(
+            chances(*values),
+            "arm",
+            control=None,
+            propensity=name,
+            now=NOW,
+            is_flat=False,  # type: ignore[arg-type]
+        )
+
+
 @pytest.mark.parametrize("text", ["holdout", "sendtime:", "survey:x", ""])
 def test_an_unknown_source_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
