@@ -111,6 +111,7 @@ TABLE: tuple[Capability, ...] = (
         per_outcome=True,
         harmless=(("purpose", "preview"),),
     ),
+    Capability("uplift", "/uplift", "Whom does a treatment change, and whom not?", per_outcome=True),
 )
 
 

@@ -34,12 +34,18 @@ SEGMENT_GRADES = {
     "C": "the groups are usable, but some contacts could as well be in another",
     "D": "the groups are a rough cut: look at them before you rely on them",
 }
+UPLIFT_GRADES = {
+    "A": "to choose for each contact surely brings more than one rule for all",
+    "B": "it surely tells whom the treatment changes more; for what to send, one rule for all is as good",
+    "C": "the average effect is sure, and no more: do the same for everybody",
+    "D": "it is not proven that the treatment changes anything",
+}
 MOST_IMPORTANT = 5
 MOST_LEFT_OUT = 5
 _SUSPECT = re.compile(r"(?P<name>.*): (?P<what>(?:being filled in|its value) alone .*)", re.DOTALL)
 _AREA = re.compile(r"predicts the outcome with an AUC of (?P<area>0\.\d+|1\.0+)")
 _LISTED = ("recall_at_10", "recall_at_10_most_popular")
-_LEAVING, _SENDING, _GROUPING = "churn", "sendtime", "segmentation"
+_LEAVING, _SENDING, _GROUPING, _CHANGING = "churn", "sendtime", "segmentation", "uplift"
 
 
 def report_lines(published: "Published", name: str, *, details: bool = False) -> list[str]:
@@ -87,6 +93,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
         yield f"{data['decisions']:,} sent messages were learned from; a send earned {data['reward']:.3g} on average."
         earned = [_middle(figures.get(f"reward_of_{name}")) or 0.0 for name in ("policy", "equal_chances")]
         yield f"By this version a later send would have earned {earned[0]:.3g}, by equal chances {earned[1]:.3g}."
+    yield from _rules(report)
     yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])
@@ -94,8 +101,18 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     yield from (f"{one['id']}  {one['name']}: {one['description']}" for one in report.get("segments", ()))
 
 
+def _rules(report: Figures) -> Iterator[str]:
+    """Say what each arm adds, and what each rule would have brought, the best first."""
+    for arm in report.get("arms", ()):
+        yield f"{arm['name']} ({arm['contacts']:,} contacts) adds {_value(arm['effect'])} a contact."
+    if report.get("rules"):
+        yield "What each rule would have brought, a contact:"
+        ranked = sorted(report["rules"], key=lambda one: -one["value"])
+        yield from (f"  {line}" for line in aligned([[one["rule"], _value(one)] for one in ranked]))
+
+
 def _trust(report: Figures, capability: str) -> Iterator[str]:
-    words = {_GROUPING: SEGMENT_GRADES, _SENDING: SENDTIME_GRADES}.get(capability, GRADES)
+    words = {_GROUPING: SEGMENT_GRADES, _SENDING: SENDTIME_GRADES, _CHANGING: UPLIFT_GRADES}.get(capability, GRADES)
     usable = report.get("usable", True)
     if usable:
         yield f"Grade {report['grade']}: {words[report['grade']]}."

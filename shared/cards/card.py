@@ -44,6 +44,9 @@ KINDS: Final = {
     "closed_form": "BG/NBD and Gamma-Gamma in closed form",
     "thompson": "a line of weights for each message, drawn to those that share its attributes (Thompson sampling)",
     "activity": "hours at which everybody, contacts alike, and the contact are active",
+    "t_learner": "decision trees an arm, subtracted (T-learner)",
+    "x_learner": "decision trees on the gap to the other arm (X-learner)",
+    "dr_learner": "decision trees on doubly robust numbers (DR-learner)",
 }
 _KINDS_OF_VALUE: Final = {
     "blend": "half BG/NBD and Gamma-Gamma, half decision trees (LightGBM)",
@@ -61,6 +64,13 @@ _GRADES_OF_SEGMENTS: Final[Mapping[str, str]] = {
     "C": "tells more of what contacts do next than plain recency, frequency and money, or holds less well",
     "D": "not proven to tell more of what contacts do next than plain recency, frequency and money",
 }
+_GRADES_OF_UPLIFT: Final[Mapping[str, str]] = {
+    "A": "to choose for each contact surely brings more than one rule for all",
+    "B": "surely tells whom the treatment changes more, and whom less",
+    "C": "surely knows the average effect, and no more",
+    "D": "not proven that the treatment changes anything",
+}
+_GRADES_OF: Final = {"segmentation": _GRADES_OF_SEGMENTS, "uplift": _GRADES_OF_UPLIFT}
 _PEOPLE: Final = {
     "refused_profiling": "They refused profiling (consent): neither learned from nor predicted.",
     "too_new": "Too new: they became known after the last date that could be asked about.",
@@ -90,7 +100,7 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         champion=bool(champion),
         question=evidence.get("question") or _question(row),
         grade=row.grade,
-        grade_in_words=(_GRADES_OF_SEGMENTS if row.capability == "segmentation" else _GRADES)[row.grade],
+        grade_in_words=_GRADES_OF.get(row.capability, _GRADES)[row.grade],
         kind=(KINDS | (_KINDS_OF_VALUE if row.capability == "value" else {})).get(row.kind, row.kind),
         horizon_days=row.horizon_days,
         trained_at=instant_of(row.trained_at),

@@ -319,7 +319,52 @@ OF_MESSAGES: dict[str, FigureWords] = {
         lambda _: "that message itself: 0",
     ),
 }
-_OF_CAPABILITY = {"sendtime": OF_SEND_TIMES, "value": OF_VALUE, "messages": OF_MESSAGES}
+
+
+def _adds(value: float) -> str:
+    return f"On average the arm {'adds' if value >= 0 else 'takes'} {tenths(abs(value))} of 100 contacts."
+
+
+OF_UPLIFT: dict[str, FigureWords] = {
+    "average_effect": FigureWords(
+        "Average effect of the best arm",
+        _three_decimals,
+        "",
+        _adds,
+        lambda _: "no effect: 0.000",
+    ),
+    "policy_gain": FigureWords(
+        "Choosing for each, over the best rule for all",
+        _three_decimals,
+        "a contact",
+        lambda value: (
+            "More than one rule for everybody brings." if value > 0 else "Not more than one rule for everybody brings."
+        ),
+        lambda _: "one rule for all: 0.000",
+    ),
+    "qini": FigureWords(
+        "Ranking by effect (Qini)",
+        _three_decimals,
+        "a contact",
+        lambda _: "How much more is gained where those with the greatest predicted effect come first.",
+        _beside("qini_of_response_score", _three_decimals, "a contact", "the response score"),
+    ),
+    "value_of_personal_choice": FigureWords(
+        "Outcome when chosen for each",
+        _three_decimals,
+        "a contact",
+        lambda _: "What held-out contacts would have done on average.",
+        _beside("value_of_best_for_all", _three_decimals, "a contact", "the best rule for all"),
+    ),
+    "value_of_best_for_all": FigureWords(
+        "Outcome under the best rule for all",
+        _three_decimals,
+        "a contact",
+        lambda _: "What held-out contacts would have done if all had got the same.",
+        _beside("value_of_nobody", _three_decimals, "a contact", "nobody treated"),
+    ),
+}
+_OF_CAPABILITY = {"sendtime": OF_SEND_TIMES, "value": OF_VALUE, "messages": OF_MESSAGES, "uplift": OF_UPLIFT}
 
 
 def card_figures(figures: Figures, capability: str) -> list[CardFigure]:

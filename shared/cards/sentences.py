@@ -32,6 +32,8 @@ _NOT: Final = {
     "reason to send more, and nothing for messages that everybody must get.",
     "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
     "showing it changes is not measured here.",
+    "uplift": "An effect holds for the treatment, the channel and the time of the experiment; another offer is another "
+    "question. What contacts are like is no cause of the effect: reasons say who reacts, not why.",
 }
 
 
@@ -52,6 +54,7 @@ def in_short(
         *("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained"),
         *("mean_absolute_error", "total_bias", "recall_at_10", "lift_over_most_popular"),
         *("gain_over_equal_chances", "gain_over_best_message"),
+        *("average_effect", "policy_gain"),
     )
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
@@ -148,6 +151,13 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
             f"The answer lists items, the best first; `score` is the learned chance that the contact buys it{within}.",
             "`source` says why: bought before (`repeat`), new to the contact (`model`), or, of whom nothing is known, "
             "what many buy (`popular`) and more than before (`trending`).",
+        ]
+    if row.capability == "uplift":
+        return [
+            "`effect` is what the arm adds against control, and lies in `interval` with 95 %. `claim` says what is "
+            "proven: something about this contact (`personal`), the average alone (`average`), or nothing (`none`).",
+            "`group`: a persuadable gains, a do-not-disturb loses; a sure thing and a lost cause are hardly changed. "
+            "`best_arm` is what to give; null where no arm is surely better than control.",
         ]
     if not ranges and row.capability not in ("scoring", "churn"):
         return []

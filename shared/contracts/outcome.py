@@ -205,6 +205,7 @@ NOT_ACTIVITY = frozenset(
         "email_unsubscribed",
         "email_complained",
         "campaign_mailed",
+        "treatment_assigned",
         "order_refunded",
         "deal_lost",
         CANCELLED,

@@ -41,6 +41,9 @@ ModelKind = Literal[
     "closed_form",
     "uniform",
     "thompson",
+    "t_learner",
+    "x_learner",
+    "dr_learner",
 ]
 
 

@@ -113,6 +113,13 @@ def _row(draw: np.random.Generator, contact: str, kind: str, day: int) -> EventR
     return EventRow(contact, f"e{number}", kind, at, NOW_US - DAY, value, item=item)
 
 
+def _treatment(draw: np.random.Generator, contact: str) -> EventRow:
+    """Assign a contact to an arm of a test, by lot."""
+    at = NOW_US - int(draw.integers(20, 60)) * DAY
+    arm = str(draw.choice(["control", "mail"]))
+    return EventRow(contact, "treatment", "treatment_assigned", at, NOW_US - DAY, 0.5, item=arm)
+
+
 @pytest.fixture(scope="session")
 def account(
     tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]
@@ -122,7 +129,7 @@ def account(
     database = open_database(settings)
     database.create_account("demo", created_at=NOW_US - DAYS * DAY)
     store = database.of("demo")
-    draw = np.random.default_rng(11)
+    draw, lot = np.random.default_rng(11), np.random.default_rng(12)
     rows: list[EventRow] = []
     contacts = []
     for number in range(CONTACTS):
@@ -132,7 +139,7 @@ def account(
         created_at = NOW_US - (DAYS + 1) * DAY
         facts = (AttributeRow("country", country, created_at),)
         contacts.append(ContactRow(f"c-{number}", created_at, zone, None, None, facts))
-        rows += _events(draw, f"c-{number}", eagerness)
+        rows += [*_events(draw, f"c-{number}", eagerness), _treatment(lot, f"c-{number}")]
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
     store.events.add_bulk(rows)
     store.experiments.messages.put([MessageChange(name, {}) for name in MESSAGES], at=NOW_US - DAYS * DAY)

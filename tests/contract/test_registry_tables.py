@@ -120,6 +120,14 @@ def same_reward(answers: pd.DataFrame, predictions: list[Any]) -> None:
                 assert answers[f"expected_reward_of_{chosen.message}"][row] == pytest.approx(chosen.expected_reward)
 
 
+def same_effect(answers: pd.DataFrame, predictions: list[Any]) -> None:
+    assert answers["effect_1"].to_list() == pytest.approx([one.effect.value for one in predictions], abs=1e-9)
+    assert answers["low_1"].to_list() == pytest.approx([one.effect.low for one in predictions], abs=1e-9)
+    assert answers["response_without"].to_list() == pytest.approx(
+        [one.response_without for one in predictions], abs=1e-9
+    )
+
+
 SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "scoring": same_score,
     "churn": same_probability,
@@ -128,6 +136,7 @@ SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "value": same_value,
     "recommendations": same_items,
     "messages": same_reward,
+    "uplift": same_effect,
 }
 
 

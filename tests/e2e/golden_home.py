@@ -22,6 +22,7 @@ MODELS = {
     "value": ("value", ""),
     "recommendations": ("recommendations", ""),
     "messages": ("messages", "clicked"),
+    "uplift": ("uplift", "bought"),
 }
 """Folder below `golden` and outcome, by capability."""
 _REGISTER = """
