@@ -44,6 +44,10 @@ class Capability:
         """Return the fields of a request with those by which its answer commits nothing."""
         return {**fields, **dict(self.harmless)}
 
+    def is_repeatable(self, path: str) -> bool:
+        """Whether a call to a path may be sent again when its answer was lost: what commits would do so twice."""
+        return path == self.path and not self.harmless
+
     @property
     def message_types(self) -> tuple[str, ...]:
         """List the types of all messages that report changes."""

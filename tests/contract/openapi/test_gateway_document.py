@@ -18,7 +18,7 @@ from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
-    "get": "list|show|check|export",
+    "get": "list|show|check|export|report",
     "post": "put|add|attribute|cancel|erase|load|plan|predict|preview|promote|receive|release|replay|retry|rollback|"
     "rotate|search|test|train|undo",
     "put": "put",
