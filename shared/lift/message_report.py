@@ -375,11 +375,12 @@ def _findings(
 
 def _too_young(whole: Earned) -> str:
     """Say how many are not counted, and that something comes in all the same."""
-    already = f"{whole.pending_rewarded:,} of them" if whole.pending_rewarded else "none of them"
-    return (
-        f"{whole.pending:,} decisions are too young to be counted: their window is not over; {already} earned "
-        "something already."
-    )
+    if whole.pending == 1:
+        young = "1 decision is too young to be counted: its window is not over"
+    else:
+        young = f"{whole.pending:,} decisions are too young to be counted: their window is not over"
+    already = f"{whole.pending_rewarded:,} earned something already" if whole.pending_rewarded else "nothing came yet"
+    return f"{young}; {already}."
 
 
 def _more_sends(more: int | None) -> str:

@@ -75,9 +75,7 @@ REPORT_EXAMPLE: dict[str, Any] = {
     ],
     "conclusion": _FOUND,
     "findings": [_FOUND],
-    "warnings": [
-        "4,200 decisions are too young to be counted: their window is not over; 95 of them earned something already."
-    ],
+    "warnings": ["4,200 decisions are too young to be counted: their window is not over; 95 earned something already."],
 }
 
 

@@ -110,7 +110,7 @@ def test_decisions_that_are_too_young_are_counted_as_pending_and_nowhere_else() 
     assert sum(one.pending_rewarded for one in found.messages) == 2
     assert found.next_counted_at == datetime(1970, 1, 8, 0, 57, 36, tzinfo=UTC)
     assert found.warnings[0] == (
-        "60 decisions are too young to be counted: their window is not over; 2 of them earned something already."
+        "60 decisions are too young to be counted: their window is not over; 2 earned something already."
     )
 
 
