@@ -244,11 +244,7 @@ def _recent(connection: AccountConnection, ids: Sequence[str], since: Microsecon
 def _recent_rows(sqlite: bool) -> SelectBase:
     return (
         select_by_parameter(_TABLE.contact_id, *(getattr(_TABLE, name) for name in RecentDecision._fields))
-        .where(
-            among_ids(_TABLE.contact_id, sqlite=sqlite),
-            _TABLE.decided_at >= bindparam("since"),
-            _TABLE.message_id.is_not(None),
-        )
+        .where(among_ids(_TABLE.contact_id, sqlite=sqlite), _TABLE.decided_at >= bindparam("since"))
         .order_by(*_ORDER)
     )
 

@@ -1,9 +1,11 @@
 """The messages of an account, compiled once a revision: who is eligible, and what caps and pauses leave open. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,7 @@ class LatestGroup(NamedTuple):
 LatestGroups = Mapping[str, Sequence[LatestGroup]]
 """By contact id; who was never asked about is missing."""
 Recent = Mapping[str, Sequence[RecentDecision]]
-"""By contact id what it got lately; who got nothing is missing."""
+"""By contact id what was decided for it lately; of whom nothing was is missing."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Catalogue:
         if not pairs:
             return None
         row = np.array([row for row, _ in pairs], dtype=np.intp)
-        code = np.array([self.code_of.get(one.message_id, -1) for _, one in pairs], dtype=np.intp)
+        code = np.array([self.code_of.get(one.message_id or "", -1) for _, one in pairs], dtype=np.intp)
         decided = np.array([one.decided_at for _, one in pairs], dtype=np.int64)
         lately, known = decided > at - WEEK, code >= 0
         shape = (len(contact_ids), len(self))
@@ -163,6 +165,40 @@ class Catalogue:
             sends = np.unique(np.column_stack([row[lately], decided[lately]]), axis=0)[:, 0]
             found[np.bincount(sends.astype(np.intp), minlength=shape[0]) >= contact_cap] = True
         return found if found.any() else None
+
+    def as_if_sent(
+        self, contact_id: str, decisions: Sequence[RecentDecision], eligible: Sequence[int]
+    ) -> list[RecentDecision]:
+        """Put in the place of nothing the message that a contact of the control group would have got.
+
+        Caps then bind the control group as they bind everybody else: it has decisions in the same rhythm, and what it
+        does in a week is shared out among as many. Which message it is, is drawn by equal chances, from the id and the
+        instant.
+
+        Args:
+            contact_id: whose decisions these are.
+            decisions: what the contact got lately.
+            eligible: codes of the messages that are for it.
+        """
+        made = list[RecentDecision]()
+        for one in sorted(decisions, key=lambda each: each.decided_at):
+            if one.message_id is None and eligible:
+                shut = self._shut(made, one.decided_at)
+                among = [code for code in eligible if code not in shut] or eligible
+                place = crc32(f"{contact_id} {one.decided_at}".encode(errors="surrogatepass")) % len(among)
+                one = one._replace(message_id=self.ids[among[place]])
+            made.append(one)
+        return made
+
+    def _shut(self, made: Sequence[RecentDecision], at: Microseconds) -> set[int]:
+        """Return which messages caps and pauses keep from a contact that got these."""
+        times = Counter(self.code_of.get(one.message_id or "", -1) for one in made if one.decided_at > at - WEEK)
+        last = {self.code_of.get(one.message_id or "", -1): one.decided_at for one in made}
+        return {
+            code
+            for code, got_at in last.items()
+            if code >= 0 and (times[code] >= self._caps[code] or got_at > at - self._pauses[code])
+        }
 
     @cached_property
     def _caps(self) -> NDArray[np.float64]:

@@ -142,6 +142,7 @@ class Choosing:
             New decisions; of what is only previewed none.
         """
         cap = self.considered.request.contact_cap_per_week
+        recent = self._as_if_sent(recent)
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
             self._filled(place, mask, before, blocked)
@@ -153,6 +154,20 @@ class Choosing:
         for one in self.filled:
             made += self._decisions(one, known)
         return made
+
+    def _as_if_sent(self, recent: Recent) -> Recent:
+        """Let caps count what was held back from those who get nothing again now, and from nobody else."""
+        compared = {name for name, mine in recent.items() if any(one.message_id is None for one in mine)}
+        if not compared:
+            return recent
+        found = {name: [one for one in recent[name] if one.message_id is not None] for name in compared}
+        if self.considered.request.control_gets_nothing:
+            among = self.eligible & np.any([mask for _, mask in self._places], axis=0)
+            for place in np.flatnonzero(self.control).tolist():
+                if (name := self.contact_ids[place]) in compared:
+                    eligible = np.flatnonzero(among[place]).tolist()
+                    found[name] = self.considered.catalogue.as_if_sent(name, recent[name], eligible)
+        return {**recent, **found}
 
     def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None) -> Filled:
         eligible = self.eligible & mask

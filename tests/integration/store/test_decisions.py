@@ -74,7 +74,13 @@ def test_a_caller_sees_what_contacts_got_lately(database: Database) -> None:
 
     decisions.decide(["a", "b"], choose, outcome="order", since=NOVEMBER)
 
-    lately = {"a": [RecentDecision("tea", "", "", NOVEMBER), RecentDecision("tea", "banner", "may", NOVEMBER + 5)]}
+    lately = {
+        "a": [
+            RecentDecision("tea", "", "", NOVEMBER),
+            RecentDecision("tea", "banner", "may", NOVEMBER + 5),
+            RecentDecision(None, "", "", NOVEMBER + 6),
+        ]
+    }
     assert told == [lately]
     assert decisions.recent(["a", "b"], since=NOVEMBER) == lately
 

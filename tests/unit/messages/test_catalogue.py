@@ -84,3 +84,15 @@ def test_it_is_known_how_far_back_caps_look() -> None:
     assert catalogue("a").reach(3) == 7 * DAY
     assert catalogue("a", cooldown_hours=1.5, cap_per_week=1).reach(None) == 7 * DAY
     assert catalogue("a", cooldown_hours=200).reach(None) == 200 * HOUR
+
+
+def test_what_was_held_back_counts_for_each_message_in_turn() -> None:
+    known = catalogue("a", "b", "c", cap_per_week=1)
+    nothing = [RecentDecision(None, "", "", AT - hours * HOUR) for hours in (1, 2, 3)]
+
+    found = known.as_if_sent("c-0", [*nothing, got("b", 4 * HOUR)], [0, 1])
+
+    assert [one.message_id for one in found[:2]] == ["b", "a"]
+    assert {one.message_id for one in found} == {"a", "b"}
+    assert found == known.as_if_sent("c-0", [*nothing, got("b", 4 * HOUR)], [0, 1])
+    assert known.as_if_sent("c-0", nothing, []) == nothing[::-1]

@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -39,6 +42,21 @@ def test_what_caps_block_is_no_candidate() -> None:
 
     assert (one.message_id, one.propensity, one.candidates) == ("b", 1 / 2, ("b", "c"))
     assert (other.message_id, other.propensity) == ("a", 1 / 3)
+
+
+def test_caps_bind_the_control_group_as_if_it_had_got_what_was_held_back() -> None:
+    known, held_back = catalogue("a", "b", cap_per_week=1), RecentDecision(None, "", "", AT - HOUR)
+    twice = {"c-0": [held_back._replace(decided_at=AT - 2 * HOUR), held_back]}
+
+    def decided(recent: Mapping[str, list[RecentDecision]], **fields: Any) -> list[tuple[str | None, str]]:
+        call = choosing(considered(1, known, **fields), "c-0", numbers=[0.1])
+        return [(row.message_id, row.arm) for row in call.choose(recent, {})]
+
+    assert decided(twice, control_share=0.5) == []
+    assert decided({"c-0": [held_back]}, control_share=0.5) == [(None, "control")]
+    assert decided({"c-0": [held_back]}, control_share=0.5, contact_cap_per_week=1) == []
+    assert decided(twice, control_share=0.5, control="random") == [("a", "control")]
+    assert decided(twice, contact_cap_per_week=1) == [("a", "policy")]
 
 
 def test_a_contact_that_is_named_twice_gets_one_message() -> None:
