@@ -24,6 +24,9 @@ class PolicyColumns:
     """For a category its code; NaN: a number; -1: whether the value is missing."""
     center: Matrix
     scale: Matrix
+    low: Matrix
+    """What a column is between, as far as was learned: a line says nothing of beyond."""
+    high: Matrix
 
     def __len__(self) -> int:
         """Count the columns."""
@@ -42,6 +45,9 @@ class PolicyColumns:
         raw = encode(values, source, code)
         missing = np.isnan(raw)
         counts = np.maximum(len(raw) - missing.sum(axis=0), 1)
+        low, high = (
+            end(raw, axis=0, where=~missing, initial=beyond) for end, beyond in ((np.min, np.inf), (np.max, -np.inf))
+        )
         raw[missing] = 0.0
         center = raw.sum(axis=0) / counts
         raw -= center
@@ -51,16 +57,17 @@ class PolicyColumns:
         is_number = np.isnan(code[usable])
         order = np.lexsort((np.arange(len(usable)), -scale[usable] * ~is_number, ~is_number))
         kept = np.sort(usable[order[:most]])
-        return cls(source[kept], code[kept], center[kept], scale[kept])
+        return cls(*(one[kept] for one in (source, code, center, scale, low, high)))
 
     def of(self, values: Matrix) -> Matrix:
-        """Return the columns of contacts, shape (n, len(self))."""
-        found: Matrix = np.nan_to_num((encode(values, self.source, self.code) - self.center) / self.scale)
+        """Return the columns of contacts, shape (n, len(self)); beyond what was learned they are as at its end."""
+        within = np.clip(encode(values, self.source, self.code), self.low, self.high)
+        found: Matrix = np.nan_to_num((within - self.center) / self.scale)
         return found
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Write as arrays by name."""
-        return {"source": self.source, "code": self.code, "center": self.center, "scale": self.scale}
+        return {name: getattr(self, name) for name in ("source", "code", "center", "scale", "low", "high")}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int) -> Self:
@@ -74,8 +81,11 @@ class PolicyColumns:
             ValueError: they do not fit each other or the matrix.
         """
         source = arrays["source"].astype(np.intp)
-        code, center, scale = (arrays[name].astype(np.float64) for name in ("code", "center", "scale"))
-        whole = len(source) == len(code) == len(center) == len(scale)
-        if not whole or source.max(initial=-1) >= width or not (scale > LEAST_SCALE).all():
+        # Versions that were learned before columns had ends have none.
+        endless = {"low": np.full(len(source), -np.inf), "high": np.full(len(source), np.inf)}
+        names = ("code", "center", "scale", "low", "high")
+        code, center, scale, low, high = ({**endless, **arrays}[name].astype(np.float64) for name in names)
+        whole = {len(source)} == {len(one) for one in (code, center, scale, low, high)}
+        if not whole or source.max(initial=-1) >= width or not ((scale > LEAST_SCALE) & (low <= high)).all():
             raise ValueError("the columns do not fit")
-        return cls(source, code, center, scale)
+        return cls(source, code, center, scale, low, high)
