@@ -127,7 +127,7 @@ class SendsReport(FakeReport):
         return {**super().to_json(), "data": data, "figures": figures}
 
 
-def test_what_messages_earn_is_said_of_a_hundred_sends_or_in_their_value() -> None:
+def test_what_messages_earn_is_written_of_a_hundred_sends_or_in_their_value() -> None:
     shares, values = (
         report_lines(FakePublished(report=SendsReport(sums_value=one)), "acme.messages.clicked")
         for one in (False, True)
