@@ -1,0 +1,1 @@
+"""Messages: which message should this contact get, if any?"""

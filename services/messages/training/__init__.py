@@ -1,0 +1,1 @@
+"""What a training of messages does."""
