@@ -234,9 +234,9 @@ def text_of(runs: Sequence[Run], small: PressureFit) -> str:
     met = sum(one.met for one in runs)
     left = small.report.lost if small.report else "too few"
     saved = f"it saves {report.skill} of the second"
-    return f"""Mails in 28 days by kind of contact, the optimum in brackets, with 95 % intervals over contacts; worth as a
-share of what each kind's optimum brings. Stated beforehand: within {WITHIN:.0f} mail and {WORTH:.0%} where it was partly
-drawn, within {CONFOUNDED_WITHIN:.0f} and {CONFOUNDED_WORTH:.0%} where better contacts got more.
+    return f"""Mails in 28 days by kind of contact, the optimum in brackets, with 95 % intervals over contacts; worth
+as a share of what each kind's optimum brings. Stated beforehand: within {WITHIN:.0f} mail and {WORTH:.0%} where it was
+partly drawn, within {CONFOUNDED_WITHIN:.0f} and {CONFOUNDED_WORTH:.0%} where better contacts got more.
 {met} of {len(runs)} runs are as stated.
 
 {table(runs)}
