@@ -34,6 +34,7 @@ from gateway.imports import routes as imports
 from gateway.imports.uploads import carries_file as brings_import
 from gateway.items import routes as items
 from gateway.keys import routes as keys
+from gateway.messages import routes as messages
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
@@ -153,6 +154,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     general = (
         contacts,
         items,
+        messages,
         imports,
         outcomes,
         *predicted,

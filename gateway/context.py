@@ -274,7 +274,7 @@ def now() -> Microseconds:
 
 
 def count_ingested(authenticated: AuthenticatedRequest, kind: str, counts: dict[str, int]) -> None:
-    """Count contacts, events or items that a request wrote, by status, for its log line, quota and metrics."""
+    """Count what a request wrote of a kind, by status, for its log line, quota and metrics."""
     authenticated.facts["contacts"] = sum(counts.values())
     for status, number in counts.items():
         authenticated.gateway.metrics.ingested.labels(kind, status).inc(number)

@@ -1,5 +1,6 @@
 """THE TABLE: one line a capability; gateway routes, processes, manifests and tests are all read from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,6 +36,13 @@ class Capability:
     committing_fields: tuple[str, ...] = ()
     """Fields of a request that make its answer commit something, such as an experiment; `POST /predict`, which asks
     several capabilities and must be harmless to repeat, does not take them."""
+    harmless: tuple[tuple[str, Any], ...] = ()
+    """Fields, with their values, by which an answer commits nothing, where it does unless told otherwise: whoever asks
+    on nobody's behalf (`POST /predict`, batches, re-scoring, shadows) sends them."""
+
+    def harmless_request(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request with those by which its answer commits nothing."""
+        return {**fields, **dict(self.harmless)}
 
     @property
     def message_types(self) -> tuple[str, ...]:
@@ -93,6 +101,13 @@ TABLE: tuple[Capability, ...] = (
         "/recommendations",
         "Which items will this contact buy next?",
         prefixes=("/recommendations/similar", "/recommendations/popular"),
+    ),
+    Capability(
+        "messages",
+        "/next-best-message",
+        "Which message should this contact get, if any?",
+        per_outcome=True,
+        harmless=(("purpose", "preview"),),
     ),
 )
 

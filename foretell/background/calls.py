@@ -48,6 +48,7 @@ class ServiceCalls:
         body: dict[str, object] = {"contacts": [{"id": one} for one in contact_ids], "reasons": reasons}
         if line.per_outcome:
             body["outcome"] = champion.outcome
+        body = line.harmless_request(body)
         covered = SignedContent("POST", line.path.encode(), json.dumps(body).encode())
         request = urllib.request.Request(  # noqa: S310 - our own services' address
             self.settings.upstream_of(line.name) + line.path,

@@ -48,6 +48,17 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             settings.prediction_retention_days,
             repeated(lambda store, at: store.models.shadows.delete_before(at)),
         ),
+        RetentionRule(
+            "decisions",
+            settings.prediction_retention_days,
+            repeated(lambda store, at: store.experiments.decisions.delete_before(at, imported=False)),
+        ),
+        # Facts that the account told, as its events are: a log of years ago is not gone an hour after its import.
+        RetentionRule(
+            "imported_decisions",
+            settings.event_retention_days,
+            repeated(lambda store, at: store.experiments.decisions.delete_before(at, imported=True)),
+        ),
         RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
         RetentionRule(
             "messages",

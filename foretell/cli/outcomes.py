@@ -48,6 +48,10 @@ def set_outcome(
         str | None, typer.Option("--for", help="How long it is silent. Default 90d.", metavar="DURATION")
     ] = None,
     repeatable: Annotated[bool, typer.Option("--repeatable", help="Can be reached again, like an order.")] = False,
+    sum_value: Annotated[
+        bool,
+        typer.Option("--sum-value", help="Messages, uplift: add the events' values up instead of counting contacts."),
+    ] = False,
     at: Annotated[
         list[str] | None,
         typer.Option(help="Ask so long after each event of a type; may be repeated.", metavar="TYPE+1h"),
@@ -98,7 +102,7 @@ def set_outcome(
     silent = tuple(_listed(silence or ""))
     answers = _AttributeRules(tuple(allow or ()), tuple(forbid or ()), ask_again)
     options = (within, silent_for, at, every, active_within, bands, positive)
-    if answers.given and not (event or silent or attribute or repeatable or any(options)):
+    if answers.given and not (event or silent or attribute or repeatable or sum_value or any(options)):
         _answer(account, capability, name, answers, default=default)
         return
     _refuse_sources(capability, event=event, silence=silent, attribute=attribute)
@@ -118,6 +122,7 @@ def set_outcome(
         else whole_days(active_within, most=LONGEST_ACTIVE_WITHIN_DAYS),
         "attribute": attribute,
         "positive": positive,
+        "sums_value": sum_value or None,
     }
     _refuse_event_options(given, attribute=attribute, repeatable=repeatable)
     outcome = Outcome(
@@ -227,6 +232,7 @@ def _refuse_event_options(given: dict[str, Any], *, attribute: str | None, repea
     used = [f"--{field.replace('_', '-')}" for field in ("at", "every_days", "active_within_days") if given[field]]
     used += [("--for" if given["silence"] else "--within")] if given["horizon_days"] else []
     used += ["--repeatable"] if repeatable else []
+    used += ["--sum-value"] if given["sums_value"] else []
     if attribute and used:
         raise BadRequest(f"{used[0].removesuffix('-days')} is for --event; an attribute has no time.")
     if given["positive"] and not attribute:
@@ -245,6 +251,8 @@ def described(outcome: "Outcome") -> str:
     words = [" or ".join(outcome.event_types), f"within {outcome.horizon_days} days"]
     if outcome.repeatable:
         words.append("repeatable")
+    if outcome.sums_value:
+        words.append("their values added up")
     words += [f"asked {one.after_seconds / 3_600:g} h after {one.event_type}" for one in outcome.at]
     if outcome.every_days:
         words.append(f"asked every {outcome.every_days} days")

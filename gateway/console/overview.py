@@ -30,6 +30,8 @@ STATUSES: Final = {
     "control": "held out",
     "invalid": "not understood",
     "no_slot": "no hour fits",
+    "none_eligible": "no message fits",
+    "capped": "had enough lately",
 }
 
 

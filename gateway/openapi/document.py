@@ -17,6 +17,7 @@ from gateway.contacts.schemas import ContactChanges, ContactsRequest
 from gateway.context import scope_of
 from gateway.events.schemas import EventsRequest
 from gateway.items.schemas import ItemChanges, ItemsRequest
+from gateway.messages.schemas import DecisionsRequest, MessageChanges, MessagesRequest
 from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
 from gateway.openapi.headers import add_headers
 from gateway.openapi.named_types import name_types
@@ -39,6 +40,7 @@ _TAGS: Final = (
     ("contacts", "People being marketed to."),
     ("events", "Dated facts about contacts."),
     ("items", "What events name: the catalogue of what can be recommended."),
+    ("next-best-message", "What may be sent: the catalogue of messages, and decisions that another tool made."),
     ("imports", "Files of contacts, events and items: uploaded, checked, loaded, and undone."),
     ("outcomes", "What is predicted."),
     ("batches", "Predictions about any number of contacts, made in the background."),
@@ -62,6 +64,10 @@ _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
     "add_events": EventsRequest,
     "put_items": ItemsRequest,
     "change_item": ItemChanges,
+    "put_messages": MessagesRequest,
+    "put_message": MessageChanges,
+    "change_message": MessageChanges,
+    "add_decisions": DecisionsRequest,
     "add_batch": NewBatch,
 }
 _PROBLEM: Final = {

@@ -67,6 +67,7 @@ _ABSENT: Final = {
     "/imports": "There is no import of this id in this account; GET /imports lists them.",
     "/items": "There is no item of this id in this account's catalogue; PUT /items creates it.",
     "/keys": "There is no key of this id in this account; GET /keys lists those that there are.",
+    "/messages": "There is no message of this id in this account's catalogue; PUT /messages creates it.",
     "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
@@ -77,6 +78,7 @@ _ABSENT: Final = {
 }
 """By the beginning of the path, the longest that fits."""
 _WAITING = Conflict("20 attribution reports wait or are made already; wait until one is there.")
+_MANY_MESSAGES = Conflict("An account has at most 1,000 messages; delete what runs no longer.", max_messages=1_000)
 _STATES: Final[dict[str, ForetellError]] = {
     "show_attribution": _WAITING,
     "attribute_paths": _WAITING,
@@ -84,6 +86,9 @@ _STATES: Final[dict[str, ForetellError]] = {
     "put_items": Conflict(
         "An account has at most 1,000,000 items; delete what is sold no longer.", max_items=1_000_000
     ),
+    "put_messages": _MANY_MESSAGES,
+    "put_message": _MANY_MESSAGES,
+    "add_decisions": _MANY_MESSAGES,
     "add_import": Conflict("20 uploaded files wait to be loaded already; load or delete one.", max_imports=20),
     "change_import": Conflict("This import is loaded, and cannot be changed."),
     "load_import": Conflict("The file of this import is gone; upload it again."),

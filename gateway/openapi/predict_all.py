@@ -56,7 +56,7 @@ def _object(name: str, description: str, properties: Mapping[str, Any]) -> Docum
 
 
 def _options(request: Document, line: Capability, name: str) -> Document:
-    left_out = {*PredictionRequest.model_fields, *line.committing_fields}
+    left_out = {*PredictionRequest.model_fields, *line.committing_fields, *dict(line.harmless)}
     fields = {field: deepcopy(part) for field, part in request["properties"].items() if field not in left_out}
     return _object(name, f"What a request to `{line.path}` may hold beside contacts, cutoff and reasons.", fields)
 

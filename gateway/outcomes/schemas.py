@@ -57,6 +57,15 @@ class OutcomeFields(BaseModel):
     positive: Annotated[AttributeText | None, Field(description="Which value of the attribute counts as reached.")] = (
         None
     )
+    sums_value: Annotated[
+        bool,
+        Field(
+            description=(
+                "Messages and uplift: what is earned is the sum of the events' values within the horizon; else each "
+                "contact that reaches it counts 1."
+            )
+        ),
+    ] = False
     band_lifts: Annotated[
         list[float],
         Field(
@@ -99,6 +108,7 @@ class OutcomeAnswer(Answer):
     active_within_days: Annotated[int | None, Field(description="Only contacts active so recently; null: all.")]
     attribute: Annotated[str | None, Field(description="Flat data: the attribute that is predicted.")]
     positive: Annotated[str | None, Field(description="Which value counts as reached.")]
+    sums_value: Annotated[bool, Field(description="Whether the events' values are added up.")]
     band_lifts: Annotated[list[float], Field(description="Churn: where bands begin, in times the average odds.")]
     allowed: Annotated[list[str], Field(description="Attributes that are known before it: every training uses them.")]
     forbidden: Annotated[list[str], Field(description="Attributes that no training uses or asks about.")]

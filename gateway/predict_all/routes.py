@@ -70,7 +70,7 @@ async def predict_all(here: AuthenticatedRequest, exchange: Exchange) -> HttpAns
     cutoff = read.cutoff_or(datetime.now(UTC)).isoformat()
     shared = {"contacts": contacts, "cutoff": cutoff, "reasons": read.reasons}
     written = write_json(shared) if is_small else await run_in_threadpool(write_json, shared)
-    bodies = [_with_options(written, read.options.get(line.name)) for line in lines]
+    bodies = [_with_options(written, line.harmless_request(read.options.get(line.name, {}))) for line in lines]
     answers = await asyncio.gather(*(_answer(here, *pair) for pair in zip(lines, bodies, strict=True)))
     here.facts["contacts"] = sum(one.contacts for one in answers)
     if read.capabilities is None:
@@ -122,7 +122,12 @@ def request_of(body: bytes) -> PredictAllRequest:
 
 def option_fields(line: Capability) -> frozenset[str]:
     """Return which fields of a capability's request may stand among the options."""
-    return request_fields(line.name) - _OWN - set(line.committing_fields)
+    return request_fields(line.name) - _OWN - _committing(line)
+
+
+def _committing(line: Capability) -> frozenset[str]:
+    """Return the fields that decide whether an answer commits something."""
+    return frozenset((*line.committing_fields, *dict(line.harmless)))
 
 
 def _option_mistakes(read: PredictAllRequest, line: Capability) -> Iterable[tuple[str, str]]:
@@ -130,8 +135,11 @@ def _option_mistakes(read: PredictAllRequest, line: Capability) -> Iterable[tupl
         return
     if read.capabilities is not None and line.name not in read.capabilities:
         yield "", "This capability is not asked; name it in `capabilities`, or leave its options out."
-    for name in sorted(read.options[line.name].keys() - option_fields(line)):
-        committing = name in line.committing_fields
+    options = read.options[line.name]
+    for name in sorted(options.keys() - option_fields(line)):
+        if (name, options[name]) in line.harmless:
+            continue
+        committing = name in _committing(line)
         hint = f"its answer would commit something; ask at {line.path}" if committing else "leave it out"
         yield f"/{escaped(name)}", f"This field is not taken here; {hint}."
 
@@ -163,7 +171,7 @@ def _check_quota(here: AuthenticatedRequest, contacts: int) -> None:
         )
 
 
-def _with_options(written: bytes, options: Mapping[str, Any] | None) -> bytes:
+def _with_options(written: bytes, options: Mapping[str, Any]) -> bytes:
     """Add a capability's own fields to what all requests have in common."""
     return b"%s,%s" % (written[:-1], write_json(options)[1:]) if options else written
 

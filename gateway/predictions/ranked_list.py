@@ -201,6 +201,8 @@ _ADVICE: Final = {
     "no_consent": "They denied profiling.",
     "control": "They are held out; `GET /holdouts` lists by what.",
     "insufficient_data": "Import attributes or events of them.",
+    "none_eligible": "`foretell messages list` says which messages run, and for whom.",
+    "capped": "Caps and pauses of the messages say how much a contact gets.",
 }
 
 

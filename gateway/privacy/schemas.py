@@ -61,6 +61,21 @@ class ExportedAssignment(Answer):
     assigned_at: Annotated[datetime, Field(description="When it was decided.")]
 
 
+class ExportedDecision(Answer):
+    """Which message was chosen for the contact."""
+
+    decision_id: Annotated[str, Field(description="Its id.")]
+    outcome: _Outcome
+    slot: Annotated[str, Field(description="The place that it fills; empty: none was named.")]
+    campaign_id: Annotated[str, Field(description="Within which campaign; empty: none was named.")]
+    message_id: Annotated[str | None, Field(description="The message; null: nothing was to be sent.")]
+    arm: Annotated[str, Field(description="`policy`, `control` or `imported`.")]
+    propensity: Annotated[float, Field(description="Chance of just this choice.")]
+    version: _Version
+    decided_at: Annotated[datetime, Field(description="When it was decided.")]
+    reward: Annotated[float | None, Field(description="What it earned, if another tool decided and said it.")]
+
+
 class ExportedStanding(Answer):
     """What was last told of the contact."""
 
@@ -166,6 +181,7 @@ class ContactExport(Answer):
     identities: Annotated[list[ExportedIdentity], Field(description="What else it is known by.")]
     identity_merges: Annotated[list[ExportedMerge], Field(description="When identities changed hands.")]
     assignments: Annotated[list[ExportedAssignment], Field(description="Parts in experiments.")]
+    decisions: Annotated[list[ExportedDecision], Field(description="Which messages were chosen for it.")]
     standings: Annotated[list[ExportedStanding], Field(description="What was last told of it.")]
     messages: Annotated[list[ExportedMessage], Field(description="What was told of it to subscriptions.")]
     dead_letters: Annotated[list[ExportedDeadLetter], Field(description="What could not be taken.")]

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from shared.contracts.rows import Microseconds
 
 
-class Arm(StrEnum):
+class DecisionArm(StrEnum):
     """Who chose: what a policy brings is told by comparing it with `control`."""
 
     policy = "policy"
@@ -17,6 +17,9 @@ class Arm(StrEnum):
     """Another tool."""
 
 
+CAPABILITY: Final = "messages"
+CLICKED: Final = "clicked"
+"""The outcome that is meant where an account chose none."""
 UNTRAINED: Final = "0"
 """The version of a decision that no trained model took part in."""
 
@@ -36,7 +39,7 @@ class DecisionRow(NamedTuple):
     message_id: str | None
     """None: nothing is sent."""
     arm: str
-    """A value of `Arm`."""
+    """A value of `DecisionArm`."""
     propensity: float
     """Chance with which just this was chosen, over all that could have been, given the arm: above 0, at most 1."""
     candidates: tuple[str, ...]

@@ -2,19 +2,33 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.contact import Instant, Text
 from shared.contracts.outcome import AttributeName, AttributeText, OutcomeName
 from shared.contracts.prediction import Band
+from shared.contracts.validation import scalar
 
 MAX_MESSAGES = 1_000
 """Of one account."""
 MAX_VALUES = 50
 MAX_MESSAGE_ATTRIBUTES = 20
+EligibleValue = Annotated[AttributeText | float | bool, BeforeValidator(scalar)]
+
+
+class MessageState(StrEnum):
+    """Whether a message may be chosen now."""
+
+    running = "running"
+    not_yet = "not_yet"
+    """It begins later."""
+    over = "over"
+    switched_off = "switched_off"
+    """Not active, whatever its time says."""
 
 
 class BandRule(BaseModel):
@@ -35,7 +49,7 @@ class Eligibility(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     attributes: Annotated[
-        Mapping[AttributeName, Annotated[tuple[str | float | bool, ...], Field(min_length=1, max_length=MAX_VALUES)]],
+        Mapping[AttributeName, Annotated[tuple[EligibleValue, ...], Field(min_length=1, max_length=MAX_VALUES)]],
         Field(max_length=20, description="By attribute, the values of which the contact must have one."),
     ] = {}
     segments: Annotated[
@@ -87,10 +101,17 @@ class MessageVariantFields(BaseModel):
         """Return what was said, by name; null as None."""
         return {name: getattr(self, name) for name in self.model_fields_set if name != "id"}
 
+    def state_at(self, at: datetime) -> MessageState:
+        """Return whether it may be chosen at an aware instant, and if not, why."""
+        if not self.active:
+            return MessageState.switched_off
+        if self.from_ is not None and at < self.from_:
+            return MessageState.not_yet
+        return MessageState.running if self.until is None or at < self.until else MessageState.over
+
     def runs_at(self, at: datetime) -> bool:
         """Whether it may be chosen at an aware instant."""
-        begun = self.from_ is None or self.from_ <= at
-        return self.active and begun and (self.until is None or at < self.until)
+        return self.state_at(at) is MessageState.running
 
 
 class MessageVariant(MessageVariantFields):

@@ -41,6 +41,8 @@ HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
 """Where none is given."""
 LONGEST_ACTIVE_WITHIN_DAYS = 3_650
 """How long a contact may have been silent and still be predicted; features look back two years all the same."""
+EARNING = frozenset({"messages", "uplift"})
+"""Capabilities that may ask for what events are worth, beside whether one came."""
 MAX_ANSWERED = 1_000
 """Attributes that may be allowed or forbidden for one outcome."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
@@ -124,6 +126,8 @@ class Outcome(BaseModel):
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless stated otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
+    sums_value: bool = False
+    """Messages and uplift: what is earned is the sum of the events' values; else whoever reaches it counts 1."""
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
@@ -144,12 +148,16 @@ class Outcome(BaseModel):
         sources = [bool(self.event_types), bool(self.silence), bool(self.attribute)]
         if self.capability != "churn" and (self.silence or sum(sources) != 1):
             raise ValueError("give either event_types or attribute")
+        if self.capability == "messages" and not self.event_types:
+            raise ValueError("give event_types: a message earns by what happens after it")
         if self.capability == "churn" and sum(sources) > 1:
             raise ValueError("give one of event_types, silence and attribute")
         if self.is_automatic and (self.horizon_days, self.active_within_days) != (HORIZON_DAYS, ACTIVE_WITHIN_DAYS):
             raise ValueError("say what churn is before its horizon_days or active_within_days")
         if self.capability == "churn" and (self.at or self.repeatable):
             raise ValueError("churn is asked about on a grid and once: leave at and repeatable out")
+        if self.sums_value and (self.capability not in EARNING or not self.event_types):
+            raise ValueError("sums_value is for messages and uplift, with event_types")
         if self.at and self.every_days:
             raise ValueError("give either at (moments) or every_days (a grid)")
         if list(self.band_lifts) != sorted(set(self.band_lifts)):
@@ -208,9 +216,10 @@ BUILT_IN: tuple[Outcome, ...] = (
     Outcome(name="opportunity", capability="scoring", event_types=("opportunity_created",)),
     Outcome(name="customer", capability="scoring", event_types=("deal_won", "order_placed")),
     Outcome(name="churn", capability="churn"),
+    Outcome(name="clicked", capability="messages", event_types=("email_clicked",), horizon_days=7, repeatable=True),
 )
 """Valid in every account until redefined."""
-DEFAULTS: Mapping[str, str] = {"churn": "churn"}
+DEFAULTS: Mapping[str, str] = {"churn": "churn", "messages": "clicked"}
 """The outcome of a capability that is meant where neither the request nor the account names one."""
 
 

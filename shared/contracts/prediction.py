@@ -21,13 +21,27 @@ Status = Literal[
     "not_eligible",
     "control",
     "no_slot",
+    "none_eligible",
+    "capped",
 ]
 Band = Literal["low", "medium", "high", "very_high"]
 Trend = Literal["improving", "steady", "declining", "unknown"]
 Source = Literal["model", "rules", "population", "default"]
 Effect = Literal["raises", "lowers"]
 Grade = Literal["A", "B", "C", "D"]
-ModelKind = Literal["lightgbm", "logistic", "rule", "blend", "kmeans", "rfm", "hierarchy", "activity", "closed_form"]
+ModelKind = Literal[
+    "lightgbm",
+    "logistic",
+    "rule",
+    "blend",
+    "kmeans",
+    "rfm",
+    "hierarchy",
+    "activity",
+    "closed_form",
+    "uniform",
+    "thompson",
+]
 
 
 class Answer(BaseModel):
@@ -214,8 +228,13 @@ class Prediction:
         """Under which segment it is filed; None where the capability has none."""
         return None
 
+    @property
+    def shows_own_fields(self) -> bool:
+        """Whether the capability's fields say something about this contact."""
+        return self.status == "ok"
+
     def own_fields(self) -> Mapping[str, object]:
-        """Return what the capability adds to the head, in the order of its published schema; asked where it is `ok`."""
+        """Return what the capability adds to the head, in the order of its published schema."""
         return {}
 
     def wire(self, absent: Mapping[str, object]) -> bytes:
@@ -247,7 +266,7 @@ class Prediction:
             "data_quality": self.data_quality,
             "data_quality_details": self.inputs.details(),
             **absent,
-            **(self.own_fields() if self.status == "ok" else {}),
+            **(self.own_fields() if self.shows_own_fields else {}),
         }
         return orjson.dumps(head, option=orjson.OPT_UTC_Z)
 

@@ -12,7 +12,7 @@ import orjson
 from shared.ingest.plan import Findings, PlannedColumn
 from shared.values.addresses import NotAnAddress, read_address
 from shared.values.instants import read_instant
-from shared.values.numbers import CODES, SIGNS, read_number
+from shared.values.numbers import CODES, SIGNS, Number, read_number
 from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
 from shared.values.words import cleaned, is_missing, own_event_type, read_truth
 from shared.values.zones import zone_of
@@ -149,6 +149,18 @@ class Cells:
 
         return read
 
+    def number(self, column: PlannedColumn) -> Reader:
+        """Read a number, without the currency that may stand beside it; true is 1 and false 0."""
+        read_amount = self.amount(column)
+
+        def read(cell: Any, line: int) -> Any:
+            if isinstance(cell, bool):
+                return int(cell)
+            found = read_amount(cell, line)
+            return found.value if isinstance(found, Number) else found
+
+        return read
+
     def currency(self, column: PlannedColumn) -> Reader:
         """Read a currency's code, or a sign that is of one currency alone."""
 
@@ -194,6 +206,20 @@ class Cells:
             if found is None:
                 raise CellRefused(f"{column.name} is neither true nor false, and no word that is known for it")
             return found
+
+        return read
+
+    def names(self, column: PlannedColumn) -> Reader:
+        """Read several ids: a JSON list, or a text in which `|` separates them."""
+        read_one = self.id(column)
+
+        def read(cell: Any, line: int) -> Any:
+            listed = cell
+            if isinstance(cell, str):
+                listed = _listed(cell) if cell.lstrip().startswith("[") else [one for one in cell.split("|") if one]
+            if not isinstance(listed, list):
+                raise CellRefused(f"{column.name} is neither a JSON list nor ids that are separated by |")
+            return [None if one is None else read_one(one, line) for one in listed]
 
         return read
 
@@ -272,6 +298,13 @@ def as_object(cell: Any, name: str) -> dict[str, Any]:
     if not isinstance(cell, dict):
         raise CellRefused(f"{name} is not a JSON object")
     return dict(cell)
+
+
+def _listed(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _aware(cell: date | datetime, zone: ZoneInfo | None) -> datetime:

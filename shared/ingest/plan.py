@@ -11,7 +11,7 @@ from shared.values.columns import ColumnType
 from shared.values.instants import DateOrder
 from shared.values.numbers import DecimalMark
 
-Subject = Literal["contacts", "events", "items"]
+Subject = Literal["contacts", "events", "items", "decisions"]
 
 
 KINDS = {

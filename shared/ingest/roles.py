@@ -15,11 +15,16 @@ FIELDS: dict[Subject, tuple[str, ...]] = {
         "properties", "email",
     ),
     "items": ("id", "name", "category", "price", "currency", "url", "active", "in_stock"),
+    "decisions": (
+        "contact_id", "message", "propensity", "candidates", "number_of_candidates", "decided_at", "reward", "outcome",
+        "slot", "campaign_id", "id",
+    ),
 }  # fmt: skip
 NEEDED: dict[Subject, tuple[str, ...]] = {
     "contacts": ("id",),
     "events": ("contact_id", "type", "occurred_at"),
     "items": ("id",),
+    "decisions": ("contact_id", "message", "propensity", "decided_at"),
 }
 MAX_SHOWN = 40
 """Characters of a name or a cell that are shown."""

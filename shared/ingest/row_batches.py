@@ -1,9 +1,11 @@
 """Rows of a planned file, in batches of bounded size: the same way for every format."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.decision import DecisionRow
+from shared.contracts.decision_input import DecisionInput
 from shared.contracts.items import ItemInput
 from shared.contracts.rows import ContactRow, EventRow, ItemChange, Microseconds, born_id
 from shared.ingest.batch import Batch, Build
@@ -11,7 +13,7 @@ from shared.ingest.cells import CellRefused, Cells, Reader, as_object
 from shared.ingest.facts import fact_reader
 from shared.ingest.identity import email_hash
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.rows import contact_row, event_row, item_change
+from shared.ingest.rows import contact_row, decision_row, event_row, item_change
 from shared.ingest.table import Progress, no_progress
 from shared.values.offers import read_in_stock, read_offered
 from shared.values.zones import zone_of
@@ -20,7 +22,8 @@ Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000
 CONTACTS_AT_ONCE = 20_000
 ITEMS_AT_ONCE = 20_000
-_TEXTS = ("contact_id", "id", "message_id", "campaign_id", "item")
+DECISIONS_AT_ONCE = 20_000
+_TEXTS = ("contact_id", "id", "message_id", "campaign_id", "item", "message", "slot", "outcome")
 
 
 def contact_build(
@@ -85,6 +88,25 @@ def item_build(plan: Plan, findings: Findings) -> Build[ItemChange]:
     return _build(plan, findings, "", row)
 
 
+def decision_build(plan: Plan, findings: Findings, *, outcomes: Collection[str], default: str) -> Build[DecisionRow]:
+    """Compose how the records of a file of decisions become rows.
+
+    Args:
+        plan: of the file.
+        findings: takes what was changed or left out.
+        outcomes: that there are.
+        default: of them, where a row names none.
+    """
+
+    def row(fields: Mapping[str, Any]) -> DecisionRow:
+        read = decision_row(DecisionInput.model_validate({"message": None, **fields}), outcome=default)
+        if read.outcome not in outcomes:
+            raise CellRefused(f"there is no outcome {read.outcome}; known: {', '.join(sorted(outcomes))}")
+        return read
+
+    return _build(plan, findings, "", row)
+
+
 def _build(plan: Plan, findings: Findings, facts: str, row: Callable[[Mapping[str, Any]], Row]) -> Build[Row]:
     zone = None if plan.options.timezone is None else zone_of(plan.options.timezone)
     cells = Cells(zone, findings)
@@ -119,6 +141,11 @@ def _field_reader(cells: Cells, column: PlannedColumn, plan: Plan) -> Reader:
         "name": lambda: cells.label(column),
         "category": lambda: cells.label(column),
         "price": lambda: cells.amount(column),
+        "propensity": lambda: cells.number(column),
+        "reward": lambda: cells.number(column),
+        "number_of_candidates": lambda: cells.number(column),
+        "candidates": lambda: cells.names(column),
+        "decided_at": lambda: cells.instant(column),
         "url": lambda: cells.id(column),
         "active": lambda: cells.state(column, read_offered),
         "in_stock": lambda: cells.state(column, read_in_stock),
@@ -177,6 +204,20 @@ def item_batches(
 ) -> Iterator[Batch[ItemChange]]:
     """Read the items of a file; arguments as for contacts."""
     yield from _batches(plan, item_build(plan, findings), at_once=at_once, progress=progress)
+
+
+def decision_batches(
+    plan: Plan,
+    findings: Findings,
+    *,
+    outcomes: Collection[str],
+    default: str,
+    at_once: int = DECISIONS_AT_ONCE,
+    progress: Progress = no_progress,
+) -> Iterator[Batch[DecisionRow]]:
+    """Read the decisions of a file; arguments as of `decision_build`, and as for contacts."""
+    build = decision_build(plan, findings, outcomes=outcomes, default=default)
+    yield from _batches(plan, build, at_once=at_once, progress=progress)
 
 
 def _batches(plan: Plan, build: Build[Row], *, at_once: int, progress: Progress) -> Iterator[Batch[Row]]:

@@ -1,13 +1,15 @@
 """Validated wire types turned into records: instants into microseconds, properties into canonical JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.contracts.contact import ContactInput, DatedScalar, EventInput
+from shared.contracts.decision import UNTRAINED, DecisionArm, DecisionRow
+from shared.contracts.decision_input import UNNAMED, DecisionInput
 from shared.contracts.items import ItemInput
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange, Microseconds, microseconds
-from shared.ingest.identity import email_hash, event_identity
+from shared.ingest.identity import decision_identity, email_hash, event_identity
 from shared.values.addresses import is_placeholder
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -76,6 +78,40 @@ def contact_row(
 def item_change(item: ItemInput) -> ItemChange:
     """Turn a validated item into the record that is kept."""
     return ItemChange(item.id, item.given())
+
+
+def decision_row(decision: DecisionInput, *, outcome: str) -> DecisionRow:
+    """Turn a validated decision of another tool into the record that is kept.
+
+    Args:
+        decision: as sent.
+        outcome: the account's default, meant where it names none.
+    """
+    at, slot, campaign_id = microseconds(decision.decided_at), decision.slot or "", decision.campaign_id or ""
+    reached = decision.outcome or outcome
+    facts = (decision.contact_id, reached, slot, campaign_id, decision.message, at, decision.propensity)
+    return DecisionRow(
+        decision_id=decision.id or decision_identity(*facts),
+        contact_id=decision.contact_id,
+        outcome=reached,
+        slot=slot,
+        campaign_id=campaign_id,
+        message_id=decision.message,
+        arm=DecisionArm.imported.value,
+        propensity=decision.propensity,
+        candidates=decision.all_candidates(),
+        version=UNTRAINED,
+        decided_at=at,
+        reward=decision.reward,
+    )
+
+
+def named_messages(decisions: Iterable[DecisionRow]) -> set[str]:
+    """Return the messages that decisions name, chosen or not."""
+    rows = list(decisions)
+    lists = {row.candidates for row in rows}
+    named = {one for listed in lists for one in listed if one and not one.startswith(UNNAMED)}
+    return named | {row.message_id for row in rows if row.message_id is not None}
 
 
 def _identity(address: str, key: bytes) -> str | None:

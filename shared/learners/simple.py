@@ -246,8 +246,8 @@ class Logistic:
             ridge: strength of the pull to zero, in units of one observation.
             offset: margins that are known already and are not part of the answer, shape (n,).
         """
-        source, code = _encoding(matrix, columns)
-        raw = _encode(matrix, source, code)
+        source, code = encoding(matrix, columns)
+        raw = encode(matrix, source, code)
         missing = np.isnan(raw)
         raw[missing] = 0.0
         center = raw.sum(axis=0) / np.maximum(len(raw) - missing.sum(axis=0), 1)
@@ -296,7 +296,7 @@ class Logistic:
         return importance
 
     def _terms(self, matrix: Matrix) -> Matrix:
-        raw = _encode(matrix, self._source, self._code)
+        raw = encode(matrix, self._source, self._code)
         terms: Matrix = np.nan_to_num((raw - self.center) / self.scale) * self.weight
         return terms
 
@@ -342,7 +342,16 @@ class Logistic:
         return read
 
 
-def _encoding(matrix: Matrix, columns: Columns) -> tuple[np.ndarray[Any, Any], Vector]:
+def encoding(matrix: Matrix, columns: Columns) -> tuple[np.ndarray[Any, Any], Vector]:
+    """Return the columns that weights can be put on: of which column of the matrix, and as what.
+
+    Args:
+        matrix: shape (n, p); NaN is missing.
+        columns: names and which are categories.
+
+    Returns:
+        Source column and code of each: the code of a category, NaN for a number, -1 for whether a value is missing.
+    """
     source: list[int] = []
     code: list[float] = []
     categorical = set(columns.categorical)
@@ -362,7 +371,7 @@ def _encoding(matrix: Matrix, columns: Columns) -> tuple[np.ndarray[Any, Any], V
     return np.array(source, dtype=np.intp), np.array(code)
 
 
-def _encode(matrix: Matrix, source: np.ndarray[Any, Any], code: Vector) -> Matrix:
+def encode(matrix: Matrix, source: np.ndarray[Any, Any], code: Vector) -> Matrix:
     """Compress numbers by signed log(1 + |x|), NaN where missing; indicators and categories as 0 or 1."""
     encoded = np.empty((len(matrix), len(source)))
     if len(matrix) <= _FEW:

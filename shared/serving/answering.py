@@ -18,13 +18,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import orjson
 
 from shared.contracts.credentials import Call
+from shared.contracts.decision import UNTRAINED
 from shared.contracts.holdout import Holdout
+from shared.contracts.outcome import Outcome
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
 from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.http.middleware import parse_json
 from shared.http.telemetry import trail
-from shared.serving.capability_spec import AnySpec
+from shared.serving.capability_spec import AnySpec, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
 from shared.serving.metrics import ServiceMetrics
@@ -221,7 +223,8 @@ class Logged(NamedTuple):
 
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
-LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", "not_eligible", "control", "no_slot"})
+UNLOGGED: frozenset[Status] = frozenset({"unknown_contact", "invalid"})
+"""Of nobody who is known."""
 
 
 class ResolvedCall(NamedTuple):
@@ -332,11 +335,21 @@ class Answering:
         return await self._pools.run(self._outcomes.default, account, contacts=1)
 
     async def _champion(self, account: str, outcome: str) -> Champion:
+        untrained = self._spec.untrained
+        if untrained is not None and self._champions.surely_none(account, outcome):
+            return await self._untrained(untrained, account, outcome)
         try:
             return await self._champions.of(account, outcome)
         except NoModelTrained as error:
+            if untrained is not None:
+                return await self._untrained(untrained, account, outcome)
             missing = await self._pools.run(self._outcomes.missing, account, outcome, contacts=MAX_CONTACTS)
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
+
+    async def _untrained(self, make: Callable[[Outcome], ServedModel], account: str, outcome: str) -> Champion:
+        """Return what answers about an outcome of which no version was promoted."""
+        meant = await self._pools.run(self._outcomes.untrained, account, outcome, contacts=1)
+        return Champion(UNTRAINED, "", make(meant))
 
     def _compute(self, resolved: ResolvedCall) -> CallAnswer:
         if self._unix_seconds() > resolved.call.deadline_at:
@@ -418,6 +431,8 @@ class Answering:
             request_id=resolved.call.request_id,
             erasures=erasures,
         )
-        rows = [Logged(call, one, body) for one, body in zip(predictions, bodies, strict=True) if one.status in LOGGED]
+        rows = [
+            Logged(call, one, body) for one, body in zip(predictions, bodies, strict=True) if one.status not in UNLOGGED
+        ]
         keep = self._predictions.write if resolved.call.committed else self._predictions.add
         keep(resolved.call.account, rows)

@@ -47,7 +47,7 @@ class PinnedModel:
         """Return what a call with these contacts would ask for."""
         named = {"outcome": self.outcome} if self.outcome else {}
         fields = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
-        request: PredictionRequest = self.spec.request.model_validate(fields)
+        request: PredictionRequest = self.spec.request.model_validate(self.spec.capability.harmless_request(fields))
         return request
 
     def answers(self, account: AccountStore, contacts: Sequence[Any], *, first: int = 0) -> list[Prediction]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from shared.capabilities import Capability
-from shared.contracts.outcome import Flag
+from shared.contracts.outcome import Flag, Outcome
 from shared.contracts.prediction import Answer, Prediction, PredictionRequest, PublishedPrediction
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
@@ -53,8 +53,8 @@ class ServedModel(Protocol):
         """How far after the cutoff the outcome may come."""
 
     @property
-    def trained_at(self) -> datetime:
-        """Aware."""
+    def trained_at(self) -> datetime | None:
+        """Aware; None of a model that answers untrained."""
 
     @property
     def reached_by(self) -> tuple[str, ...]:
@@ -234,6 +234,9 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     response_example: Example
     load: Callable[[Path], ModelT]
     """Read an artifact; ArtifactRefused when it does not fit."""
+    untrained: Callable[[Outcome], ModelT] | None = None
+    """Make the model that answers about an outcome, as version 0, while no version of it was promoted. None: such a
+    call is refused, for nothing is known."""
     training: TrainingSpec
     """How it is trained."""
     is_stored: Callable[[RequestT, ModelT], bool] | None = None

@@ -321,6 +321,10 @@ class ChampionHolder:
             await asyncio.to_thread(sweep, self._cache, referenced, now=self._unix_seconds())
             self._swept = referenced
 
+    def surely_none(self, account: str, outcome: str) -> bool:
+        """Whether no version was promoted when the rows were read last, which is not long ago."""
+        return self._seen_store and (account, outcome) not in self._rows
+
     async def of(self, account: str, outcome: str, *, wait_seconds: float = WAIT_SECONDS) -> Champion:
         """Take the champion that answers now, loading it first where it is not in memory.
 

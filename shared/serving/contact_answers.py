@@ -312,7 +312,7 @@ def with_inputs(one: Prediction, inputs: InputQuality) -> Prediction:
             f"{f', for example {missing}' if missing else ''}); send those attributes, under the names they had in "
             "training."
         )
-    return one if one.status == "ok" else _without_answer(one)
+    return one if one.shows_own_fields else _without_answer(one)
 
 
 def name_what_is_missing(results: Sequence[Prediction], model: ServedModel) -> None:
@@ -356,6 +356,8 @@ DETAILS: Final[Mapping[Status, str]] = {
     "not_eligible": "The question is not asked about such a contact.",
     "control": "The contact is in the control group.",
     "no_slot": "Nothing fits what was asked for.",
+    "none_eligible": "No message runs now that is for this contact.",
+    "capped": "The contact got as much lately as caps and pauses allow.",
 }
 STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from shared.capabilities import Capability
 from shared.contracts.defaults import LEAST_CONTACTS
+from shared.contracts.outcome import Outcome
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
 from shared.serving.champions import ChampionHolder, ServingStore
 from shared.store import AccountStore
 
 DEFAULT_SECONDS = 1.0
-"""How long an account's default outcome is taken for what it is."""
+"""How long an account's default outcome, and what an outcome means, is taken for what it is."""
 COUNTS_SECONDS = 60.0
 """How long the counts of a refusal are repeated."""
 
@@ -44,6 +45,8 @@ class OutcomeResolver:
         """Name, and until when it is taken for what it is."""
         self._counted: dict[str, tuple[float | None, dict[str, int]]] = {}
         self._counting = threading.Lock()
+        self._found: dict[tuple[str, str], tuple[Outcome, float]] = {}
+        """By account and name what an outcome means, and until when that is taken for what it is."""
 
     def recent_default(self, account: str) -> str | None:
         """Return the default outcome as it was at most a second ago; None: read it."""
@@ -77,6 +80,20 @@ class OutcomeResolver:
         self._defaults[account] = name, self._monotonic() + DEFAULT_SECONDS
         return name
 
+    def untrained(self, account: str, outcome: str) -> Outcome:
+        """Return what an outcome means, as it did at most a second ago: to answer about it without a champion.
+
+        Raises:
+            UnknownOutcome: it is not defined; the defined ones are listed.
+            StoreUnavailable: the store is away.
+        """
+        key = (account, outcome)
+        found, until = self._found.get(key, (None, 0.0))
+        if found is None or self._monotonic() >= until:
+            found = _defined(self._store.of(account), self._capability, outcome)[outcome]
+            self._found[key] = found, self._monotonic() + DEFAULT_SECONDS
+        return found
+
     def missing(self, account: str, outcome: str) -> Missing:
         """Count what a model of an outcome has and needs.
 
@@ -87,11 +104,7 @@ class OutcomeResolver:
         if not self._capability.per_outcome:
             return Missing(self._command(), {})
         rows = self._store.of(account)
-        defined = {entry.name: entry for entry in rows.outcomes.of(self._capability.name)}
-        if outcome not in defined:
-            raise UnknownOutcome(
-                "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
-            )
+        defined = _defined(rows, self._capability, outcome)
         by_type = self._contacts_by_type(account, rows)
         wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
         counts: dict[str, Any] = {
@@ -114,3 +127,17 @@ class OutcomeResolver:
     def _command(self, outcome: str = "") -> str:
         named = f" --outcome {outcome}" if outcome else ""
         return f"Train one with `foretell train {self._capability.name}{named}`."
+
+
+def _defined(rows: AccountStore, capability: Capability, outcome: str) -> dict[str, Outcome]:
+    """Return the outcomes of an account by name.
+
+    Raises:
+        UnknownOutcome: the one that is wanted is not among them.
+    """
+    defined = {entry.name: entry for entry in rows.outcomes.of(capability.name)}
+    if outcome not in defined:
+        raise UnknownOutcome(
+            "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
+        )
+    return defined

@@ -12,6 +12,7 @@ from shared.store.contacts import BulkCounts, StoredContact
 from shared.store.data_report import AccountChanges, ContactGroup, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
+from shared.store.decisions import AddedDecisions, Choose, Held, Recent
 from shared.store.deliveries import ENDED, Backlog
 from shared.store.delivery_tables import (
     AttemptResult,
@@ -32,6 +33,7 @@ from shared.store.item_list import ItemFilter, ItemPlace
 from shared.store.item_tables import ItemCatalogue, ItemRow
 from shared.store.items import BulkItems, ChangedItems
 from shared.store.keys import KeyRow
+from shared.store.message_variants import MessageChange, StoredMessage
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
@@ -52,6 +54,7 @@ __all__ = [
     "Account",
     "AccountChanges",
     "AccountStore",
+    "AddedDecisions",
     "AddedEvents",
     "AnswerCount",
     "AssignmentRow",
@@ -69,6 +72,7 @@ __all__ = [
     "BulkPacing",
     "ChampionRow",
     "ChangedItems",
+    "Choose",
     "CommandKind",
     "CommandLease",
     "CommandState",
@@ -82,6 +86,7 @@ __all__ = [
     "EventCount",
     "EventTypeUse",
     "FinishedPlan",
+    "Held",
     "IdempotencyRow",
     "Identity",
     "ImportLease",
@@ -97,6 +102,7 @@ __all__ = [
     "Lease",
     "ListPlace",
     "LoggedProbability",
+    "MessageChange",
     "ModelCommandRow",
     "ModelCommands",
     "PastsWanted",
@@ -104,6 +110,7 @@ __all__ = [
     "PredictionRow",
     "PromotionRow",
     "ReachedBy",
+    "Recent",
     "ReportLease",
     "ReportRow",
     "RequestReads",
@@ -113,6 +120,7 @@ __all__ = [
     "SourceRow",
     "SourceSecretRow",
     "StoredContact",
+    "StoredMessage",
     "SubscriptionCounts",
     "SubscriptionRow",
     "SubscriptionState",

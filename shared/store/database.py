@@ -23,6 +23,7 @@ from shared.store.change_detection import ChangeDetection, StaleContactTable
 from shared.store.contacts import Contacts
 from shared.store.data_report import DataReportReads
 from shared.store.dead_letters import DeadLetters
+from shared.store.decisions import Decisions
 from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
@@ -35,6 +36,7 @@ from shared.store.imports import Imports
 from shared.store.imports import waiting as import_waits
 from shared.store.items import Items
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
+from shared.store.message_variants import MessageVariants
 from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
 from shared.store.models import ChampionRow, Models, champion_rows
@@ -68,9 +70,19 @@ class Experiments:
         return Attribution(self._scope)
 
     @property
+    def decisions(self) -> Decisions:
+        """Return which messages were chosen for whom."""
+        return Decisions(self._scope)
+
+    @property
     def holdouts(self) -> Holdouts:
         """Return for whom predictions are made and not answered."""
         return Holdouts(self._scope)
+
+    @property
+    def messages(self) -> MessageVariants:
+        """Return the messages that may be chosen."""
+        return MessageVariants(self._scope)
 
 
 class AccountStore:
@@ -161,7 +173,7 @@ class AccountStore:
 
     @property
     def experiments(self) -> Experiments:
-        """Return whom experiments of sending assigned to an arm, and whom holdouts keep out."""
+        """Return whom experiments assigned to what, and whom holdouts keep out."""
         return Experiments(self._scope)
 
     @property

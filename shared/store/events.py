@@ -359,6 +359,16 @@ class Events:
                     found.setdefault(contact_id, []).append((type_, at, made_by, value is not None))
         return [EventTimes(contact_id, *zip(*rows, strict=True)) for contact_id, rows in found.items()]
 
+    def between(
+        self, contact_ids: Sequence[str], types: Collection[str], since: Microseconds, until: Microseconds
+    ) -> Iterator[list[EventTuple]]:
+        """Read what some contacts did of some types from one instant on and before another, in parts of contacts."""
+        within = (EventTable.occurred_at >= since, EventTable.occurred_at < until, EventTable.type.in_(sorted(types)))
+        with self._scope.reading() as connection:
+            for part in batches(sorted(contact_ids)):
+                mine = self._scope.select(*EVENT_COLUMNS).where(EventTable.contact_id.in_(part), *within)
+                yield [tuple(row) for row in connection.execute(mine)]
+
     def delete_before(self, at: Microseconds, *, contacts: int = 500) -> Iterator[int]:
         """Delete events that happened before an instant, the contacts in order, some at a time.
 

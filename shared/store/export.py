@@ -15,6 +15,7 @@ from shared.store.audit import record
 from shared.store.change_detection import LastKnownStateTable
 from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.dead_letters import DeadLetterTable
+from shared.store.decisions import MessageDecisionTable
 from shared.store.delivery_tables import MessageTable
 from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
@@ -25,8 +26,8 @@ from shared.store.scope import Scope
 
 PAGE = 2_000
 """Rows read at once; between pages nothing is held open, however slowly somebody reads."""
-_UNSAID = frozenset({"account_id", "contact_id", "to_contact_id", "from_contact_id", "recipient"})
-"""Columns left out: the same in every row, or another contact's id."""
+_UNSAID = frozenset({"account_id", "contact_id", "to_contact_id", "from_contact_id", "recipient", "candidates_id"})
+"""Columns left out: the same in every row, another contact's id, or that of a list that says nothing of the contact."""
 _INSTANTS = frozenset({"cutoff", "valid_from", "send_at"})
 _JSON = frozenset({"consent", "properties", "body", "data", "payload", "value"})
 
@@ -36,6 +37,7 @@ SECTIONS: Final[Mapping[str, Any]] = {
     "identities": IdentityTable,
     "identity_merges": IdentityMergeTable,
     "assignments": AssignmentTable,
+    "decisions": MessageDecisionTable,
     "standings": LastKnownStateTable,
     "messages": MessageTable,
     "dead_letters": DeadLetterTable,

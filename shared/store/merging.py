@@ -11,12 +11,13 @@ from shared.store.assignments import AssignmentTable
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable, touch
 from shared.store.contact_facts import AttributeTable, ContactTable, consent_of
 from shared.store.contact_writes import forget_profile
+from shared.store.decisions import MessageDecisionTable
 from shared.store.events import EventTable
 from shared.store.identities import CONTACT, IdentityMergeTable, IdentityTable
 from shared.store.import_tables import merge_marks
 from shared.store.scope import AccountConnection
 
-_MOVED = (EventTable, AttributeTable, AssignmentTable, LastKnownStateTable)
+_MOVED = (EventTable, AttributeTable, AssignmentTable, LastKnownStateTable, MessageDecisionTable)
 """Tables whose rows change hands; where both have a row of the same key, that of the contact that stays is kept."""
 
 

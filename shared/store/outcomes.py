@@ -115,5 +115,5 @@ class Outcomes:
 
 
 def _unsaid(outcome: Outcome) -> set[str]:
-    """Name the empty lists of answers: releases before them refuse a definition that names them."""
-    return {name for name in ("allowed", "forbidden") if not getattr(outcome, name)}
+    """Name what is empty and came later: releases before it refuse a definition that names it."""
+    return {name for name in ("allowed", "forbidden", "sums_value") if not getattr(outcome, name)}

@@ -406,6 +406,15 @@ def in_line(line: str | BindParameter[str], *, alone: bool) -> Select[Any]:
     return select(turn(func.hashtextextended(line, literal_column("0"))))
 
 
+def in_lines() -> Select[Any]:
+    """Write the statement of PostgreSQL that waits for a place in each of the parameter `lines`, in their order.
+
+    Whoever takes several takes them in one order, so that no two wait for each other.
+    """
+    line = func.unnest(bindparam("lines", type_=ARRAY(String))).column_valued("line")
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(line, literal_column("0"))))
+
+
 def predictions_of(account: str) -> str:
     """Name the line in which those wait who write an account's predictions; no account is called so."""
     return f"predictions of {account}"

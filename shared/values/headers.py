@@ -7,7 +7,7 @@ from typing import Final, Literal
 from shared.values.personal import by_header
 from shared.values.words import same_name_key
 
-What = Literal["contacts", "events", "items"]
+What = Literal["contacts", "events", "items", "decisions"]
 
 _PERSON_ID: Final = """
     contact_id|customer id|customer_id|record id|record id - contact|hs_object_id|person id|person - id|lead id
@@ -127,6 +127,30 @@ _FIELDS: Final[dict[What, dict[str, str]]] = {
             |quantity available|inventory|inventory quantity|variant inventory qty|auf lager|verfuegbarkeit
             |verfuegbar|bestand|lagerbestand|disponibilite|disponible|en stock|disponibilidad|disponibilita
         """,
+    },
+    "decisions": {
+        "contact_id": _PERSON_ID,
+        "message": """
+            message|message id|message_id|action|action id|action_id|arm|variant|variant id|variant_id|content id
+            |content_id|creative id|creative_id|item id|item_id|nachricht|variante
+        """,
+        "propensity": """
+            propensity|propensity score|propensity_score|pscore|action probability|action_prob|probability
+            |wahrscheinlichkeit
+        """,
+        "candidates": "candidates|candidate ids|actions|eligible actions|arms|variants|kandidaten",
+        "number_of_candidates": """
+            number_of_candidates|number of candidates|candidate count|number of actions|n_actions|number of arms|n_arms
+        """,
+        "decided_at": """
+            decided_at|decided at|timestamp|time|date|datetime|date time|date/time|chosen at|assigned at|assigned_at
+            |shown at|shown_at|sent at|sent_at|send time|occurred_at|zeitpunkt|zeitstempel|datum
+        """,
+        "reward": "reward|click|clicked|converted|conversion|belohnung|geklickt",
+        "outcome": "outcome",
+        "slot": "slot|position|placement|platz",
+        "campaign_id": "campaign_id|campaign id|campaign|kampagne|kampagnen-id",
+        "id": "id|decision id|decision_id|impression id|impression_id|event id|event_id",
     },
 }
 """By field: the spellings, the surest first; its own name before them, unless it stands among them. An order's number

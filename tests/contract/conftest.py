@@ -17,12 +17,13 @@ import pytest
 from foretell.train import recipe_of
 from services.specs import spec_of
 from shared.capabilities import TABLE, Capability
+from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.registry.fetch import artifacts
 from shared.serving.capability_spec import AnySpec
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, MessageChange, migrate, open_database
 from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -30,6 +31,7 @@ NOW_US = 1_780_272_000_000_000
 CONTACTS = 200
 ITEMS = 20
 DAYS = 130
+MESSAGES = ("message-a", "message-b", "message-c")
 OUTCOMES = {line.name: outcome for line in TABLE if (outcome := spec_of(line.name).training.example_outcome)}
 """What each capability that is asked about outcomes is trained for."""
 
@@ -60,7 +62,8 @@ class Subject:
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}
-        return {"contacts": [{"id": c} if isinstance(c, str) else c for c in contacts], **named, **fields}
+        listed = [{"id": c} if isinstance(c, str) else c for c in contacts]
+        return self.capability.harmless_request({"contacts": listed, **named, **fields})
 
     def predicted(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int, model: Any = None) -> Any:
         """Call the model as the service does."""
@@ -79,6 +82,27 @@ def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[E
         if rows and rows[-1].type == "email_clicked" and draw.random() < 0.3 * eagerness:
             rows.append(_row(draw, contact, "order_placed", rows[-1].occurred_at + 2 * DAY))
     return [row for row in rows if row.occurred_at < NOW_US]
+
+
+def _decisions(draw: np.random.Generator) -> list[DecisionRow]:
+    """A message a month to everybody, by equal chances."""
+    return [
+        DecisionRow(
+            decision_id=f"d-{month}-{number}",
+            contact_id=f"c-{number}",
+            outcome="clicked",
+            slot="",
+            campaign_id="",
+            message_id=str(draw.choice(MESSAGES)),
+            arm="imported",
+            propensity=1 / len(MESSAGES),
+            candidates=MESSAGES,
+            version="",
+            decided_at=NOW_US - (20 + 30 * month) * DAY,
+        )
+        for number in range(CONTACTS)
+        for month in range(4)
+    ]
 
 
 def _row(draw: np.random.Generator, contact: str, kind: str, day: int) -> EventRow:
@@ -111,6 +135,8 @@ def account(
         rows += _events(draw, f"c-{number}", eagerness)
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
     store.events.add_bulk(rows)
+    store.experiments.messages.put([MessageChange(name, {}) for name in MESSAGES], at=NOW_US - DAYS * DAY)
+    store.experiments.decisions.add_imported(_decisions(draw))
     for outcome in OUTCOMES.values():
         store.outcomes.put(outcome)
     yield settings, database

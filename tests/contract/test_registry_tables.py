@@ -113,6 +113,13 @@ def same_items(answers: pd.DataFrame, predictions: list[Any]) -> None:
             assert answers[f"score_{place}"][row] == pytest.approx(listed.score, abs=1e-9)
 
 
+def same_reward(answers: pd.DataFrame, predictions: list[Any]) -> None:
+    for row, one in enumerate(predictions):
+        for chosen in one.chosen:
+            if chosen.message is not None:
+                assert answers[f"expected_reward_of_{chosen.message}"][row] == pytest.approx(chosen.expected_reward)
+
+
 SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "scoring": same_score,
     "churn": same_probability,
@@ -120,6 +127,7 @@ SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
     "sendtime": same_hour,
     "value": same_value,
     "recommendations": same_items,
+    "messages": same_reward,
 }
 
 

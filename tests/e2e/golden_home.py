@@ -21,6 +21,7 @@ MODELS = {
     "sendtime": ("sendtime", ""),
     "value": ("value", ""),
     "recommendations": ("recommendations", ""),
+    "messages": ("messages", "clicked"),
 }
 """Folder below `golden` and outcome, by capability."""
 _REGISTER = """

@@ -1,1 +1,14 @@
-"""The model: what each message earns with each contact, and with which chance it is sent. Pure."""
+"""The model: what each message earns with each contact, with which chance it is sent, who may get it. Pure."""
+
+from pathlib import Path
+
+from services.messages.model.advice import MessageAdvice
+from services.messages.model.messages import MessageModel
+from shared.registry.pyfunc import FeatureTable
+
+__all__ = ["MessageAdvice", "MessageModel"]
+
+
+def _load_pyfunc(path: str) -> FeatureTable:
+    """Load the version for `mlflow models serve`; named in the registry as the loader."""
+    return FeatureTable(MessageModel.load(Path(path)))

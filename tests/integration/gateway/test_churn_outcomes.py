@@ -30,6 +30,7 @@ async def test_every_account_has_the_automatic_outcome_as_churn_s_default(gatewa
             "active_within_days": 180,
             "attribute": None,
             "positive": None,
+            "sums_value": False,
             "band_lifts": [1.0, 2.0, 4.0],
             "allowed": [],
             "forbidden": [],

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from shared.change_detection.states import LastKnownState
+from shared.contracts.decision import DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
 from shared.contracts.model_name import ModelName
@@ -23,6 +24,7 @@ from shared.store import (
     ImportRow,
     KeptReport,
     Lease,
+    MessageChange,
     ModelCommandRow,
     PastsWanted,
     PredictionRow,
@@ -43,6 +45,7 @@ MODEL = ModelName("scoring", "x")
 EVENT = EventRow("a", "1", "order_placed", 10, 10, 9.0, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
+DECISION = DecisionRow("d1", "a", "clicked", "", "may", "tea", "policy", 0.5, ("cake", "tea"), "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
 HOLDOUT = Holdout("spring", "00", 0.5, "churn", "x", 1, None)
 SHADOWED = ShadowPrediction("scoring", "x", "2", "1", "a", 0, 10, 10, "ok", 0.4, 0.5, "low", "low")
@@ -75,6 +78,8 @@ def fill(store: AccountStore) -> None:
     store.items.put([ItemChange("tea", {"name": "Green tea"}), ItemChange("old", {})], at=1)
     store.items.delete(["old"], at=2)
     store.experiments.assignments.add("may", [ASSIGNMENT])
+    store.experiments.messages.put([MessageChange("tea", {})], at=1)
+    store.experiments.decisions.decide(["a"], lambda _, __: [DECISION], outcome="clicked", campaign_id="may", since=0)
     if store.experiments.holdouts.find("spring") is None:
         store.experiments.holdouts.create(HOLDOUT)
     store.experiments.attribution.request(ReportRow("r1", "account", "queued", "{}", 1), made_after=0)
@@ -225,6 +230,14 @@ def everything(store: AccountStore) -> dict[str, object]:
         "experiments.attribution.population": store.experiments.attribution.population(99).contacts,
         "experiments.attribution.events": list(store.experiments.attribution.events(["order_placed"], [], 0, 99)),
         "experiments.attribution.groups": store.experiments.attribution.groups("plan", 99),
+        "experiments.decisions.recent": store.experiments.decisions.recent(["a"], since=0),
+        "experiments.decisions.held": store.experiments.decisions.held(["a"], outcome="clicked", campaign_id="may"),
+        "experiments.decisions.scan": list(store.experiments.decisions.scan("clicked", 0, 9)),
+        "experiments.messages.revision": store.experiments.messages.revision(),
+        "experiments.messages.salt": store.experiments.messages.salt(),
+        "experiments.messages.all": store.experiments.messages.all(),
+        "experiments.messages.find": store.experiments.messages.find("tea"),
+        "experiments.messages.page": store.experiments.messages.page(9),
         "experiments.holdouts.all": store.experiments.holdouts.all(),
         "experiments.holdouts.find": store.experiments.holdouts.find("spring"),
         "experiments.holdouts.active": store.experiments.holdouts.active("churn", "x", at=2),
@@ -303,10 +316,12 @@ WRITES = {
     "dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many outbox",
     "deliveries.outbox": "publish delete_before",
-    "experiments": "assignments attribution holdouts",
+    "experiments": "assignments attribution decisions holdouts messages",
     "experiments.assignments": "add",
     "experiments.attribution": "request take renew end",
+    "experiments.decisions": "decide add_imported add_imported_bulk delete_before",
     "experiments.holdouts": "create release",
+    "experiments.messages": "put add_missing delete",
     "events": "add add_bulk correct delete_before",
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
@@ -336,7 +351,7 @@ def reads(store: AccountStore) -> set[str]:
     found = {name: getattr(store, name) for name in subjects}
     below = {
         "deliveries": ("outbox",),
-        "experiments": ("assignments", "attribution", "holdouts"),
+        "experiments": ("assignments", "attribution", "decisions", "holdouts", "messages"),
         "models": ("commands", "quality", "shadows"),
     }
     for above, name in ((above, name) for above, names in below.items() for name in names):
@@ -443,47 +458,3 @@ def test_writing_to_an_account_that_is_not_there_says_so(database: Database) -> 
         store.contacts.put([ContactRow("a")], recorded_at=1)
     with pytest.raises(NotFound, match="nobody"):
         database.delete_account("nobody")
-
-
-def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
-    store = database.of("default")
-    store.keys.create("crm", ["read", "predict"], public_id="pub", digest=b"\x00d", created_at=1, expires_at=99)
-
-    database.touch_keys({"pub": 7, "unknown": 8})
-    database.touch_keys({"pub": 6})
-    store.keys.revoke("pub", 8)
-    store.keys.revoke("pub", 9)
-
-    found = database.key("pub")
-    assert found is not None
-    assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
-    assert database.key("unknown") is None
-
-
-def test_a_rotated_key_is_valid_for_as_long_as_stated_or_until_its_own_end(database: Database) -> None:
-    store = database.of("default")
-    store.keys.create("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
-    store.keys.create("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)
-    endless, short = store.keys.all()
-
-    store.keys.rotate(endless, public_id="new-1", digest=b"c", at=5, old_until=50)
-    store.keys.rotate(short, public_id="new-2", digest=b"d", at=5, old_until=50)
-
-    rows = store.keys.all()
-    ends = {row.public_id: (row.name, row.scopes, row.expires_at) for row in rows}
-    assert ends == {
-        "endless": ("crm", ("read",), 50),
-        "short": ("crm", ("read",), 11),
-        "new-1": ("crm", ("read",), None),
-        "new-2": ("crm", ("read",), 15),
-    }
-
-
-def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:
-    database.create_account("other", created_at=1)
-    database.of("default").keys.create("k", ["read"], public_id="pub", digest=b"d", created_at=1)
-
-    with pytest.raises(Conflict):
-        database.of("other").keys.create("k", ["read"], public_id="pub", digest=b"e", created_at=1)
-    with pytest.raises(NotFound):
-        database.of("other").keys.revoke("pub", 2)

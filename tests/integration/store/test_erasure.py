@@ -62,6 +62,10 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     others: dict[str, dict[str, Any]] = {
         "attempts": {"delivery_id": delivery(store, contact_id), "number": 1, "attempted_at": 1, "milliseconds": 1},
         "import_contacts": {"contact_id": contact_id, "import_id": "imp_1"},
+        "message_decisions": {"contact_id": contact_id, "decided_at": 1, "outcome": "x", "slot": "",
+                              "campaign_id": "may", "decision_id": f"d {contact_hash(contact_id, b'k')}",
+                              "message_id": "tea", "arm": "policy", "propensity": 0.5,
+                              "candidates_id": "1970-01-a", "version": "1"},
         "standings": {"contact_id": contact_id, "capability": "scoring", "outcome": "x", "state": "low",
                       "version": "1", "cause": "first", "changed_at": 1},
         "dead_letters": {"dead_letter_id": contact_id, "source_id": "s", "provider": "p", "reason": "r", "detail": "d",

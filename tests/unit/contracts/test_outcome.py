@@ -92,11 +92,31 @@ def test_scoring_knows_no_silence_and_chooses_nothing_itself(fields: dict[str, A
         Outcome.model_validate({"name": "won", "capability": "scoring", **fields})
 
 
+@pytest.mark.parametrize(
+    "fields", [{"capability": "scoring", "event_types": ("deal_won",)}, {"capability": "churn", "silence": ("a",)}]
+)
+def test_values_are_added_up_only_where_something_is_earned(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="sums_value is for messages and uplift"):
+        Outcome.model_validate({"name": "revenue", "sums_value": True, **fields})
+
+
 def test_every_account_has_an_automatic_churn_outcome_that_is_meant_without_a_name() -> None:
     (built_in,) = (outcome for outcome in BUILT_IN if outcome.capability == "churn")
 
     assert built_in.is_automatic
-    assert DEFAULTS == {"churn": built_in.name} == {"churn": "churn"}
+    assert DEFAULTS["churn"] == built_in.name == "churn"
+
+
+def test_a_message_is_meant_to_be_clicked_within_a_week_unless_told_otherwise() -> None:
+    (built_in,) = (outcome for outcome in BUILT_IN if outcome.name == DEFAULTS["messages"])
+
+    assert (built_in.capability, built_in.event_types, built_in.horizon_days) == ("messages", ("email_clicked",), 7)
+    assert built_in.repeatable
+
+
+def test_a_message_earns_by_events_alone() -> None:
+    with pytest.raises(ValidationError, match="give event_types: a message earns by what happens after it"):
+        Outcome.model_validate({"name": "won", "capability": "messages", "attribute": "won"})
 
 
 @pytest.mark.parametrize(

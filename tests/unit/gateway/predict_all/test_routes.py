@@ -76,7 +76,8 @@ def test_options_are_what_a_capabilitys_own_request_has_more() -> None:
 
 def test_every_field_that_commits_is_one_of_the_request() -> None:
     unknown = {
-        line.name: set(line.committing_fields) - spec_of(line.name).request.model_fields.keys() for line in TABLE
+        line.name: {*line.committing_fields, *dict(line.harmless)} - spec_of(line.name).request.model_fields.keys()
+        for line in TABLE
     }
 
     assert unknown == {line.name: set() for line in TABLE}
@@ -85,12 +86,29 @@ def test_every_field_that_commits_is_one_of_the_request() -> None:
 def test_a_capability_that_commits_something_names_by_which_fields() -> None:
     committing = {line.name for line in TABLE if spec_of(line.name).before_respond is not None}
 
-    assert committing == {line.name for line in TABLE if line.committing_fields}
+    assert committing == {line.name for line in TABLE if line.committing_fields or line.harmless}
 
 
 def test_no_option_makes_an_answer_commit_something() -> None:
     for line in TABLE:
         spec = spec_of(line.name)
-        plain = spec.request.model_validate({"contacts": [{"id": "c-1"}]})
+        plain = spec.request.model_validate(line.harmless_request({"contacts": [{"id": "c-1"}]}))
 
         assert spec.before_respond is None or not spec.before_respond.applies(plain), line.name
+
+
+def test_fields_by_which_nothing_is_committed_may_be_said_and_not_denied() -> None:
+    harmless, denied = (
+        {"contacts": [{"id": "c-1"}], "options": {"messages": {"purpose": purpose}}}
+        for purpose in ("preview", "decide")
+    )
+
+    assert request_of(json.dumps(harmless).encode()).options == {"messages": {"purpose": "preview"}}
+    with pytest.raises(BadRequest) as refused:
+        request_of(json.dumps(denied).encode())
+    assert refused.value.members["errors"] == [
+        {
+            "pointer": "/options/messages/purpose",
+            "detail": "This field is not taken here; its answer would commit something; ask at /next-best-message.",
+        }
+    ]

@@ -1,0 +1,1 @@
+"""The catalogue of items: what the `item` of events names."""

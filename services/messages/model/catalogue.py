@@ -1,0 +1,203 @@
+"""The messages of an account, compiled once a revision: who is eligible, and what caps and pauses leave open. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.messages.model.policy import MessageTraits
+from shared.contracts.decision import RecentDecision
+from shared.contracts.message_variant import BandRule, MessageVariant
+from shared.contracts.outcome import written
+from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of
+from shared.timeline import ContactPasts
+from shared.timeline.pasts import entry_at
+from shared.values.words import is_missing, same_name_key, same_value_key
+
+Mask = NDArray[np.bool_]
+WEEK = 7 * DAY
+
+
+class Standing(NamedTuple):
+    """Where a contact's latest prediction has put it."""
+
+    capability: str
+    outcome: str
+    band: str | None
+    segment: str | None
+
+
+Standings = Mapping[str, Sequence[Standing]]
+"""By contact id; who was never asked about is missing."""
+Recent = Mapping[str, Sequence[RecentDecision]]
+"""By contact id what it got lately; who got nothing is missing."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What may be chosen."""
+
+    variants: tuple[MessageVariant, ...] = ()
+    salt: str = ""
+    """Says who is of the control group; empty: nobody, for there never was a message."""
+    revision: Microseconds = 0
+    code_of: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, variants: Iterable[MessageVariant], *, salt: str = "", revision: Microseconds = 0) -> "Catalogue":
+        """Compile messages."""
+        ordered = tuple(sorted(variants, key=lambda one: one.id))
+        return cls(ordered, salt, revision, {one.id: code for code, one in enumerate(ordered)})
+
+    def __len__(self) -> int:
+        """Count the messages."""
+        return len(self.variants)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """List the messages."""
+        return tuple(one.id for one in self.variants)
+
+    @cached_property
+    def traits(self) -> tuple[MessageTraits, ...]:
+        """Return what a policy looks at."""
+        return tuple(MessageTraits(one.id, dict(one.attributes)) for one in self.variants)
+
+    def name(self, code: int) -> str:
+        """Return what people call a message."""
+        return self.variants[code].name or self.variants[code].id
+
+    def running(self, at: Microseconds) -> Mask:
+        """Return which messages may be chosen at an instant, whoever gets them, shape (messages,)."""
+        instant = instant_of(at)
+        return np.array([one.runs_at(instant) for one in self.variants], dtype=bool)
+
+    @cached_property
+    def needs_standings(self) -> bool:
+        """Whether segments or bands say who is eligible for any of them."""
+        return any(one.eligible.segments or one.eligible.bands for one in self.variants)
+
+    @cached_property
+    def band_rules(self) -> tuple[BandRule, ...]:
+        """List all rules of bands."""
+        return tuple(rule for one in self.variants for rule in one.eligible.bands)
+
+    @cached_property
+    def _wanted_values(self) -> Mapping[str, Sequence[tuple[int, frozenset[str]]]]:
+        """Return by attribute which messages ask for which of its values."""
+        found: dict[str, list[tuple[int, frozenset[str]]]] = {}
+        for code, one in enumerate(self.variants):
+            for name, values in one.eligible.attributes.items():
+                keys = frozenset(same_value_key(written(value)) for value in values)
+                found.setdefault(name, []).append((code, keys))
+        return found
+
+    def by_attributes(self, pasts: ContactPasts, cutoffs: NDArray[np.int64]) -> Mask:
+        """Return for which messages the attributes of contacts speak, shape (contacts, messages)."""
+        found = np.ones((len(pasts), len(self)), dtype=bool)
+        for name, wanted in self._wanted_values.items():
+            keys = held_keys(pasts, cutoffs, name)
+            for code, values in wanted:
+                found[:, code] &= np.array([key in values for key in keys], dtype=bool)
+        return found
+
+    def by_standings(self, contact_ids: Sequence[str], standings: Standings, defaults: Mapping[str, str]) -> Mask:
+        """Return for which messages segments and bands of contacts speak, shape (contacts, messages).
+
+        Args:
+            contact_ids: in the order of the rows.
+            standings: of these contacts.
+            defaults: by capability, the outcome that a rule means that names none.
+        """
+        found = np.ones((len(contact_ids), len(self)), dtype=bool)
+        listed = [standings.get(one, ()) for one in contact_ids]
+        for code, one in enumerate(self.variants):
+            segments = frozenset(one.eligible.segments)
+            if segments:
+                found[:, code] &= [any(place.segment in segments for place in mine) for mine in listed]
+            for rule in one.eligible.bands:
+                question = (rule.capability, rule.outcome or defaults.get(rule.capability, ""))
+                bands = frozenset(rule.bands)
+                found[:, code] &= [
+                    any((place.capability, place.outcome) == question and place.band in bands for place in mine)
+                    for mine in listed
+                ]
+        return found
+
+    def reach(self, contact_cap: int | None) -> Microseconds:
+        """Return how far back caps and pauses look; 0: not at all."""
+        capped = contact_cap is not None or any(one.cap_per_week is not None for one in self.variants)
+        pauses = [round(one.cooldown_hours * HOUR) for one in self.variants if one.cooldown_hours is not None]
+        return max([WEEK if capped else 0, *pauses])
+
+    def blocked(
+        self, contact_ids: Sequence[str], recent: Recent, *, at: Microseconds, contact_cap: int | None
+    ) -> Mask | None:
+        """Return which messages caps and pauses keep from contacts, shape (contacts, messages); None: none at all.
+
+        Args:
+            contact_ids: in the order of the rows.
+            recent: what they got lately.
+            at: now.
+            contact_cap: messages a contact gets within a week; parts of one message count once.
+        """
+        if not recent or not self.reach(contact_cap):
+            return None
+        found: Mask | None = None
+        for row, name in enumerate(contact_ids):
+            got = recent.get(name)
+            if not got:
+                continue
+            mine = self._blocked_for(got, at, contact_cap)
+            if mine.any():
+                found = np.zeros((len(contact_ids), len(self)), dtype=bool) if found is None else found
+                found[row] = mine
+        return found
+
+    def _blocked_for(self, got: Sequence[RecentDecision], at: Microseconds, contact_cap: int | None) -> Mask:
+        found = np.zeros(len(self), dtype=bool)
+        lately = [one for one in got if one.decided_at > at - WEEK]
+        if contact_cap is not None and len({one.decided_at for one in lately}) >= contact_cap:
+            found[:] = True
+        for name in {one.message_id for one in got} & self.code_of.keys():
+            code = self.code_of[name]
+            cap, pause = self.variants[code].cap_per_week, self.variants[code].cooldown_hours
+            last = max(one.decided_at for one in got if one.message_id == name)
+            times = sum(one.message_id == name for one in lately)
+            if (cap is not None and times >= cap) or (pause is not None and last > at - round(pause * HOUR)):
+                found[code] = True
+        return found
+
+
+def held_keys(pasts: ContactPasts, cutoffs: NDArray[np.int64], name: str) -> list[str | None]:
+    """Return the value of an attribute that each contact has, in the form that equal values share; None: it has none.
+
+    Names that differ in case, space and marks are one, as everywhere.
+    """
+    wanted = same_name_key(name)
+    if pasts.are_few:
+        return [
+            _key_in(past.attributes_at(int(at)), name, wanted)
+            for past, at in zip(pasts.one_by_one, cutoffs, strict=True)
+        ]
+    columns = pasts.columns.attributes
+    found: list[str | None] = [None] * len(pasts)
+    contact = np.arange(len(pasts), dtype=np.int32)
+    for spelled in sorted((one for one in columns if same_name_key(one) == wanted), key=lambda one: one == name):
+        stored = columns[spelled]
+        entry = entry_at(stored, contact, cutoffs)
+        for row in np.flatnonzero(entry >= 0).tolist():
+            value = stored.value[entry[row]]
+            if not is_missing(value):
+                found[row] = same_value_key(written(value))
+    return found
+
+
+def _key_in(held: Mapping[str, Any], name: str, wanted: str) -> str | None:
+    value = held.get(name)
+    if is_missing(value):
+        value = next((one for spelled, one in held.items() if same_name_key(spelled) == wanted), None)
+    return None if is_missing(value) else same_value_key(written(value))

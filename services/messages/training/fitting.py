@@ -1,0 +1,130 @@
+"""Learn a policy, judge it on later decisions, learn it again from all."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.messages.features import contact_features
+from services.messages.model.contact_columns import ContactColumns
+from services.messages.model.messages import ContactPolicy, MessageModel
+from services.messages.model.policy import Policy, fit
+from services.messages.training.judging import Judged, joined, judged
+from services.messages.training.material import MessageMaterial, Split, splits_of
+from services.messages.training.report import MessageReport, report
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import Progress, silent
+from shared.evaluation.metrics import of_mean
+from shared.features import Inputs, matrix
+from shared.learners import Columns
+
+Matrix = NDArray[np.float64]
+HALF_LIVES: tuple[int | None, ...] = (None, 90, 30)
+"""Days after which a decision counts half; None: all count alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFit:
+    """A fitted version with the evidence behind it."""
+
+    model: MessageModel
+    report: MessageReport
+    values: Matrix
+    judged: Judged
+    by_time: bool
+    """Whether what judged is later than what was learned from."""
+
+
+def fitted(
+    material: MessageMaterial,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
+) -> MessageFit:
+    """Learn, judge, learn from all: no store, no registry.
+
+    Args:
+        material: decisions with what they earned.
+        allowed: attributes used although they are personal or not dated.
+        forbidden: attributes that are never used.
+        now: becomes `trained_at`.
+        progress: called with what is done and how far, 0 to 1.
+    """
+    progress("computing features", 0.0)
+    contact, at = material.contact, material.at
+    features = contact_features(material.pasts, contact, at, allowed=allowed, forbidden=forbidden)
+    values = matrix(features.feature_set, material.pasts, contact, at)
+    inputs = Inputs.of(
+        features.feature_set,
+        values,
+        (material.reward > 0).astype(np.float64),
+        contact,
+        known=material.pasts.attributes,
+    )
+    filled = inputs.filled(values)
+    columns = ContactColumns.fit(filled, Columns(features.feature_set.names, features.feature_set.categorical))
+    design = columns.of(filled)
+    splits, by_time = splits_of(material)
+    progress("learning from earlier decisions", 0.3)
+    half_life = chosen_half_life(material, design, splits[0]) if by_time else None
+    parts = []
+    for place, split in enumerate(splits):
+        policy = policy_of(material, design, split.train, half_life)
+        parts.append(judged(material, design, split.train, split.judged, policy))
+        progress("judging on later decisions", 0.4 + 0.3 * (place + 1) / len(splits))
+    found = joined(parts)
+    progress("learning from all decisions", 0.8)
+    policy = policy_of(material, design, np.arange(len(material)), half_life)
+    importance = importance_of(policy, columns, len(features.feature_set))
+    learned = ContactPolicy(features.feature_set, columns, policy, inputs.weighed(importance), material.messages)
+    made = report(material, found, features, importance, by_time=by_time, half_life=half_life)
+    model = MessageModel.of(
+        learned,
+        outcome=material.outcome.name,
+        grade=made.grade,
+        horizon_days=material.outcome.horizon_days,
+        trained_at=instant_of(now),
+    )
+    return MessageFit(model, made, values, found, by_time)
+
+
+def policy_of(material: MessageMaterial, design: Matrix, rows: NDArray[np.intp], half_life_days: int | None) -> Policy:
+    """Learn a policy from some decisions."""
+    weight = None
+    if half_life_days is not None:
+        age = (material.at[rows].max() - material.at[rows]) / (half_life_days * DAY)
+        weight = 0.5**age
+    return fit(
+        design[rows],
+        material.decisions.message[rows].astype(np.intp),
+        material.reward[rows],
+        material.messages,
+        weight=weight,
+        is_share=material.is_share,
+    )
+
+
+def chosen_half_life(material: MessageMaterial, design: Matrix, split: Split) -> int | None:
+    """Choose how fast decisions are forgotten: not at all, unless later rewards are surely foretold better so."""
+    span = float(np.ptp(material.at[split.train])) / DAY
+    found = {}
+    for days in HALF_LIVES:
+        if days is None or span >= days:
+            policy = policy_of(material, design, split.train, days)
+            expected = policy.expected(design[split.judged])
+            own = expected[np.arange(len(split.judged)), material.decisions.message[split.judged]]
+            found[days] = (material.reward[split.judged] - own) ** 2
+    best = min(found, key=lambda days: float(found[days].mean()))
+    gain = of_mean(found[None] - found[best], material.contact[split.judged])
+    return best if gain.low > 0 else None
+
+
+def importance_of(policy: Policy, columns: ContactColumns, width: int) -> NDArray[np.float64]:
+    """Return how much each feature moves messages apart, shape (p,)."""
+    apart = policy.weights[:, 1:].std(axis=0)
+    found = np.zeros(width)
+    np.add.at(found, columns.source, apart)
+    return found

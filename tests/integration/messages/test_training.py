@@ -1,0 +1,120 @@
+"""Trained from logged decisions, gated by what it would have earned, served over the catalogue as it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.messages.training import RECIPE
+from shared.contracts.decision import DecisionRow
+from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow
+from shared.errors import InsufficientData
+from shared.registry.fetch import artifacts
+from shared.settings import ServiceSettings
+from shared.store import AccountStore, Database
+from shared.training.recipe import train
+from tests.integration.messages.conftest import NOW_US, SUBJECTS, declare
+
+CONTACTS, WEEKS = 300, 4
+CLICKS = {("FR", "subject-c"): 0.6, ("DE", "subject-a"): 0.6}
+"""By country and message; all others 10 %."""
+
+
+def tried_out(store: AccountStore, *, weeks: int = WEEKS) -> None:
+    """Send every contact a message a week by equal chances; who lives where decides what is clicked."""
+    draw, since, names = np.random.default_rng(7), NOW_US - 200 * DAY, sorted(SUBJECTS)
+    countries = {f"c-{number}": "FR" if number % 2 else "DE" for number in range(CONTACTS)}
+    store.contacts.put(
+        [
+            ContactRow(name, since, attributes=(AttributeRow("country", country, since),))
+            for name, country in countries.items()
+        ],
+        recorded_at=since,
+    )
+    decisions, events = [], []
+    for number, (name, country) in enumerate(countries.items()):
+        events.append(EventRow(name, f"seen-{number}", "page_viewed", NOW_US - (number % 90 + 1) * DAY, NOW_US))
+        for week in range(weeks):
+            at = NOW_US - (10 + 7 * week) * DAY + number * 1_000_000
+            message, id_ = names[int(draw.integers(3))], f"t-{number}-{week}"
+            decisions.append(DecisionRow(id_, name, "clicked", "", "", message, "policy", 1 / 3, tuple(names), "0", at))
+            if draw.random() < CLICKS.get((country, message), 0.1):
+                events.append(EventRow(name, f"k-{id_}", "email_clicked", at + HOUR, NOW_US, message_id=id_))
+    declare(store, **{name: {"attributes": {"topic": topic}} for name, topic in SUBJECTS.items()})
+    store.experiments.decisions.add_imported(decisions)
+    store.events.add_bulk(sorted(events, key=lambda row: (row.contact_id, row.event_id)))
+
+
+@pytest.fixture(scope="module")
+def learned(messages_database: Database, service_settings: ServiceSettings) -> Any:
+    messages_database.create_account("learned", created_at=0)
+    store = messages_database.of("learned")
+    tried_out(store)
+    published = train(RECIPE, store, service_settings, "clicked", now=NOW_US)
+    named = {"version": published.version, "digest": published.digest, "into": service_settings.cache_folder}
+    artifacts(service_settings, "learned", "messages", "clicked", **named)
+    return published
+
+
+@pytest.fixture
+def store(messages_database: Database, learned: Any) -> AccountStore:
+    return messages_database.of("learned")
+
+
+def test_what_surely_earns_more_than_equal_chances_is_promoted(learned: Any) -> None:
+    report = learned.report
+
+    assert (learned.promoted, learned.reason, report.grade) == (
+        True,
+        "first version; it surely does not earn less than equal chances",
+        "C",  # fewer than 200 contacts brought something
+    )
+    assert report.figures["gain_over_equal_chances"].low > 0.15
+    assert report.figures["gain_over_best_message"].low > 0
+
+
+async def test_each_contact_gets_what_earns_most_with_it(service: Any, store: AccountStore) -> None:
+    async with service() as client:
+        body = {"contacts": [{"id": "c-1"}, {"id": "c-2"}], "purpose": "preview", "control_share": 0}
+        reply = await client.post("/next-best-message", body, account="learned")
+
+    french, german = reply.json["predictions"]
+    assert (french["message"], german["message"]) == ("subject-c", "subject-a")
+    assert french["expected_reward"] == pytest.approx(0.6, abs=0.12)
+    assert french["interval"]["low"] < 0.6 < french["interval"]["high"]
+    assert "Country: FR" in [reason["text"] for reason in french["reasons"]]
+    assert reply.json["model"]["kind"] == "thompson"
+
+
+async def test_a_new_message_is_tried_out_by_what_its_attributes_promise(service: Any, store: AccountStore) -> None:
+    declare(store, subject_new={"attributes": {"topic": "news"}})
+    async with service() as client:
+        body = {"contacts": [{"id": "c-1"}, {"id": "c-2"}], "purpose": "preview", "control_share": 0, "runner_ups": 10}
+        reply = await client.post("/next-best-message", body, account="learned")
+    store.experiments.messages.delete(["subject-new"], at=NOW_US)
+
+    chance = [
+        next(one["chance"] for one in contact["runner_ups"] if one["message"] == "subject-new")
+        for contact in reply.json["predictions"]
+    ]
+    assert chance[0] > 0.05
+    assert chance[0] > chance[1]
+
+
+def test_a_second_training_without_newer_decisions_leaves_the_champion(
+    learned: Any, store: AccountStore, service_settings: ServiceSettings
+) -> None:
+    again = train(RECIPE, store, service_settings, "clicked", now=NOW_US)
+
+    assert (again.promoted, again.decided, again.digest) == (False, False, learned.digest)
+
+
+def test_too_few_decisions_are_refused_in_counts(
+    messages_database: Database, service_settings: ServiceSettings
+) -> None:
+    messages_database.create_account("beginner", created_at=0)
+
+    with pytest.raises(InsufficientData, match="Still needed: 200 more sent messages") as refused:
+        train(RECIPE, messages_database.of("beginner"), service_settings, "clicked", now=NOW_US)
+
+    assert refused.value.members["decisions"] == 0

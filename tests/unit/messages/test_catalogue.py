@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from services.messages.model.catalogue import Catalogue, Standing
+from shared.contracts.decision import RecentDecision
+from shared.contracts.message_variant import MessageVariant
+from shared.timeline import ContactFacts, ContactPasts, DatedValue
+from tests.unit.messages.conftest import AT, DAY, HOUR, catalogue
+
+
+def pasts(*countries: object) -> ContactPasts:
+    facts = {f"c-{n}": ContactFacts(0, attributes=(DatedValue("Country", 0, one),)) for n, one in enumerate(countries)}
+    return ContactPasts([*facts], facts, [])
+
+
+def of_country(*values: object) -> Catalogue:
+    return Catalogue.of([MessageVariant(id="a", eligible={"attributes": {"country": values}}), MessageVariant(id="b")])
+
+
+@pytest.mark.parametrize("many", [1, 200])
+def test_an_attribute_counts_under_any_spelling_of_name_and_value(many: int) -> None:
+    contacts = pasts(*(["fr ", "DE", None] * many))
+
+    found = of_country("FR").by_attributes(contacts, np.full(len(contacts), AT))
+
+    assert found[:3].tolist() == [[True, True], [False, True], [False, True]]
+    assert found[:, 0].sum() == many
+
+
+def test_numbers_and_truths_are_compared_as_they_are_written() -> None:
+    found = of_country(2, True).by_attributes(pasts(2.0, "true", "3"), np.full(3, AT))
+
+    assert found[:, 0].tolist() == [True, True, False]
+
+
+def test_every_rule_of_bands_must_hold_and_any_segment_does() -> None:
+    rules = [{"capability": "scoring", "bands": ["high"]}, {"capability": "churn", "outcome": "left", "bands": ["low"]}]
+    known = Catalogue.of([MessageVariant(id="a", eligible={"segments": ["s-1", "s-2"], "bands": rules})])
+    whole = [
+        Standing("segmentation", "", None, "s-2"),
+        Standing("scoring", "customer", "high", None),
+        Standing("churn", "left", "low", None),
+    ]
+
+    found = known.by_standings(["c-0", "c-1", "c-2"], {"c-0": whole, "c-1": whole[:2]}, {"scoring": "customer"})
+
+    assert found[:, 0].tolist() == [True, False, False]
+
+
+def test_a_message_runs_from_its_first_instant_to_before_its_last() -> None:
+    known = catalogue("a", **{"from": "2026-06-01T00:00:00Z", "until": "2026-06-02T00:00:00Z"})
+
+    assert [bool(known.running(at)[0]) for at in (AT - 1, AT, AT + DAY - 1, AT + DAY)] == [False, True, True, False]
+
+
+def got(message: str, ago: int, slot: str = "") -> RecentDecision:
+    return RecentDecision(message, slot, "", AT - ago)
+
+
+@pytest.mark.parametrize(
+    ("fields", "recent", "cap", "expected"),
+    [
+        ({"cap_per_week": 2}, [got("a", DAY)], None, [False, False]),
+        ({"cap_per_week": 2}, [got("a", DAY), got("a", 2 * DAY)], None, [True, False]),
+        ({"cap_per_week": 2}, [got("a", DAY), got("a", 7 * DAY)], None, [False, False]),
+        ({"cooldown_hours": 48}, [got("a", 48 * HOUR)], None, [False, False]),
+        ({"cooldown_hours": 48}, [got("a", 47 * HOUR), got("b", HOUR)], None, [True, True]),
+        ({}, [got("gone", HOUR), got("gone", 2 * HOUR)], 2, [True, True]),
+        ({}, [got("a", HOUR, "subject"), got("b", HOUR, "banner")], 2, [False, False]),
+    ],
+)
+def test_caps_and_pauses(
+    fields: dict[str, object], recent: list[RecentDecision], cap: int | None, expected: list[bool]
+) -> None:
+    known = catalogue("a", "b", **fields)
+
+    blocked = known.blocked(["c-0"], {"c-0": recent}, at=AT, contact_cap=cap)
+
+    assert (blocked is None and not any(expected)) or (blocked is not None and blocked[0].tolist() == expected)
+
+
+def test_it_is_known_how_far_back_caps_look() -> None:
+    assert catalogue("a").reach(None) == 0
+    assert catalogue("a").reach(3) == 7 * DAY
+    assert catalogue("a", cooldown_hours=1.5, cap_per_week=1).reach(None) == 7 * DAY
+    assert catalogue("a", cooldown_hours=200).reach(None) == 200 * HOUR
