@@ -443,3 +443,25 @@ def _calibrated(line: Line, calibrator: Calibrator) -> Line:
     weight[0] += calibrator.intercept
     draws[:, 0] += calibrator.intercept
     return Line(weight, draws)
+
+
+def pressure_notes(fit: PressureFit) -> list[str]:
+    """Say how well it is known what mails cost, for the card."""
+    found = fit.report
+    if found is None:
+        return [
+            f"Fewer than {LEAST_LOSSES} contacts left after a mail, or too lately to be judged: what one more mail "
+            "risks is unknown, and a message is always sent."
+        ]
+    which = (
+        "By mails of late, answers and tenure"
+        if found.kind == "logistic"
+        else "By the number of mails of late alone, which nothing else surely beats"
+    )
+    cost = "unknown" if fit.model.cost is None else f"{fit.model.cost:.3g}"
+    return [
+        f"What a mail risks was learned from {found.sends:,} mails and {found.lost:,} contacts that left. {which}: log "
+        f"loss of later mails {found.model_loss:.5f} nats, {found.rate_loss:.5f} by the number of mails, "
+        f"{found.constant_loss:.5f} with one rate; {found.expected:.3%} of them were expected to cost the contact, "
+        f"{found.seen:.3%} did. A contact that leaves counts as {cost} of the reward."
+    ]
