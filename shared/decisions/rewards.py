@@ -116,7 +116,7 @@ def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, 
         order = np.lexsort((_ranks(decisions.ids), decisions.at, decisions.contact))
         row = np.where(events.decision >= 0, events.decision, _latest(decisions, events, order))
         idle = _chose_nothing(decisions)
-        if idle.any():
+        if idle.any() and not idle.all():
             earlier = _latest(decisions, events, order[~idle[order]])
             first = (row >= 0) & idle[row] & (events.decision < 0) & _within(decisions, events, earlier, rule.horizon)
             row = np.where(first, earlier, row)
@@ -184,8 +184,6 @@ def _last(
     key = group * width + decided
     sorted_ = np.argsort(key[order], kind="stable")
     keys = key[order][sorted_]
-    if not len(keys):
-        return np.full(len(wanted), -1)
     at = np.searchsorted(keys, wanted * width + happened, side="right") - 1
     ours = (at >= 0) & (happened >= 0) & (keys[at] // width == wanted)
     return np.where(ours, sorted_[at], -1)

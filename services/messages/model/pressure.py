@@ -119,6 +119,12 @@ class Line(NamedTuple):
     draws: Matrix
     """Shape (DRAWS, p)."""
 
+    def is_of(self, columns: int) -> bool:
+        """Whether it weighs so many columns, by finite numbers."""
+        shapes = (self.weight.shape, self.draws.shape)
+        finite = bool(np.isfinite(self.weight).all() and np.isfinite(self.draws).all())
+        return shapes == ((columns,), (DRAWS, columns)) and finite
+
     def sums(self, design: Matrix) -> Matrix:
         """Return the weighted sums, shape (n, 1 + DRAWS): of the weights themselves first."""
         found: Matrix = design @ np.vstack([self.weight, self.draws]).T
@@ -264,9 +270,14 @@ class PressureModel:
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> "PressureModel":
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: its parts do not fit each other.
+        """
         scales, knots = written["scales"], written["rates"]
-        return cls(
+        width = 1 + len(COLUMNS)
+        read = cls(
             kind=written["kind"],
             scales=Scales(
                 scales["clicks"],
@@ -281,6 +292,11 @@ class PressureModel:
             most=written["most"],
             cost=written["cost"],
         )
+        lines = [(read.leaving, width if knots is None else len(knots)), (read.tiring, width)]
+        fits = all(line is None or line.is_of(columns) for line, columns in lines)
+        if not fits or {len(read.scales.center), len(read.scales.spread)} != {len(COLUMNS)}:
+            raise ValueError("the weights of what mails cost do not fit their columns")
+        return read
 
 
 def send_chances(pays: NDArray[np.bool_], *, floor: float = SEND_FLOOR) -> Vector:
