@@ -19,19 +19,19 @@ from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
 
 if TYPE_CHECKING:
-    from services.messages.model import MessageAdvice, MessageModel
+    from services.messages.model import MessageAdvice, MessagePolicy
 
 
-def _load(folder: Path) -> "MessageModel":
-    from services.messages.model import MessageModel
+def _load(folder: Path) -> "MessagePolicy":
+    from services.messages.model import MessagePolicy
 
-    return MessageModel.load(folder)
+    return MessagePolicy.load(folder)
 
 
-def _untrained(outcome: Outcome) -> "MessageModel":
-    from services.messages.model import MessageModel
+def _untrained(outcome: Outcome) -> "MessagePolicy":
+    from services.messages.model import MessagePolicy
 
-    return MessageModel.untrained(outcome)
+    return MessagePolicy.untrained(outcome)
 
 
 def _is_stored(request: NextBestMessageRequest, _: object) -> bool:
@@ -45,7 +45,7 @@ def _recipe() -> object:
     return RECIPE
 
 
-CAPABILITY: CapabilitySpec["MessageModel", NextBestMessageRequest, "MessageAdvice"] = CapabilitySpec(
+CAPABILITY: CapabilitySpec["MessagePolicy", NextBestMessageRequest, "MessageAdvice"] = CapabilitySpec(
     capability=capability("messages"),
     summary="the message, or content for each slot, with its chance and what it is expected to earn, runner-ups, "
     "reasons; committed before it is answered, with a control group; caps, pauses, eligibility",

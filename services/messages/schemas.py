@@ -106,7 +106,7 @@ class MessageSlot(Answer):
     messages: Annotated[MessageIds, Field(description="What may stand there.", examples=[["subject-a", "subject-b"]])]
 
 
-class Place(NamedTuple):
+class MessagePlace(NamedTuple):
     """What is chosen once for a contact."""
 
     slot: str
@@ -201,12 +201,12 @@ class NextBestMessageRequest(PredictionRequest):
         return self
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[MessagePlace, ...]:
         """Return what is chosen once each."""
         if self.slots is None:
-            return (Place("", self.messages, "/messages"),)
+            return (MessagePlace("", self.messages, "/messages"),)
         return tuple(
-            Place(one.slot, one.messages, f"/slots/{number}/messages") for number, one in enumerate(self.slots)
+            MessagePlace(one.slot, one.messages, f"/slots/{number}/messages") for number, one in enumerate(self.slots)
         )
 
     @property

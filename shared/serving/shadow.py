@@ -195,7 +195,7 @@ class Shadowing:
             rest: how many times as long as it worked the thread rests.
         """
         self._spec = replace(spec, before_respond=None)  # what nobody sees commits nothing
-        self._asked = spec.capability.harmless_request({"contacts": [], "reasons": 0})
+        self._changed_fields = spec.capability.harmless_request({"contacts": [], "reasons": 0})
         """What is asked otherwise than of the champion."""
         self._models, self._store, self._metrics = models, store, metrics
         self._most_waiting, self._gather_seconds, self._rest = most_waiting, gather_seconds, rest
@@ -240,7 +240,7 @@ class Shadowing:
         if not chosen:
             return
         facts = _CallFacts(
-            call.account, resolved.outcome, resolved.request.model_copy(update=self._asked),
+            call.account, resolved.outcome, resolved.request.model_copy(update=self._changed_fields),
             champion.version, resolved.cutoff, resolved.asked_at, erasures,
         )  # fmt: skip
         weight = max(len(chosen), len(resolved.body) // BYTES_A_CONTACT)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SelectBase, bindparam, func, literal_column, or_, tuple_
+from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
 
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
@@ -165,7 +165,7 @@ class Predictions:
         (found,) = self._scope.direct_predictions.read((_LATEST, values))
         return {contact_id: (cutoff, body) for contact_id, cutoff, body in found}
 
-    def standings(self, contact_ids: Sequence[str]) -> dict[str, list[tuple[str, str, str | None, str | None]]]:
+    def latest_groups(self, contact_ids: Sequence[str]) -> dict[str, list[tuple[str, str, str | None, str | None]]]:
         """Return where the latest predictions about contacts have put them, in one statement.
 
         Args:
@@ -174,7 +174,7 @@ class Predictions:
         Returns:
             By contact: capability, outcome, band and segment of each; who has neither, or is held out now, is missing.
         """
-        (found,) = self._scope.direct_predictions.read((_STANDINGS, {IDS: contact_ids}))
+        (found,) = self._scope.direct_predictions.read((_LATEST_GROUPS, {IDS: contact_ids, "status": "ok"}))
         held, listed = HeldOut.of(self._scope), dict[str, list[tuple[str, str, str | None, str | None]]]()
         for contact_id, capability, outcome, band, segment in found:
             if not (held.holdouts and held.about(capability, outcome).holds(contact_id)):
@@ -399,11 +399,11 @@ def _latest(sqlite: bool) -> SelectBase:
     )
 
 
-def _standings(sqlite: bool) -> SelectBase:
+def _latest_groups(sqlite: bool) -> SelectBase:
     table = LatestPredictionTable
     return select_by_parameter(table.contact_id, table.capability, table.outcome, table.band, table.segment).where(
         among_ids(table.contact_id, sqlite=sqlite),
-        table.status == literal_column("'ok'"),
+        table.status == bindparam("status"),
         or_(table.band.is_not(None), table.segment.is_not(None)),
     )
 
@@ -413,7 +413,7 @@ def _kept(sqlite: bool) -> Insert:
 
 
 _NAMES = ("account_id", *PredictionRow._fields)
-_SCORES, _LATEST, _STANDINGS = Prepared(_scores), Prepared(_latest), Prepared(_standings)
+_SCORES, _LATEST, _LATEST_GROUPS = Prepared(_scores), Prepared(_latest), Prepared(_latest_groups)
 _LOG = Prepared(lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_NAMES)
 _COUNT = Prepared(
     lambda sqlite: upsert_of(AnswerCountTable, AnswerCount._fields, sums=("answers",), sqlite=sqlite),

@@ -11,7 +11,7 @@ from shared.store import AccountStore
 
 if TYPE_CHECKING:
     from services.messages.model.catalogue import Catalogue
-    from services.messages.model.messages import ContactPolicy, MessageModel
+    from services.messages.model.messages import ContactPolicy, MessagePolicy
     from services.messages.model.policy import Policy
 
 MOST_KNOWN = 256
@@ -99,7 +99,7 @@ CATALOGUES = KnownCatalogues()
 """Of this process."""
 
 
-def with_catalogue(account: AccountStore, model: "MessageModel") -> "MessageModel":
+def with_catalogue(account: AccountStore, model: "MessagePolicy") -> "MessagePolicy":
     """Return the model over the messages that the account has now."""
     catalogue = CATALOGUES.of(account.account, account.experiments.messages)
     return model.offering(catalogue, CATALOGUES.policy(account.account, catalogue, model.learned))

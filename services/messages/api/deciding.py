@@ -14,7 +14,7 @@ from shared.store import AccountStore
 
 if TYPE_CHECKING:
     from services.messages.model.advice import MessageAdvice
-    from services.messages.model.catalogue import Catalogue, Standings
+    from services.messages.model.catalogue import Catalogue, LatestGroups
     from services.messages.model.consideration import Consideration
 
 
@@ -30,7 +30,7 @@ def decide(pending: "PendingResponse[NextBestMessageRequest, MessageAdvice]") ->
     if not results or results[0].considered is None:
         return results
     ids, rows = pending.contact_ids, np.array([one.row for one in results], dtype=np.intp)
-    considered = with_standings(pending.account, results[0].considered, ids, rows)
+    considered = with_groups(pending.account, results[0].considered, ids, rows)
     random = np.random.default_rng().random
     choosing = Choosing(considered, rows, ids, pending.asked_at, pending.version, random)
     request = pending.request
@@ -56,7 +56,7 @@ def settle_preview(
         return advices
     rows = np.array([one.row for one in advices], dtype=np.intp)
     request = considered.request
-    considered = with_standings(account, considered, contact_ids, rows)
+    considered = with_groups(account, considered, contact_ids, rows)
     choosing = Choosing(considered, rows, contact_ids, cutoff, UNTRAINED, None)
     decisions, reach = account.experiments.decisions, considered.reach
     held = (
@@ -69,10 +69,10 @@ def settle_preview(
 
 
 def _needs_store(considered: "Consideration") -> bool:
-    return considered.catalogue.needs_standings or considered.request.campaign_id is not None or bool(considered.reach)
+    return considered.catalogue.needs_groups or considered.request.campaign_id is not None or bool(considered.reach)
 
 
-def with_standings(
+def with_groups(
     account: AccountStore,
     considered: "Consideration",
     contact_ids: Sequence[str],
@@ -80,19 +80,19 @@ def with_standings(
 ) -> "Consideration":
     """Take into account where the latest predictions put contacts, where any message asks for it."""
     catalogue = considered.catalogue
-    if not catalogue.needs_standings:
+    if not catalogue.needs_groups:
         return considered
     eligible = considered.eligible.copy()
-    standings, defaults = _standings(account, contact_ids), _default_outcomes(account, catalogue)
-    eligible[rows] &= catalogue.by_standings(contact_ids, standings, defaults)
+    groups, defaults = _latest_groups(account, contact_ids), _default_outcomes(account, catalogue)
+    eligible[rows] &= catalogue.by_groups(contact_ids, groups, defaults)
     return replace(considered, eligible=eligible)
 
 
-def _standings(account: AccountStore, contact_ids: Sequence[str]) -> "Standings":
-    from services.messages.model.catalogue import Standing
+def _latest_groups(account: AccountStore, contact_ids: Sequence[str]) -> "LatestGroups":
+    from services.messages.model.catalogue import LatestGroup
 
-    found = account.predictions.standings(contact_ids)
-    return {name: [Standing(*one) for one in mine] for name, mine in found.items()}
+    found = account.predictions.latest_groups(contact_ids)
+    return {name: [LatestGroup(*one) for one in mine] for name, mine in found.items()}
 
 
 def _default_outcomes(account: AccountStore, catalogue: "Catalogue") -> Mapping[str, str]:

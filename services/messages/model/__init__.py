@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from services.messages.model.advice import MessageAdvice
-from services.messages.model.messages import MessageModel
+from services.messages.model.messages import MessagePolicy
 from shared.registry.pyfunc import FeatureTable
 
-__all__ = ["MessageAdvice", "MessageModel"]
+__all__ = ["MessageAdvice", "MessagePolicy"]
 
 
 def _load_pyfunc(path: str) -> FeatureTable:
     """Load the version for `mlflow models serve`; named in the registry as the loader."""
-    return FeatureTable(MessageModel.load(Path(path)))
+    return FeatureTable(MessagePolicy.load(Path(path)))

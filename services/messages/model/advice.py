@@ -21,7 +21,7 @@ class RunnerUpMessage(NamedTuple):
     chance: float
 
 
-class Chosen(NamedTuple):
+class ChosenMessage(NamedTuple):
     """What was chosen for one place."""
 
     slot: str = ""
@@ -50,14 +50,14 @@ class Chosen(NamedTuple):
         }
 
 
-NOTHING_CHOSEN = Chosen()
+NOTHING_CHOSEN = ChosenMessage()
 
 
 @dataclass(slots=True, kw_only=True)
 class MessageAdvice(Prediction):
     """The head that all capabilities share, and what was chosen."""
 
-    chosen: Sequence[Chosen] = ()
+    chosen: Sequence[ChosenMessage] = ()
     """One a place that could be filled."""
     campaign_id: str | None = None
     has_slots: bool = False

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 WEEK = 7 * DAY
 
 
-class Standing(NamedTuple):
+class LatestGroup(NamedTuple):
     """Where a contact's latest prediction has put it."""
 
     capability: str
@@ -30,7 +30,7 @@ class Standing(NamedTuple):
     segment: str | None
 
 
-Standings = Mapping[str, Sequence[Standing]]
+LatestGroups = Mapping[str, Sequence[LatestGroup]]
 """By contact id; who was never asked about is missing."""
 Recent = Mapping[str, Sequence[RecentDecision]]
 """By contact id what it got lately; who got nothing is missing."""
@@ -76,7 +76,7 @@ class Catalogue:
         return np.array([one.runs_at(instant) for one in self.variants], dtype=bool)
 
     @cached_property
-    def needs_standings(self) -> bool:
+    def needs_groups(self) -> bool:
         """Whether segments or bands say who is eligible for any of them."""
         return any(one.eligible.segments or one.eligible.bands for one in self.variants)
 
@@ -104,16 +104,16 @@ class Catalogue:
                 found[:, code] &= np.array([key in values for key in keys], dtype=bool)
         return found
 
-    def by_standings(self, contact_ids: Sequence[str], standings: Standings, defaults: Mapping[str, str]) -> Mask:
+    def by_groups(self, contact_ids: Sequence[str], groups: LatestGroups, defaults: Mapping[str, str]) -> Mask:
         """Return for which messages segments and bands of contacts speak, shape (contacts, messages).
 
         Args:
             contact_ids: in the order of the rows.
-            standings: of these contacts.
+            groups: of these contacts.
             defaults: by capability, the outcome that a rule means that names none.
         """
         found = np.ones((len(contact_ids), len(self)), dtype=bool)
-        listed = [standings.get(one, ()) for one in contact_ids]
+        listed = [groups.get(one, ()) for one in contact_ids]
         for code, one in enumerate(self.variants):
             segments = frozenset(one.eligible.segments)
             if segments:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.messages.model.advice import Chosen, MessageAdvice, RunnerUpMessage
+from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
 from services.messages.model.catalogue import Catalogue, Mask, Recent
 from services.messages.model.frequency import WINDOW as FREQUENCY_REACH
 from services.messages.model.frequency import Considered, Frequency, Pressed, nothing_reason
 from services.messages.model.policy import Policy, equal_chances
 from services.messages.model.pressure import send_chances
 from services.messages.model.reasons import drawn_reason, reasons_of
-from services.messages.schemas import NextBestMessageRequest, Place
+from services.messages.schemas import MessagePlace, NextBestMessageRequest
 from shared.contracts.decision import DecisionArm, DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import InputQuality, Source, Status
@@ -68,7 +68,7 @@ class Consideration:
         return caps if self.frequency is None else max(caps, FREQUENCY_REACH)
 
     @property
-    def places(self) -> Sequence[tuple[Place, Mask]]:
+    def places(self) -> Sequence[tuple[MessagePlace, Mask]]:
         """Return each place with the messages that may stand there, shape (messages,).
 
         Raises:
@@ -164,7 +164,7 @@ class Choosing:
     control: Mask = field(init=False)
     """(k,) whether each contact is of the control group."""
     filled: list[Filled] = field(init=False, default_factory=list)
-    _places: Sequence[tuple[Place, Mask]] = field(init=False)
+    _places: Sequence[tuple[MessagePlace, Mask]] = field(init=False)
     _before: list[Matrix] = field(init=False)
     """By place, the chances before caps and pauses: what costs time is computed before others have to wait."""
 
@@ -199,9 +199,10 @@ class Choosing:
             made += self._decisions(one, known)
         return made
 
-    def _filled(self, place: Place, mask: Mask, before: Matrix, blocked: Mask | None, recent: Recent) -> Filled:
+    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, recent: Recent) -> Filled:
         eligible = self.eligible & mask
-        open_, chances = eligible, before.copy()
+        open_: Mask = eligible
+        chances = before.copy()
         if blocked is not None:
             open_ = eligible & ~blocked
             changed = np.flatnonzero((eligible & blocked).any(axis=1))
@@ -274,7 +275,7 @@ class Choosing:
             for place in range(len(self.rows))
         ]
 
-    def _advice(self, place: int, chosen: Sequence[Chosen]) -> MessageAdvice:
+    def _advice(self, place: int, chosen: Sequence[ChosenMessage]) -> MessageAdvice:
         considered, row = self.considered, int(self.rows[place])
         status = self._status(place, chosen)
         idle = status == "ok" and all(one.message is None for one in chosen)
@@ -296,19 +297,19 @@ class Choosing:
             self._explain(made, place, chosen[0], wanted)
         return made
 
-    def _status(self, place: int, chosen: Sequence[Chosen]) -> Status:
+    def _status(self, place: int, chosen: Sequence[ChosenMessage]) -> Status:
         if any(one.message is not None or one.arm != DecisionArm.control.value for one in chosen):
             return "ok"
         if chosen:
             return "control"
         return "capped" if any(one.eligible[place] for one in self.filled) else "none_eligible"
 
-    def _source(self, place: int, chosen: Sequence[Chosen]) -> Source:
+    def _source(self, place: int, chosen: Sequence[ChosenMessage]) -> Source:
         if self.considered.policy is None or all(one.arm == DecisionArm.control.value for one in chosen):
             return "default"
         return "model" if self.considered.known[self.rows[place]] else "population"
 
-    def _explain(self, made: MessageAdvice, place: int, chosen: Chosen, most: int) -> None:
+    def _explain(self, made: MessageAdvice, place: int, chosen: ChosenMessage, most: int) -> None:
         """Add why just this message: what it promises more than an average one, or that it was drawn."""
         considered, filled = self.considered, self.filled[0]
         code = considered.catalogue.code_of.get(chosen.message or "", NONE)
@@ -324,7 +325,7 @@ class Choosing:
         elif code >= 0:
             made.reasons, made.margin = reasons_of(considered, made.row, code, open_, chosen, most)
 
-    def _chosen(self, filled: Filled, decided: Held) -> list[Chosen | None]:
+    def _chosen(self, filled: Filled, decided: Held) -> list[ChosenMessage | None]:
         """Return what each contact gets in a place; None: nothing could be chosen."""
         rows = [decided.get((name, filled.slot)) for name in self.contact_ids]
         code = np.array(
@@ -335,7 +336,7 @@ class Choosing:
             dtype=np.intp,
         )
         about = _Promises.of(self.considered, self.rows, filled, code)
-        found: list[Chosen | None] = []
+        found: list[ChosenMessage | None] = []
         for place, row in enumerate(rows):
             previewed = self.random is None and row is None and filled.code[place] != NONE
             if row is None and not previewed:
@@ -346,9 +347,9 @@ class Choosing:
                 found.append(self._one(filled, place, row, int(code[place]), about))
         return found
 
-    def _nothing(self, filled: Filled, place: int, row: DecisionRow | None) -> Chosen:
+    def _nothing(self, filled: Filled, place: int, row: DecisionRow | None) -> ChosenMessage:
         own_arm = DecisionArm.control.value if self.control[place] else DecisionArm.policy.value
-        return Chosen(
+        return ChosenMessage(
             filled.slot,
             None if row is None else row.decision_id,
             arm=own_arm if row is None else row.arm,
@@ -356,10 +357,10 @@ class Choosing:
             pressed=filled.pressed(place),
         )
 
-    def _one(self, filled: Filled, place: int, row: DecisionRow | None, code: int, about: "_Promises") -> Chosen:
+    def _one(self, filled: Filled, place: int, row: DecisionRow | None, code: int, about: "_Promises") -> ChosenMessage:
         own_arm = DecisionArm.control.value if self.control[place] else DecisionArm.policy.value
         expected, interval = about.of_chosen(place)
-        return Chosen(
+        return ChosenMessage(
             slot=filled.slot,
             decision_id=None if row is None else row.decision_id,
             message=self.considered.catalogue.ids[code] if row is None else row.message_id,
@@ -466,7 +467,8 @@ def drawn(chances: Matrix, numbers: Vector) -> Codes:
     place = (sums <= numbers[:, None] * sums[:, -1:]).sum(axis=1)
     # A number that is as good as 1 must not lead behind the last column that has a chance.
     last = chances.shape[1] - 1 - (chances[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum(place, last).astype(np.intp)
+    found: Codes = np.minimum(place, last).astype(np.intp)
+    return found
 
 
 def control_group(contact_ids: Sequence[str], salt: str, share: float) -> Mask:

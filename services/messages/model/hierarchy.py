@@ -39,7 +39,7 @@ SHARED_LEVEL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class RewardSums:
     """What the decisions say of each message, summed: all that the posterior needs."""
 
     gram: Stack
@@ -52,7 +52,9 @@ class Sums:
     """Of all decisions."""
 
     @classmethod
-    def of(cls, design: Matrix, message: NDArray[np.intp], reward: Vector, weight: Vector, messages: int) -> "Sums":
+    def of(
+        cls, design: Matrix, message: NDArray[np.intp], reward: Vector, weight: Vector, messages: int
+    ) -> "RewardSums":
         """Sum up decisions.
 
         Args:
@@ -116,7 +118,7 @@ class Posterior:
 
 
 def posterior(
-    sums: Sums,
+    sums: RewardSums,
     member: Matrix,
     strengths: Strengths | None = None,
     *,
@@ -164,7 +166,7 @@ def own_variances(strengths: Strengths, width: int) -> Vector:
     return own
 
 
-def _solved(sums: Sums, member: Matrix, strengths: Strengths) -> Posterior:
+def _solved(sums: RewardSums, member: Matrix, strengths: Strengths) -> Posterior:
     messages, width = sums.cross.shape
     groups = member.shape[1]
     gram, cross = sums.gram / strengths.noise, sums.cross / strengths.noise
@@ -178,13 +180,13 @@ def _solved(sums: Sums, member: Matrix, strengths: Strengths) -> Posterior:
     precision = blocks.transpose(0, 2, 1, 3).reshape(groups * width, groups * width)
     precision = (precision + precision.T) / 2
     precision[np.diag_indices_from(precision)] += 1.0 / prior_variances(strengths, groups - 1, width).ravel()
-    covariance = np.linalg.inv(precision)
-    covariance = (covariance + covariance.T) / 2
-    shared = (covariance @ (member.T @ heard).ravel()).reshape(groups, width)
+    inverse = np.linalg.inv(precision)
+    covariance: Matrix = (inverse + inverse.T) / 2
+    shared: Matrix = (covariance @ (member.T @ heard).ravel()).reshape(groups, width)
     return Posterior(strengths, shared, covariance, own_covariance, pull, own_data, member)
 
 
-def _stronger(sums: Sums, found: Posterior) -> Strengths:
+def _stronger(sums: RewardSums, found: Posterior) -> Strengths:
     """Move the strengths to where the weights that were found are most likely."""
     weights, covariance = found.weights, found.weights_covariance
     own = found.own_data - np.einsum("mab,mb->ma", found.pull, found.member @ found.shared)

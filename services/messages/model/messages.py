@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from services.messages.model.advice import MessageAdvice
 from services.messages.model.catalogue import Catalogue
 from services.messages.model.consideration import Choosing, Consideration
-from services.messages.model.contact_columns import ContactColumns
 from services.messages.model.frequency import Frequency
 from services.messages.model.hierarchy import Strengths
 from services.messages.model.policy import MessageTraits, Policy
+from services.messages.model.policy_columns import PolicyColumns
 from services.messages.model.pressure import PressureModel
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import UNTRAINED
@@ -42,7 +42,7 @@ class ContactPolicy:
     """What a training learned: how contacts are described, and what messages earn with them."""
 
     feature_set: FeatureSet
-    columns: ContactColumns
+    columns: PolicyColumns
     policy: Policy
     """Over the messages that decisions are known of."""
     inputs: Inputs
@@ -56,7 +56,7 @@ class ContactPolicy:
 
 
 @dataclass(frozen=True)
-class MessageModel:
+class MessagePolicy:
     """A version, or, while none is trained, equal chances."""
 
     outcome: str
@@ -76,7 +76,7 @@ class MessageModel:
     flag: ClassVar[None] = None
 
     @classmethod
-    def untrained(cls, outcome: Outcome) -> "MessageModel":
+    def untrained(cls, outcome: Outcome) -> "MessagePolicy":
         """Return the model that gives all messages equal chances."""
         return cls(outcome.name, "D", outcome.horizon_days, None, None, Catalogue(), None)
 
@@ -90,7 +90,7 @@ class MessageModel:
         horizon_days: int | None,
         trained_at: datetime,
         pressure: PressureModel | None = None,
-    ) -> "MessageModel":
+    ) -> "MessagePolicy":
         """Return a version over the messages that it was trained on."""
         catalogue = Catalogue.of(MessageVariant(id=one.id, attributes=one.attributes) for one in learned.traits)
         policy = learned.policy.with_messages(catalogue.traits)
@@ -116,7 +116,7 @@ class MessageModel:
         """Return the attributes that it knows by name."""
         return () if self.learned is None else self.learned.inputs.known
 
-    def offering(self, catalogue: Catalogue, policy: Policy | None) -> "MessageModel":
+    def offering(self, catalogue: Catalogue, policy: Policy | None) -> "MessagePolicy":
         """Return the same version over another catalogue.
 
         Args:
@@ -162,7 +162,7 @@ class MessageModel:
         design = values
         learned = self.learned
         if learned is not None:
-            values = values_of(learned.feature_set, pasts, cutoffs)
+            values = values_of(learned.feature_set, pasts, cutoffs.tolist())
             inputs = _all_sufficing(learned.inputs.qualities_of(learned.feature_set, pasts, cutoffs.tolist(), values))
             design = learned.columns.of(learned.inputs.filled(values))
         return Consideration(
@@ -230,7 +230,7 @@ class MessageModel:
         np.savez(folder / "weights.npz", **arrays, **learned.columns.to_arrays())  # type: ignore[arg-type]
 
     @staticmethod
-    def load(folder: Path) -> "MessageModel":
+    def load(folder: Path) -> "MessagePolicy":
         """Read what `save` wrote.
 
         Raises:
@@ -245,7 +245,7 @@ class MessageModel:
             with np.load(folder / "weights.npz", allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             written = described.get("pressure")
-            return MessageModel.of(
+            return MessagePolicy.of(
                 _learned_of(described, arrays),
                 outcome=described["outcome"],
                 grade=described["grade"],
@@ -269,7 +269,7 @@ def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> C
     traits = tuple(MessageTraits(one["id"], one["attributes"]) for one in described["messages"])
     groups = tuple((name, value) for name, value in described["groups"])
     feature_set = FeatureSet.from_json(described["features"])
-    columns = ContactColumns.from_arrays(arrays, len(feature_set))
+    columns = PolicyColumns.from_arrays(arrays, len(feature_set))
     policy = Policy(
         ids=tuple(one.id for one in traits),
         link=described["link"],

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from services.messages.model.hierarchy import (
     Matrix,
     Posterior,
+    RewardSums,
     Strengths,
-    Sums,
     Vector,
     members,
     own_variances,
@@ -83,7 +83,7 @@ class Policy:
     @property
     def width(self) -> int:
         """Count the columns of a contact, without the level."""
-        return self.weights.shape[1] - 1
+        return int(self.weights.shape[1]) - 1
 
     @cached_property
     def chosen_by(self) -> Draws:
@@ -208,7 +208,8 @@ def _best_of(draws: Draws, rows: Draws, allowed: Allowed) -> Matrix:
         earned += np.where(allowed, np.float32(0), np.float32(-np.inf))[:, None, :]
     best = earned.argmax(axis=2) + np.arange(contacts)[:, None] * messages
     counted = np.bincount(best.ravel(), minlength=contacts * messages).reshape(contacts, messages)
-    return counted / count
+    share: Matrix = counted / count
+    return share
 
 
 def with_level(design: Matrix) -> Matrix:
@@ -291,9 +292,9 @@ class _Decisions(NamedTuple):
         """Return the mean reward."""
         return float(self.weight @ self.reward) / self.total
 
-    def sums(self, reward: Vector, weight: Vector) -> Sums:
+    def sums(self, reward: Vector, weight: Vector) -> RewardSums:
         """Sum up other rewards with other weights."""
-        return Sums.of(self.design, self.message, reward, weight, self.messages)
+        return RewardSums.of(self.design, self.message, reward, weight, self.messages)
 
 
 def _curved(rows: _Decisions, member: Matrix) -> Posterior:

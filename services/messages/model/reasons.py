@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.messages.model.advice import Chosen
+from services.messages.model.advice import ChosenMessage
 from services.messages.model.policy import with_level
 from shared.contracts.decision import DecisionArm
 from shared.contracts.prediction import ReasonPart
@@ -19,7 +19,7 @@ _NOTHING = 1e-9
 """A smaller share is no reason."""
 
 
-def drawn_reason(chosen: Chosen, open_: int, *, untrained: bool) -> ReasonPart:
+def drawn_reason(chosen: ChosenMessage, open_: int, *, untrained: bool) -> ReasonPart:
     """Say that a message was drawn by equal chances, and why."""
     among = "It is the only one that may be sent" if open_ == 1 else f"Drawn by equal chances from {open_} messages"
     if chosen.arm == DecisionArm.control.value:
@@ -30,7 +30,7 @@ def drawn_reason(chosen: Chosen, open_: int, *, untrained: bool) -> ReasonPart:
 
 
 def reasons_of(
-    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: Chosen, most: int
+    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage, most: int
 ) -> tuple[list[ReasonPart], float]:
     """List what speaks for a message, against an average of those that could have been chosen.
 
@@ -51,14 +51,14 @@ def reasons_of(
     contrast = policy.weights[code] - (policy.weights[open_].mean(axis=0) if len(open_) else policy.weights[code])
     terms = with_level(considered.design[row : row + 1])[0] * contrast
     width = considered.values.shape[1]
-    shares = np.bincount(learned.columns.source, weights=terms[1:], minlength=width)[None, :]
+    shares = np.bincount(learned.columns.source, weights=terms[1:], minlength=width).astype(np.float64)[None, :]
     parts = learned.things.reasons(considered.values[row : row + 1], shares, most)[0]
     level = float(terms[0])
     if abs(level) > _NOTHING:
         parts.append(ReasonPart(LEVEL, chosen.message, level, _of_level(considered.catalogue.name(code), level)))
     parts.sort(key=lambda part: (-abs(part.contribution), part.feature))
-    said = _drawn_all_the_same(considered, row, code, open_, chosen)
-    return [*said, *parts][:most], float(terms.sum())
+    drawn = _drawn_all_the_same(considered, row, code, open_, chosen)
+    return [*drawn, *parts][:most], float(terms.sum())
 
 
 def _of_level(name: str, level: float) -> str:
@@ -67,7 +67,7 @@ def _of_level(name: str, level: float) -> str:
 
 
 def _drawn_all_the_same(
-    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: Chosen
+    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage
 ) -> list[ReasonPart]:
     """Say that a message was drawn to learn more, where another one promises more."""
     if considered.policy is None or len(open_) < 2 or chosen.propensity is None:

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.features import contact_features
-from services.messages.model.contact_columns import ContactColumns
-from services.messages.model.messages import ContactPolicy, MessageModel
+from services.messages.model.messages import ContactPolicy, MessagePolicy
 from services.messages.model.policy import Policy, fit
+from services.messages.model.policy_columns import PolicyColumns
 from services.messages.model.sends import with_decisions
-from services.messages.training.judging import Judged, joined, judged
-from services.messages.training.material import MessageMaterial, Split, splits_of
+from services.messages.training.assessment import JudgedDecisions, joined, judged
+from services.messages.training.material import DecisionSplit, MessageMaterial, splits_of
 from services.messages.training.pressure import PressureFit, fitted_pressure
 from services.messages.training.report import MessageReport, report
 from shared.contracts.rows import DAY, Microseconds, instant_of
@@ -31,10 +31,10 @@ HALF_LIVES: tuple[int | None, ...] = (None, 90, 30)
 class MessageFit:
     """A fitted version with the evidence behind it."""
 
-    model: MessageModel
+    model: MessagePolicy
     report: MessageReport
     values: Matrix
-    judged: Judged
+    judged: JudgedDecisions
     by_time: bool
     """Whether what judged is later than what was learned from."""
 
@@ -68,7 +68,7 @@ def fitted(
         known=material.pasts.attributes,
     )
     filled = inputs.filled(values)
-    columns = ContactColumns.fit(filled, Columns(features.feature_set.names, features.feature_set.categorical))
+    columns = PolicyColumns.fit(filled, Columns(features.feature_set.names, features.feature_set.categorical))
     design = columns.of(filled)
     splits, by_time = splits_of(material)
     progress("learning from earlier decisions", 0.3)
@@ -86,7 +86,7 @@ def fitted(
     progress("learning what mails cost", 0.9)
     pressure = pressure_of(material, now=now)
     made = report(material, found, features, importance, by_time=by_time, half_life=half_life, pressure=pressure)
-    model = MessageModel.of(
+    model = MessagePolicy.of(
         learned,
         outcome=material.outcome.name,
         grade=made.grade,
@@ -126,7 +126,7 @@ def policy_of(material: MessageMaterial, design: Matrix, rows: NDArray[np.intp],
     )
 
 
-def chosen_half_life(material: MessageMaterial, design: Matrix, split: Split) -> int | None:
+def chosen_half_life(material: MessageMaterial, design: Matrix, split: DecisionSplit) -> int | None:
     """Choose how fast decisions are forgotten: not at all, unless later rewards are surely foretold better so."""
     span = float(np.ptp(material.at[split.train])) / DAY
     found = {}
@@ -141,7 +141,7 @@ def chosen_half_life(material: MessageMaterial, design: Matrix, split: Split) ->
     return best if gain.low > 0 else None
 
 
-def importance_of(policy: Policy, columns: ContactColumns, width: int) -> NDArray[np.float64]:
+def importance_of(policy: Policy, columns: PolicyColumns, width: int) -> NDArray[np.float64]:
     """Return how much each feature moves messages apart, shape (p,)."""
     apart = policy.weights[:, 1:].std(axis=0)
     found = np.zeros(width)

@@ -137,7 +137,7 @@ def _without_giants(reward: Vector) -> tuple[Vector, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class DecisionSplit:
     """What is learned from, and what judges it."""
 
     train: NDArray[np.intp]
@@ -148,7 +148,7 @@ JUDGED_SHARE = 0.3
 FOLDS = 5
 
 
-def splits_of(material: MessageMaterial) -> tuple[Sequence[Split], bool]:
+def splits_of(material: MessageMaterial) -> tuple[Sequence[DecisionSplit], bool]:
     """Part decisions so that what judges is later than all that was known when the policy was learned.
 
     Returns:
@@ -161,9 +161,9 @@ def splits_of(material: MessageMaterial) -> tuple[Sequence[Split], bool]:
     judged = np.flatnonzero(at >= begin)
     enough = len(train) >= LEAST_DECISIONS / 2 and len(judged) >= LEAST_DECISIONS / 4
     if enough and _tried(material, train) >= 2:
-        return [Split(train, judged)], True
+        return [DecisionSplit(train, judged)], True
     fold = np.random.default_rng(SEED).integers(0, FOLDS, len(material.pasts))[material.contact]
-    return [Split(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)], False
+    return [DecisionSplit(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)], False
 
 
 SEED = 42

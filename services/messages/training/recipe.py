@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.messages.model.messages import MessageModel
+from services.messages.model.messages import MessagePolicy
 from services.messages.schemas import FLOOR, MessageChoices
+from services.messages.training.assessment import JudgedDecisions, candidates_of, target
 from services.messages.training.fitting import MessageFit, fitted
-from services.messages.training.judging import Judged, candidates_of, target
 from services.messages.training.material import MessageMaterial, message_material
 from services.messages.training.report import MARGIN, plots
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
@@ -80,7 +80,7 @@ def _gate(run: MessageRun, material: MessageMaterial, fit: MessageFit, row: Vers
         with tempfile.TemporaryDirectory() as scratch:
             named = {"version": row.version, "digest": row.digest, "into": Path(scratch)}
             folder = artifacts(run.settings, run.store.account, CAPABILITY, material.outcome.name, **named)  # type: ignore[arg-type]
-            champion = MessageModel.load(folder)
+            champion = MessagePolicy.load(folder)
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     except RegistryUnavailable:
@@ -91,7 +91,7 @@ def _gate(run: MessageRun, material: MessageMaterial, fit: MessageFit, row: Vers
 
 
 def against_champion(
-    material: MessageMaterial, found: Judged, champion: MessageModel, *, champion_is_old: bool
+    material: MessageMaterial, found: JudgedDecisions, champion: MessagePolicy, *, champion_is_old: bool
 ) -> GateDecision:
     """Decide by what challenger and champion would have earned on the same decisions."""
     before = champion_target(material, found.rows, champion, found.predicted)
@@ -118,7 +118,7 @@ def against_champion(
 
 
 def champion_target(
-    material: MessageMaterial, rows: NDArray[np.intp], champion: MessageModel, predicted: NDArray[np.float64]
+    material: MessageMaterial, rows: NDArray[np.intp], champion: MessagePolicy, predicted: NDArray[np.float64]
 ) -> Target:
     """Lay the champion beside decisions, by its own columns."""
     learned = champion.learned

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.messages.training.judging import BEST, EQUAL, LOGGING, POLICY, Judged
+from services.messages.training.assessment import BEST, EQUAL, LOGGING, POLICY, JudgedDecisions
 from services.messages.training.material import MessageMaterial
 from services.messages.training.pressure import PressureFit, pressure_notes
 from shared.contracts.prediction import Grade
@@ -70,7 +70,7 @@ class MessageReport:
 
 def report(
     material: MessageMaterial,
-    found: Judged,
+    found: JudgedDecisions,
     features: Learned,
     importance: NDArray[np.float64],
     *,
@@ -110,13 +110,13 @@ def report(
     )
 
 
-def margin_of(found: Judged) -> float:
+def margin_of(found: JudgedDecisions) -> float:
     """Return how much less than equal chances is tolerated."""
     value = found.value(found.equal).value
     return MARGIN * max(0.0, 0.0 if value is None else value.value)
 
 
-def _not_surely_better(found: Judged, over_equal: Interval | None, rewards: float) -> str:
+def _not_surely_better(found: JudgedDecisions, over_equal: Interval | None, rewards: float) -> str:
     if over_equal is None:
         return "what it would earn cannot be compared with equal chances"
     if rewards < LEAST_REWARDS:
@@ -137,7 +137,9 @@ def _small(interval: Interval) -> str:
     return f"{interval.value:.4g} ({interval.low:.4g} to {interval.high:.4g})"
 
 
-def _figures(found: Judged, over_equal: Interval | None, over_best: Interval | None) -> dict[str, Interval | float]:
+def _figures(
+    found: JudgedDecisions, over_equal: Interval | None, over_best: Interval | None
+) -> Mapping[str, Interval | float]:
     figures: dict[str, Interval | float] = {}
     for name, target in (("policy", found.policy), ("equal_chances", found.equal), ("best_message", found.best)):
         value = found.value(target)
@@ -155,7 +157,7 @@ def _figures(found: Judged, over_equal: Interval | None, over_best: Interval | N
     return figures
 
 
-def _grade(found: Judged, over_equal: Interval | None, over_best: Interval | None) -> Grade:
+def _grade(found: JudgedDecisions, over_equal: Interval | None, over_best: Interval | None) -> Grade:
     """Grade by how much the policy surely earns more than the better of equal chances and the best single message."""
     gains = [one for one in (over_equal, over_best) if one is not None]
     values = [found.value(one).value for one in (found.equal, found.best)]
@@ -168,7 +170,7 @@ def _grade(found: Judged, over_equal: Interval | None, over_best: Interval | Non
     return grade(share, positive_contacts=rewarded)
 
 
-def _data(material: MessageMaterial, found: Judged) -> Figures:
+def _data(material: MessageMaterial, found: JudgedDecisions) -> Figures:
     decisions = material.decisions
     rewarded = decisions.contact[material.reward > 0]
     arms = np.bincount(decisions.arm, minlength=len(decisions.arms))
@@ -185,7 +187,7 @@ def _data(material: MessageMaterial, found: Judged) -> Figures:
     }
 
 
-def _candidates(found: Judged) -> list[Figures]:
+def _candidates(found: JudgedDecisions) -> list[Figures]:
     listed = [(POLICY, found.policy), (f"{BEST}, {found.best_message}", found.best), (EQUAL, found.equal)]
     values = [(label, found.value(target).value) for label, target in listed]
     return [
@@ -214,7 +216,7 @@ def _shares(names: Sequence[str], importance: NDArray[np.float64]) -> list[tuple
     return [(names[place], round(float(shares[place]), 4)) for place in order if shares[place] > 0]
 
 
-def _notes(material: MessageMaterial, found: Judged, *, by_time: bool, half_life: int | None) -> list[str]:
+def _notes(material: MessageMaterial, found: JudgedDecisions, *, by_time: bool, half_life: int | None) -> list[str]:
     begun = instant_of(int(material.at[found.rows].min()))
     how = (
         f"The policy learned from decisions whose time to earn was over on {begun:%Y-%m-%d}, and was judged on the "

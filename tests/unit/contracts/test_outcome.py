@@ -107,7 +107,7 @@ def test_every_account_has_an_automatic_churn_outcome_that_is_meant_without_a_na
     assert DEFAULTS["churn"] == built_in.name == "churn"
 
 
-def test_a_message_is_meant_to_be_clicked_within_a_week_unless_told_otherwise() -> None:
+def test_a_message_is_meant_to_be_clicked_within_a_week_by_default() -> None:
     (built_in,) = (outcome for outcome in BUILT_IN if outcome.name == DEFAULTS["messages"])
 
     assert (built_in.capability, built_in.event_types, built_in.horizon_days) == ("messages", ("email_clicked",), 7)

@@ -41,6 +41,7 @@ def test_a_built_in_outcome_that_nothing_is_about_only_informs() -> None:
     assert [(one.severity, one.affects[0].outcome) for one in unused] == [
         ("informs", "opportunity"),
         ("informs", "customer"),
+        ("informs", "clicked"),
     ]
 
 

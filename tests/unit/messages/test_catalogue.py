@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.messages.model.catalogue import Catalogue, Standing
+from services.messages.model.catalogue import Catalogue, LatestGroup
 from shared.contracts.decision import RecentDecision
 from shared.contracts.message_variant import MessageVariant
 from shared.timeline import ContactFacts, ContactPasts, DatedValue
@@ -37,12 +37,12 @@ def test_every_rule_of_bands_must_hold_and_any_segment_does() -> None:
     rules = [{"capability": "scoring", "bands": ["high"]}, {"capability": "churn", "outcome": "left", "bands": ["low"]}]
     known = Catalogue.of([MessageVariant(id="a", eligible={"segments": ["s-1", "s-2"], "bands": rules})])
     whole = [
-        Standing("segmentation", "", None, "s-2"),
-        Standing("scoring", "customer", "high", None),
-        Standing("churn", "left", "low", None),
+        LatestGroup("segmentation", "", None, "s-2"),
+        LatestGroup("scoring", "customer", "high", None),
+        LatestGroup("churn", "left", "low", None),
     ]
 
-    found = known.by_standings(["c-0", "c-1", "c-2"], {"c-0": whole, "c-1": whole[:2]}, {"scoring": "customer"})
+    found = known.by_groups(["c-0", "c-1", "c-2"], {"c-0": whole, "c-1": whole[:2]}, {"scoring": "customer"})
 
     assert found[:, 0].tolist() == [True, False, False]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from services.messages.model.hierarchy import Strengths, Sums, members, own_variances, posterior, prior_variances
+from services.messages.model.hierarchy import RewardSums, Strengths, members, own_variances, posterior, prior_variances
 from services.messages.model.policy import MessageTraits, fit
 
 SENDS = 6_000
@@ -25,7 +25,7 @@ def test_the_posterior_is_that_of_the_whole_joint_model() -> None:
     member = members([frozenset({("t", "x")}), frozenset({("t", "x")}), frozenset()], [("t", "x")])
     strengths = Strengths(0.3, 0.2, 0.1, 0.4, 0.05, 0.7)
 
-    found = posterior(Sums.of(design, message, reward, np.ones(80), 3), member, strengths, steps=0)
+    found = posterior(RewardSums.of(design, message, reward, np.ones(80), 3), member, strengths, steps=0)
 
     # All weights side by side: of all messages, of the group, of each message.
     rows = np.zeros((80, 10))
@@ -47,7 +47,7 @@ def test_strengths_tell_what_differs_between_messages_from_what_does_not() -> No
     level = draw.normal(0, 0.5, 20)
     reward = level[message] + 0.3 * design[:, 1] + draw.normal(size=20_000)
 
-    found = posterior(Sums.of(design, message, reward, np.ones(20_000), 20), np.ones((20, 1)))
+    found = posterior(RewardSums.of(design, message, reward, np.ones(20_000), 20), np.ones((20, 1)))
 
     assert found.strengths.own_level == pytest.approx(0.25, rel=0.5)
     assert found.strengths.own_slope < 0.01

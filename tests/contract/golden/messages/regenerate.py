@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from services.messages.model import MessageModel
+from services.messages.model import MessagePolicy
 from services.messages.schemas import NextBestMessageRequest
 from services.messages.training.fitting import fitted
 from services.messages.training.material import message_material
@@ -76,7 +76,7 @@ def written(one: Any) -> dict[str, Any]:
     }
 
 
-def answers(model: MessageModel) -> list[dict[str, Any]]:
+def answers(model: MessagePolicy) -> list[dict[str, Any]]:
     """Preview what some contacts get."""
     pasts, names = account(), asked_about()
     rows = [pasts.contact_ids.index(name) for name in names]
@@ -90,7 +90,7 @@ def main() -> None:
     rows, reward = decisions()
     material = message_material(CLICKED, account(), columns_of([rows]), reward, MESSAGES)
     fitted(material, now=UNTIL).model.save(HERE)
-    text = json.dumps(answers(MessageModel.load(HERE)), indent=1)
+    text = json.dumps(answers(MessagePolicy.load(HERE)), indent=1)
     (HERE / "answers.json").write_text(text + "\n")
 
 

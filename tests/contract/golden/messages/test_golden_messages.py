@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.messages.model import MessageModel
+from services.messages.model import MessagePolicy
 
 HERE = Path(__file__).parent
 
@@ -31,7 +31,7 @@ def numbers(one: Any) -> list[float]:
 def test_the_artifact_loads_and_answers_as_it_did(script: Any) -> None:
     expected = json.loads((HERE / "answers.json").read_text())
 
-    answers = json.loads(json.dumps(script.answers(MessageModel.load(HERE))))
+    answers = json.loads(json.dumps(script.answers(MessagePolicy.load(HERE))))
 
     assert {one["source"] for one in expected} == {"model", "population"}
     assert {one["message"] for one in expected} >= {"news", "sale"}

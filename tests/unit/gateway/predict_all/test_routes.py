@@ -97,7 +97,7 @@ def test_no_option_makes_an_answer_commit_something() -> None:
         assert spec.before_respond is None or not spec.before_respond.applies(plain), line.name
 
 
-def test_fields_by_which_nothing_is_committed_may_be_said_and_not_denied() -> None:
+def test_fields_by_which_nothing_is_committed_may_be_given_and_not_changed() -> None:
     harmless, denied = (
         {"contacts": [{"id": "c-1"}], "options": {"messages": {"purpose": purpose}}}
         for purpose in ("preview", "decide")

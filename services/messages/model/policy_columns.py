@@ -15,7 +15,7 @@ MOST_COLUMNS = 32
 
 
 @dataclass(frozen=True)
-class ContactColumns:
+class PolicyColumns:
     """Numbers compressed by log, categories as 0 or 1; 0 is the average, also of what is not known."""
 
     source: NDArray[np.intp]

@@ -10,16 +10,24 @@ from services.messages.model.policy import Policy, equal_chances
 from services.messages.schemas import FLOOR
 from services.messages.training.material import LEAST_EACH, MessageMaterial
 from shared.evaluation.metrics import Interval, of_mean
-from shared.evaluation.off_policy import Logged, PolicyValue, Target, policy_difference, policy_value, target_of
+from shared.evaluation.off_policy import (
+    Logged,
+    Method,
+    PolicyValue,
+    Target,
+    policy_difference,
+    policy_value,
+    target_of,
+)
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
-METHOD = "dr"
+METHOD: Method = "dr"
 EQUAL, BEST, POLICY, LOGGING = "equal chances", "the best single message", "the policy", "what was done"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedDecisions:
     """Policies on the same later decisions."""
 
     logged: Logged
@@ -46,11 +54,11 @@ class Judged:
         """Return what the decisions earned as they were made."""
         return of_mean(self.logged.reward, self.logged.contact)
 
-    def take(self, rows: NDArray[np.bool_]) -> "Judged":
+    def take(self, rows: NDArray[np.bool_]) -> "JudgedDecisions":
         """Keep some of the decisions."""
         logged = Logged(self.logged.contact[rows], self.logged.reward[rows], self.logged.propensity[rows])
-        targets = [_taken(one, rows) for one in (self.policy, self.equal, self.best)]
-        return Judged(logged, *targets, self.best_message, self.rows[rows], self.predicted[rows])
+        policy, equal, best = (_taken(one, rows) for one in (self.policy, self.equal, self.best))
+        return JudgedDecisions(logged, policy, equal, best, self.best_message, self.rows[rows], self.predicted[rows])
 
 
 def _taken(target: Target, rows: NDArray[np.bool_]) -> Target:
@@ -58,7 +66,7 @@ def _taken(target: Target, rows: NDArray[np.bool_]) -> Target:
     return Target(*(None if one is None else one[rows] for one in columns))  # type: ignore[arg-type]
 
 
-def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, policy: Policy) -> Judged:
+def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, policy: Policy) -> JudgedDecisions:
     """Lay policies beside decisions.
 
     Args:
@@ -74,7 +82,7 @@ def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, p
     # Of what was sent: whether anything was is another decision, which a message does not change.
     propensity = material.decisions.propensity[rows] / material.decisions.sending[rows]
     logged = Logged(_numbered(material.contact[rows]), material.reward[rows], propensity)
-    return Judged(
+    return JudgedDecisions(
         logged,
         target(material, rows, policy.chances(design[rows], candidates, floor=FLOOR), candidates, predicted),
         target(material, rows, equal_chances(candidates), candidates, predicted),
@@ -85,7 +93,7 @@ def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, p
     )
 
 
-def joined(parts: Sequence[Judged]) -> Judged:
+def joined(parts: Sequence[JudgedDecisions]) -> JudgedDecisions:
     """Put the folds of a judgement together."""
     if len(parts) == 1:
         return parts[0]
@@ -96,11 +104,12 @@ def joined(parts: Sequence[Judged]) -> Judged:
         np.concatenate([one.logged.reward for one in parts]),
         np.concatenate([one.logged.propensity for one in parts]),
     )
-    targets = [Target.joined([getattr(one, name) for one in parts]) for name in ("policy", "equal", "best")]
-    return Judged(logged, *targets, parts[-1].best_message, rows, np.concatenate([one.predicted for one in parts]))
+    policy, equal, best = (Target.joined([getattr(one, name) for one in parts]) for name in ("policy", "equal", "best"))
+    predicted = np.concatenate([one.predicted for one in parts])
+    return JudgedDecisions(logged, policy, equal, best, parts[-1].best_message, rows, predicted)
 
 
-def _shifts(parts: Sequence[Judged]) -> list[int]:
+def _shifts(parts: Sequence[JudgedDecisions]) -> list[int]:
     """Number the contacts of each part apart: folds share none."""
     counts = [int(one.logged.contact.max(initial=-1)) + 1 for one in parts]
     return [sum(counts[:place]) for place in range(len(parts))]
