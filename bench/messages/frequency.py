@@ -49,6 +49,7 @@ WARM_DAYS, ASKED_DAYS, JUDGED_DAYS = 84, 182, 91
 """Days of drawn mails before the first question, of questions, and how many of them count, the last ones."""
 SMALL_ACCOUNT = 300
 CLICKS = ("email_clicked",)
+KNOWN_MAILS = 200
 Decide = Callable[[SendColumns], NDArray[np.bool_]]
 
 
@@ -156,6 +157,15 @@ def by_model(model: PressureModel, earning: Vector, *, seed: int, tires: bool = 
     return decide
 
 
+def with_answers(decide: Decide, mails: int) -> Decide:
+    """Decide as if each contact had answered so many mails just as its kind does at the usual number."""
+    kind, usual = np.arange(ASKED) % len(KINDS), np.array(USUAL_MAILS, dtype=np.float64)
+    click = np.array([float(one.clicks(usual)) for one in KINDS])[kind]
+    opened = click + (1 - click) * (0.15 + click)
+    sends = np.full(ASKED, float(mails))
+    return lambda columns: decide(replace(columns, sends=sends, clicks=mails * click, opens=mails * opened))
+
+
 def one_number(count: int) -> Decide:
     """Send everybody the same number of mails in 28 days."""
     return lambda columns: columns.sends_28d < count
@@ -177,6 +187,8 @@ class Run:
     seconds: float
     ours: Lived
     without_tiring: Lived
+    well_known: Lived
+    """As if it were known from the answers to KNOWN_MAILS mails how each contact answers."""
 
     @property
     def met(self) -> bool:
@@ -198,7 +210,8 @@ def run(seed: int, *, confounded: bool) -> Run:
     earning = earning_weights(fit.model, framed(pasts, reward_types=CLICKS, reward_days=7, until=made.until))
     ours = lived(by_model(fit.model, earning, seed=seed), seed=seed)
     other = lived(by_model(fit.model, earning, seed=seed, tires=False), seed=seed)
-    return Run(seed, confounded, fit, seconds, ours, other)
+    known = lived(with_answers(by_model(fit.model, earning, seed=seed), KNOWN_MAILS), seed=seed)
+    return Run(seed, confounded, fit, seconds, ours, other, known)
 
 
 def small_account(seed: int = SEED) -> PressureFit:
@@ -228,9 +241,7 @@ def text_of(runs: Sequence[Run], small: PressureFit) -> str:
     assert report is not None
     best = best_one_number()
     same = lived(one_number(best), seed=first.seed)
-    without = ", ".join(
-        f"{kind.name} {first.without_tiring.mails_of(code).value:.1f}" for code, kind in enumerate(KINDS)
-    )
+    without, known = _mails(first.without_tiring), _mails(first.well_known)
     met = sum(one.met for one in runs)
     left = small.report.lost if small.report else "too few"
     saved = f"it saves {report.skill} of the second"
@@ -243,7 +254,8 @@ partly drawn, within {CONFOUNDED_WITHIN:.0f} and {CONFOUNDED_WORTH:.0%} where be
 
 The same number for all: {best} mails are the best, {same.share:.0%} of the worth.
 Without what a mail takes from the next ones (its value is then reward less risk): {without} mails,
-{first.without_tiring.share:.0%} of the worth.
+{first.without_tiring.share:.0%} of the worth. Nobody tells the model which kind a contact is: it has the answers to
+some 30 mails to go by. As if it had those to {KNOWN_MAILS}: {known}, {first.well_known.share:.0%} of the worth.
 
 The first run learned from {report.sends:,} mails and {report.lost:,} contacts that left, in {first.seconds:.1f} s.
 Log loss of later mails, nats: one rate {report.constant_loss:.5f}, rate by number of mails {report.rate_loss:.5f},
@@ -251,6 +263,10 @@ model {report.model_loss:.5f}; {saved}. Calibration slope {report.slope:.2f};
 {report.expected:.2%} of the mails were expected to cost a contact, {report.seen:.2%} did.
 
 An account of {SMALL_ACCOUNT} contacts ({left} left): kind `{small.model.kind}`, {_claims(small.model)}."""
+
+
+def _mails(found: Lived) -> str:
+    return ", ".join(f"{kind.name} {found.mails_of(code).value:.1f}" for code, kind in enumerate(KINDS))
 
 
 def _claims(model: PressureModel) -> str:

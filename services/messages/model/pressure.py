@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from services.messages.model.sends import PACE_DAYS, WINDOW_DAYS, SendColumns, Vector
 
 Matrix = NDArray[np.float64]
-DRAWS = 200
+DRAWS = 100
 """Of the weights: how sure anything is."""
 SURE = 0.8
 """Share of the draws that must agree before a contact is called under or over."""
@@ -150,7 +150,7 @@ class Marginal(NamedTuple):
     chance: Matrix
     """By how much the contact becomes more likely to leave within 28 days."""
     kept: Matrix
-    """Share of what a message earns that is left when what it takes from the next ones is subtracted; at most 1."""
+    """Share of what a message earns that is left when what it takes from the next ones is subtracted, 0 to 1."""
 
 
 class Weighed(NamedTuple):
@@ -206,7 +206,8 @@ class PressureModel:
         now = self.losing(columns)
         # Each later mail finds as many as this one does, or one fewer; rounding must not make that less than nothing.
         chance = np.clip(now + before * np.maximum(now - self.losing(fewer), 0.0), 0.0, 1.0)
-        return Marginal(chance, 1.0 - before * self._tired(columns, fewer))
+        # A mail takes at most what it earns: where the next ones would lose more, nothing is worth more anyhow.
+        return Marginal(chance, np.clip(1.0 - before * self._tired(columns, fewer), 0.0, 1.0))
 
     def _tired(self, columns: SendColumns, fewer: SendColumns) -> Matrix:
         """Return by which share a mail that finds one fewer earns more, at least 0, shape (n, 1 + DRAWS)."""

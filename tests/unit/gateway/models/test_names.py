@@ -22,7 +22,5 @@ def test_a_name_is_a_capability_and_its_outcome(text: str, model: ModelName) -> 
 
 @pytest.mark.parametrize("text", ["scoring", "segmentation.customer", "weather", "scoring."])
 def test_no_other_name_is_a_model(text: str) -> None:
-    with pytest.raises(
-        NotFound, match=r"scoring\.OUTCOME, churn\.OUTCOME, .*, segmentation or sendtime"
-    ):
+    with pytest.raises(NotFound, match=r"scoring\.OUTCOME, churn\.OUTCOME, .*, segmentation or sendtime"):
         named(text)
