@@ -12,6 +12,7 @@ from foretell.cli.context import now_us
 from foretell.cli.output import progress_bars
 from foretell.owners import owners_of
 from foretell.rejects import Rejects
+from shared.contracts.decision import CAPABILITY, CLICKED
 from shared.contracts.rows import SHARED_BY, Microseconds
 from shared.errors import FileRefused
 from shared.ingest import (
@@ -21,8 +22,10 @@ from shared.ingest import (
     Plan,
     Reject,
     contact_batches,
+    decision_batches,
     event_batches,
     item_batches,
+    named_messages,
     plan_file,
 )
 from shared.ingest.plan import Subject, lines_text
@@ -53,6 +56,8 @@ class Summary:
     """The first lines of those."""
     made: int = 0
     """Contacts that were made for addresses that nobody had."""
+    messages_made: list[str] = field(default_factory=list)
+    """Messages that decisions name and nobody described."""
     rejected: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     rejects_file: str | None = None
@@ -89,6 +94,7 @@ class Summary:
             "rejects": [{"line": reject.line, "reason": reject.reason} for reject in self.first_rejects],
             "erased_lines": self.erased_lines,
             "contacts_made": self.made,
+            "messages_made": self.messages_made,
         }
 
     def failure(self, max_rejected: float) -> str | None:
@@ -129,7 +135,7 @@ def _uncounted(rows: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One run over files of contacts, events and items."""
+    """One run over files of contacts, events, items and decisions."""
 
     store: "AccountStore"
     identity_key: bytes
@@ -206,6 +212,10 @@ class Import:
     ) -> Iterator[Batch[Any]]:
         if plan.subject == "items":
             return item_batches(plan, findings, progress=progress)
+        if plan.subject == "decisions":
+            outcomes = {CLICKED, *(one.name for one in self.store.outcomes.of(CAPABILITY))}
+            default = self.store.outcomes.default(CAPABILITY) or CLICKED
+            return decision_batches(plan, findings, outcomes=outcomes, default=default, progress=progress)
         if plan.subject == "events":
             return event_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
         return contact_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
@@ -238,6 +248,15 @@ class Import:
             summary.updated += counts.updated
             summary.unchanged += counts.unchanged
 
+        def decisions(batch: Batch[Any]) -> None:
+            messages = self.store.experiments.messages.add_missing(named_messages(batch.rows), at=at)
+            summary.messages_made += messages
+            added = self.store.experiments.decisions.add_imported_bulk(batch.rows, pacing=pacing)
+            summary.new += added.new
+            summary.unchanged += len(batch.rows) - added.new - added.erased
+            pairs = zip(batch.rows, batch.lines, strict=True) if added.erased_contacts else ()
+            erased([line for row, line in pairs if row.contact_id in added.erased_contacts])
+
         def owned(batch: Batch[Any]) -> None:
             owners = owners_of(self.store, batch.addresses, at=at, lease=self.lease)
             summary.made += owners.made
@@ -254,7 +273,12 @@ class Import:
             for line in lines:
                 rejects.leave_out(line, ERASED)
 
-        writers: dict[Subject, Callable[[Batch[Any]], None]] = {"contacts": contacts, "events": events, "items": items}
+        writers: dict[Subject, Callable[[Batch[Any]], None]] = {
+            "contacts": contacts,
+            "events": events,
+            "items": items,
+            "decisions": decisions,
+        }
         return writers[subject]
 
     def _refuse_many(self, path: Path, rejects: Rejects) -> None:
@@ -270,6 +294,11 @@ def sentences_after(summary: Summary) -> list[str]:
     notes = [*summary.findings]
     if summary.made:
         notes.append(f"{summary.made:,} contacts were made for addresses that nobody had.")
+    if summary.messages_made:
+        notes.append(
+            f"{len(summary.messages_made):,} messages were new; they are in the catalogue and switched off: "
+            f"{', '.join(summary.messages_made[:5])}{', ...' if len(summary.messages_made) > 5 else ''}."
+        )
     if summary.erased:
         lines = lines_text(summary.erased_lines, summary.erased)
         notes.append(f"{summary.erased:,} rows were {ERASED} ({lines}).")

@@ -15,7 +15,7 @@ CONTACTS, EACH = 2_500, 2
 """Contacts of a run, and decisions of each: its decisions are alike in what nobody sees."""
 POPULATION: Final = 200_000
 WANTED: Final = (0.91, 0.98)
-DRAWS: Final = 400
+DRAWS: Final = 200
 CHOICES = len(MESSAGES)
 
 
@@ -118,7 +118,7 @@ def percentile(logged: Logged, target: Target, random: np.random.Generator) -> I
     """Return the plain percentile interval of the self-normalised estimate: contacts drawn anew."""
     weight = target.chance / logged.propensity
     over, under = np.bincount(logged.contact, weight * logged.reward), np.bincount(logged.contact, weight)
-    drawn = random.poisson(1.0, (DRAWS, len(over)))
+    drawn = random.poisson(1.0, (DRAWS, len(over))).astype(np.float64)
     low, high = np.quantile((drawn @ over) / (drawn @ under), [0.025, 0.975])
     return Interval(float(over.sum() / under.sum()), float(low), float(high))
 

@@ -20,6 +20,7 @@ from foretell.cli import (
     holdouts,
     items,
     keys,
+    messages,
     models,
     outcomes,
     predict,
@@ -72,6 +73,7 @@ app.add_typer(sources.app, name="sources")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(items.app, name="items")
+app.add_typer(messages.app, name="messages")
 app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")

@@ -1,7 +1,7 @@
 """`foretell import`: contacts, events and items from files."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from shared.errors import BadRequest, FileRefused
 
 if TYPE_CHECKING:
     from foretell.importing import Import, Summary
+    from shared.ingest import Options
     from shared.ingest.plan import Subject
 
 IMPORT_EXAMPLES = examples(
@@ -24,7 +25,52 @@ IMPORT_EXAMPLES = examples(
     "foretell import --events orders.csv --set type=order_placed --timezone Europe/Berlin --date-order dmy",
 )
 FILES = "CSV, JSON or NDJSON (all also .gz), .xlsx or Parquet; what it is shows in what it holds."
-_DEFAULT_MAX_REJECTED = 10.0
+DEFAULT_MAX_REJECTED = 10.0
+CheckOption = Annotated[bool, typer.Option("--check", help="Show what is understood of the files, and write nothing.")]
+RenamesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Which field or attribute a column is; X=- leaves it out. Repeatable.",
+        metavar='"COLUMN=NAME"',
+    ),
+]
+ConstantsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="A field's value for every row, such as type=order_placed. Repeatable.", metavar="FIELD=VALUE"
+    ),
+]
+TimezoneOption = Annotated[
+    str | None, typer.Option(help="Zone of times that name none, such as Europe/Berlin.", metavar="ZONE")
+]
+DateOrderOption = Annotated[
+    str | None,
+    typer.Option(help="What 05/03/2026 means: dmy or mdy. Default: as the column shows.", metavar="ORDER"),
+]
+DecimalOption = Annotated[
+    str | None,
+    typer.Option(help="What begins decimals: point or comma. Default: as the column shows.", metavar="MARK"),
+]
+EncodingOption = Annotated[
+    str | None, typer.Option(help="Encoding of a text file. Default: as it shows.", metavar="NAME")
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(help="comma, semicolon, tab, pipe or another character. Default: as it shows.", metavar="MARK"),
+]
+SheetOption = Annotated[
+    str | None, typer.Option(help="Sheet of a workbook. Default: the first one that holds rows.", metavar="NAME")
+]
+MaxErrorsOption = Annotated[
+    int | None, typer.Option(min=0, help="Stop after so many bad rows. Default: never.", metavar="N")
+]
+MaxRejectedOption = Annotated[
+    float,
+    typer.Option(
+        min=0, max=100, help="Per cent of the rows that may be bad; above it the exit code is 1.", metavar="PERCENT"
+    ),
+]
 
 
 def import_files(
@@ -42,44 +88,15 @@ def import_files(
         Path | None,
         typer.Option(help="The catalogue of what events name in their `item`; a feed of products too.", metavar="FILE"),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Show what is understood of the files, and write nothing.")
-    ] = False,
-    renames: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="Which field or attribute a column is; X=- leaves it out. Repeatable.",
-            metavar='"COLUMN=NAME"',
-        ),
-    ] = None,
-    constants: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="A field's value for every row, such as type=order_placed. Repeatable.", metavar="FIELD=VALUE"
-        ),
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Zone of times that name none, such as Europe/Berlin.", metavar="ZONE")
-    ] = None,
-    date_order: Annotated[
-        str | None,
-        typer.Option(help="What 05/03/2026 means: dmy or mdy. Default: as the column shows.", metavar="ORDER"),
-    ] = None,
-    decimal: Annotated[
-        str | None,
-        typer.Option(help="What begins decimals: point or comma. Default: as the column shows.", metavar="MARK"),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of a text file. Default: as it shows.", metavar="NAME")
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(help="comma, semicolon, tab, pipe or another character. Default: as it shows.", metavar="MARK"),
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(help="Sheet of a workbook. Default: the first one that holds rows.", metavar="NAME")
-    ] = None,
+    check: CheckOption = False,
+    renames: RenamesOption = None,
+    constants: ConstantsOption = None,
+    timezone: TimezoneOption = None,
+    date_order: DateOrderOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    sheet: SheetOption = None,
     static: Annotated[
         str | None,
         typer.Option(
@@ -88,53 +105,97 @@ def import_files(
             metavar="NAMES|all",
         ),
     ] = None,
-    max_errors: Annotated[
-        int | None, typer.Option(min=0, help="Stop after so many bad rows. Default: never.", metavar="N")
-    ] = None,
-    max_rejected: Annotated[
-        float,
-        typer.Option(
-            min=0, max=100, help="Per cent of the rows that may be bad; above it the exit code is 1.", metavar="PERCENT"
-        ),
-    ] = _DEFAULT_MAX_REJECTED,
+    max_errors: MaxErrorsOption = None,
+    max_rejected: MaxRejectedOption = DEFAULT_MAX_REJECTED,
     json: JsonOption = False,
 ) -> None:
     """Load files; the same file twice changes nothing, a bad row goes to a file of rejects."""
-    from foretell.cli.context import identity_key, opened_account
-    from foretell.cli.output import show_rows
-    from foretell.importing import Import
-    from foretell.rejects import place, sweep
-    from shared.ingest import Options, subject_of
-
     given: tuple[tuple[Path | None, Subject], ...] = ((contacts, "contacts"), (events, "events"), (items, "items"))
     named = [(path, subject) for path, subject in given if path is not None]
     if files and not check:
         raise BadRequest("Say what the rows of the file are: --contacts FILE, --events FILE or --items FILE.")
     if not named and not files and (static is None or check):
         raise BadRequest("Give --contacts FILE, --events FILE or --items FILE; several may be given at once.")
-    options = Options(
-        renames=_pairs(renames, "--map"),
-        constants=_pairs(constants, "--set"),
-        timezone=timezone,
-        date_order=date_order,
-        decimal=decimal,
-        encoding=encoding,
-        delimiter=delimiter,
-        sheet=sheet,
+    options = import_options(
+        renames, constants, timezone=timezone, date_order=date_order, decimal=decimal, encoding=encoding,
+        delimiter=delimiter, sheet=sheet,
+    )  # fmt: skip
+    load_files(
+        account,
+        named,
+        options,
+        check=check,
+        to_guess=files or (),
+        static=static,
+        max_errors=max_errors,
+        max_rejected=max_rejected,
+        as_json=json,
     )
+
+
+def import_options(renames: list[str] | None, constants: list[str] | None, **more: str | None) -> "Options":
+    """Read what a caller knows of a file.
+
+    Args:
+        renames: of `--map`.
+        constants: of `--set`.
+        more: other fields of `Options`.
+
+    Raises:
+        BadRequest: something is not written as a pair, or named twice.
+    """
+    from shared.ingest import Options
+
+    return Options(renames=_pairs(renames, "--map"), constants=_pairs(constants, "--set"), **more)
+
+
+def load_files(
+    account: str,
+    named: Sequence[tuple[Path, "Subject"]],
+    options: "Options",
+    *,
+    check: bool,
+    max_errors: int | None,
+    max_rejected: float,
+    as_json: bool,
+    to_guess: Iterable[Path] = (),
+    static: str | None = None,
+) -> None:
+    """Load files, or show what an import would do with them, and print what became of each.
+
+    Args:
+        account: whose.
+        named: files, and what their rows are.
+        options: how they are read.
+        check: write nothing.
+        max_errors: after how many bad rows of a file the import stops; None: never.
+        max_rejected: per cent of its rows that may be bad.
+        as_json: for scripts.
+        to_guess: files whose columns show what their rows are, for a check.
+        static: attributes that held always.
+
+    Raises:
+        FileRefused: a file cannot be read, or too many of its rows are bad.
+    """
+    from foretell.cli.context import identity_key, opened_account
+    from foretell.cli.output import show_rows
+    from foretell.importing import Import
+    from foretell.rejects import place, sweep
+    from shared.ingest import subject_of
+
     with opened_account(account) as (settings, database, store):
         key = identity_key(settings)
         run = Import(store, key, partial(place, settings.home, account), options, max_errors)
         if check:
-            named += [(path, subject_of(path, options)) for path in files or ()]
-            _show_checks([run.check(path, subject) for path, subject in named], as_json=json)
+            wanted = [*named, *((path, subject_of(path, options)) for path in to_guess)]
+            _show_checks([run.check(path, subject) for path, subject in wanted], as_json=as_json)
             return
         sweep(settings.home, database, key)
         if static is not None:
             store.contacts.declare_static("all" if static == "all" else _names(static))
         summaries = [_loaded(run, path, subject) for path, subject in named]
-    rows = [one.to_dict() if json else one.to_row() for one in summaries]
-    show_rows(rows, as_json=json, empty="The attributes are declared static.")
+    rows = [one.to_dict() if as_json else one.to_row() for one in summaries]
+    show_rows(rows, as_json=as_json, empty="The attributes are declared static.")
     failures = [failure for one in summaries if (failure := one.failure(max_rejected / 100))]
     if failures:
         raise FileRefused(" ".join(failures))

@@ -20,7 +20,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope as ASGIScope
 
 from gateway.auth import caller_of
-from gateway.console import attribution, contacts, data, items, keys, load, models, overview, predict, webhooks
+from gateway.console import (
+    attribution,
+    contacts,
+    data,
+    items,
+    keys,
+    load,
+    messages,
+    models,
+    overview,
+    predict,
+    webhooks,
+)
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields, call_of, fields_of, is_own
@@ -63,7 +75,8 @@ router = APIRouter(include_in_schema=False)
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
     people, connections = (*capability_pages(), *contacts.PAGES), (*webhooks.PAGES, *keys.PAGES)
-    loaded, learned = (*load.PAGES, *data.PAGES, *items.PAGES), (*predict.PAGES, *models.PAGES, *attribution.PAGES)
+    loaded = (*load.PAGES, *data.PAGES, *items.PAGES, *messages.PAGES)
+    learned = (*predict.PAGES, *models.PAGES, *attribution.PAGES)
     return (*overview.PAGES, *people, *loaded, *learned, *connections)
 
 

@@ -10,7 +10,7 @@ from shared.contracts.contact import Text
 from shared.contracts.message_variant import MAX_MESSAGES
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
-from shared.contracts.training import ColumnChoices
+from shared.contracts.training import AttributeChoices
 
 MAX_SLOTS = 10
 MAX_RUNNER_UPS = 10
@@ -316,5 +316,5 @@ class NextBestMessageResponse(Answer):
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
 
 
-class MessageChoices(ColumnChoices):
+class MessageChoices(AttributeChoices):
     """Which attributes of contacts a policy looks at."""

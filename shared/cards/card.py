@@ -42,6 +42,7 @@ KINDS: Final = {
     "rfm": "a rule by recency, frequency and money",
     "hierarchy": "averages of everybody, of contacts alike, and of the contact",
     "closed_form": "BG/NBD and Gamma-Gamma in closed form",
+    "thompson": "a line of weights for each message, drawn to those that share its attributes (Thompson sampling)",
     "activity": "hours at which everybody, contacts alike, and the contact are active",
 }
 _KINDS_OF_VALUE: Final = {

@@ -278,7 +278,48 @@ OF_VALUE: dict[str, FigureWords] = {
         lambda _: "meant: 80 of 100",
     ),
 }
-_OF_CAPABILITY = {"sendtime": OF_SEND_TIMES, "value": OF_VALUE}
+
+
+def _reward(value: float) -> str:
+    """Write what a send earns: few bring anything, so that it may be small.
+
+    >>> _reward(0.09134), _reward(12.5)
+    ('0.0913', '12.5')
+    """
+    return f"{value:.3g}"
+
+
+def _gain(than: str) -> Callable[[float], str]:
+    def meaning(value: float) -> str:
+        return f"A send earns {_reward(abs(value))} {'more' if value > 0 else 'less'} than {than}."
+
+    return meaning
+
+
+OF_MESSAGES: dict[str, FigureWords] = {
+    "reward_of_policy": FigureWords(
+        "What a send earns",
+        _reward,
+        "",
+        lambda value: f"By this version a send would have earned {_reward(value)}: a share of those sent, or a value.",
+        _beside("reward_of_equal_chances", _reward, "", "by equal chances"),
+    ),
+    "gain_over_equal_chances": FigureWords(
+        "More than by equal chances",
+        _reward,
+        "",
+        _gain("if messages were drawn by lot"),
+        lambda _: "equal chances themselves: 0",
+    ),
+    "gain_over_best_message": FigureWords(
+        "More than the best single message",
+        _reward,
+        "",
+        _gain("if everybody got the message that earns most on average"),
+        lambda _: "that message itself: 0",
+    ),
+}
+_OF_CAPABILITY = {"sendtime": OF_SEND_TIMES, "value": OF_VALUE, "messages": OF_MESSAGES}
 
 
 def card_figures(figures: Figures, capability: str) -> list[CardFigure]:

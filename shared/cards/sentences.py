@@ -28,6 +28,8 @@ _NOT: Final = {
     "reason to send more.",
     "value": "A value is no judgement of a person and no cause: it says what similar contacts brought, not what "
     "contacting this one would add. It is the mean of many such contacts, not a promise about one.",
+    "messages": "It learns what is clicked or bought after a message, not what is good for the contact; it is no reason "
+    "to send more, and nothing for messages that everybody must get.",
     "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
     "showing it changes is not measured here.",
 }
@@ -49,6 +51,7 @@ def in_short(
     wanted = (
         *("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained"),
         *("mean_absolute_error", "total_bias", "recall_at_10", "lift_over_most_popular"),
+        *("gain_over_equal_chances", "gain_over_best_message"),
     )
     sentences = [named[name].meaning for name in wanted if name in named]
     if ranges and ranges[0].from_score > ranges[-1].from_score:
@@ -131,6 +134,13 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
             "and many nothing, so that most contacts lie below their mean.",
             "`next_order.median_on` is the day by which half of such contacts have ordered, seen from the day of the "
             "question; `score` is a rank from 1 to 99.",
+        ]
+    if row.capability == "messages":
+        return [
+            "`message` was drawn with the chance `propensity`: mostly what promises most, and sometimes another one, so "
+            "that more is learned.",
+            "`expected_reward` is the mean over many such contacts, and `interval` says how sure that mean is; what one "
+            "contact does is another matter.",
         ]
     if row.capability == "recommendations":
         within = "" if row.horizon_days is None else f" within {row.horizon_days} days"

@@ -114,7 +114,8 @@ class PublishedPrediction(Answer):
                 "for less than 7 days; `stale_events`: the account's newest event is older than 14 days; "
                 "`unreadable_attributes`: a stored value is out of the bounds that hold today, and counts as missing; "
                 "`truncated_history`: older or more events than a model looks at; `store_unavailable`: answered from "
-                "what the call brought alone; `missing_attributes`, `unknown_attributes`, `unreadable_values`, "
+                "what the call brought alone; `other_currency`: events in another currency than the version's are left "
+                "out; `missing_attributes`, `unknown_attributes`, `unreadable_values`, "
                 "`unseen_categories`, `out_of_range`: named in `data_quality_details`; `drifted_inputs`: much of what "
                 "the model looks at lies outside all that it was shown, so train again."
             )

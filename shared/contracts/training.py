@@ -48,8 +48,8 @@ class Choices(BaseModel):
         return self
 
 
-class ColumnChoices(Choices):
-    """Which columns are learned from, and in which order of time."""
+class AttributeChoices(Choices):
+    """Which attributes are learned from."""
 
     allowed: Annotated[
         frozenset[str],
@@ -63,15 +63,6 @@ class ColumnChoices(Choices):
         CliOption("--forbid", "COLUMN"),
     ] = frozenset()
     """Attributes that are never features of this run, and about which no question is raised."""
-    order_by: Annotated[
-        str | None,
-        Field(
-            description="Flat data: the date by which rows follow each other; none: judge without an order. "
-            "Default: found."
-        ),
-        CliOption("--order-by", "COLUMN|created_at|none"),
-    ] = None
-    """What gives the order of the rows of flat data: `created_at`, an attribute, `none`; None: what is found."""
 
     def for_outcome(self, outcome: Outcome) -> Self:
         """Add what was answered about attributes for an outcome before; what this run says counts first."""
@@ -85,7 +76,7 @@ class ColumnChoices(Choices):
         return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
 
     def for_later(self) -> Self:
-        """Return the order of time alone: what is allowed and forbidden is kept with the outcome."""
+        """Return what is not kept with the outcome, as what is allowed and forbidden is."""
         nothing = frozenset[str]()
         return self.model_copy(update={"promote": True, "allowed": nothing, "forbidden": nothing})
 
@@ -98,6 +89,20 @@ class ColumnChoices(Choices):
         """Spell what is allowed and forbidden as the attributes that contacts have."""
         spelled = {"allowed": spelled_as(known, self.allowed), "forbidden": spelled_as(known, self.forbidden)}
         return self.model_copy(update=spelled)
+
+
+class ColumnChoices(AttributeChoices):
+    """Which columns are learned from, and in which order of time."""
+
+    order_by: Annotated[
+        str | None,
+        Field(
+            description="Flat data: the date by which rows follow each other; none: judge without an order. "
+            "Default: found."
+        ),
+        CliOption("--order-by", "COLUMN|created_at|none"),
+    ] = None
+    """What gives the order of the rows of flat data: `created_at`, an attribute, `none`; None: what is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,13 +149,14 @@ class Cells:
 
         return read
 
-    def number(self, column: PlannedColumn) -> Reader:
-        """Read a number, without the currency that may stand beside it; true is 1 and false 0."""
+    def number(self, column: PlannedColumn, *, is_truth: bool = False) -> Reader:
+        """Read a number, without the currency that may stand beside it; `is_truth`: yes is 1 and no is 0."""
         read_amount = self.amount(column)
 
         def read(cell: Any, line: int) -> Any:
-            if isinstance(cell, bool):
-                return int(cell)
+            truth = as_boolean(cell) if is_truth else None
+            if truth is not None:
+                return int(truth)
             found = read_amount(cell, line)
             return found.value if isinstance(found, Number) else found
 

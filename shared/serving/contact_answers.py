@@ -15,7 +15,7 @@ from shared.contracts.prediction import InputQuality, Prediction, PredictionRequ
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
 from shared.features.inputs import inputs_of
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel, ValuingModel
 from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
@@ -24,7 +24,7 @@ from shared.timeline import ContactFacts, ContactPasts, PastRows, missing_in, se
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
-UNREADABLE = "unreadable_attributes"
+UNREADABLE, OTHER_CURRENCY = "unreadable_attributes", "other_currency"
 TREND_DAYS = 30
 UNKNOWN_ERASURES = -2
 """No count of any account: whatever is written is looked at."""
@@ -87,8 +87,10 @@ class ContactAnswers:
         if not contacts:
             return []
         model, away = self.champion.model, reads is None
+        rows = PastRows({}, []) if reads is None else reads.rows
+        others = in_other_currency(contacts, currency_of(model)) | rows.other_currency
         contacts = in_currency(contacts, currency_of(model))
-        contacts, strangers, stored = _matched(contacts, PastRows({}, []) if reads is None else reads.rows, model)
+        contacts, strangers, stored = _matched(contacts, rows, model)
         pasts = merge_inline(contacts, stored, cutoff=self.cutoff, lookback_days=model.lookback_days)
         without_data = self.spec.answers_without_data
         results = contact_results(contacts, pasts, model, away=away, without_data=without_data)
@@ -105,6 +107,9 @@ class ContactAnswers:
         if reads is not None:
             _put_trends(results, reads.past_scores)
             self._add_stored(results)
+        for one in results if others else ():
+            if one.contact_id in others and one.status in ("ok", "insufficient_data", "not_eligible"):
+                one.data_quality = [*one.data_quality, OTHER_CURRENCY]
         withhold(results, self.holdouts)
         return results
 
@@ -174,7 +179,15 @@ class ContactAnswers:
 
 def currency_of(model: ServedModel) -> str | None:
     """Return the currency of a model that adds values up; events in another one are no part of what it sees."""
-    return getattr(model, "currency", None)
+    return model.currency if isinstance(model, ValuingModel) else None
+
+
+def in_other_currency(contacts: Sequence[RequestContact], currency: str | None) -> frozenset[str]:
+    """Return the contacts of a call that bring events in another currency than a model's; None: none do."""
+    if currency is None:
+        return frozenset()
+    allowed = (None, currency)
+    return frozenset(one.id for one in contacts if any(event.currency not in allowed for event in one.events))
 
 
 def in_currency(contacts: Sequence[RequestContact], currency: str | None) -> Sequence[RequestContact]:

@@ -4,6 +4,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from sqlalchemy import Index, SelectBase, bindparam, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.decision import DecisionArm, DecisionRow, RecentDecision
-from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.errors import StoreUnavailable
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
@@ -325,7 +326,12 @@ def _month(at: Microseconds) -> str:
     >>> _month(0)
     '1970-01'
     """
-    return instant_of(at).isoformat()[:7]
+    return _month_of(at // DAY)
+
+
+@lru_cache(1_000)
+def _month_of(day: int) -> str:
+    return instant_of(day * DAY).isoformat()[:7]
 
 
 def _with_lists(

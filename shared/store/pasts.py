@@ -79,17 +79,22 @@ class PastsWanted:
             found.append((_EVENTS if self.event_ids else _EVENTS_WITHOUT_IDS, values))
         else:
             one = _EVENTS_OF_CURRENCY if self.event_ids else _EVENTS_OF_CURRENCY_WITHOUT_IDS
-            found.append((one, {**values, "currency": self.currency}))
+            found += [
+                (one, {**values, "currency": self.currency}),
+                (_OTHER_CURRENCY, {**values, "currency": self.currency}),
+            ]
         if self.always:
             found.append((_OLDER, {**values, "always": self.always}))
         return found
 
     def read_from(self, found: Sequence[Rows]) -> ReadPasts:
         """Lay out what the statements found."""
-        contacts, attributes, events, *older = found
+        contacts, attributes, events, *further = found
+        others = frozenset() if self.currency is None else frozenset(row[0] for row in further.pop(0))
         state = _state(contacts)
         facts = _facts(contacts, attributes, state, cutoff=self.cutoff)
-        rows = PastRows(facts=facts, events=_unpacked(events), older=[row for rows in older for row in rows])
+        older = [row for rows in further for row in rows]
+        rows = PastRows(facts=facts, events=_unpacked(events), older=older, other_currency=others)
         return ReadPasts(rows, state.erasures, state.newest_event_at)
 
 
@@ -279,12 +284,7 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     """
     contact_id, event_id, *others = EVENT_COLUMNS
     columns = (contact_id, event_id if ids else null(), *others)
-    wanted: tuple[ColumnElement[bool], ...] = (
-        among_ids(EventTable.contact_id, sqlite=sqlite),
-        EventTable.occurred_at < bindparam("cutoff"),
-        EventTable.occurred_at >= bindparam("since"),
-        EventTable.recorded_at <= bindparam("asked_at"),
-    )
+    wanted = _in_lookback(sqlite)
     if of_currency:
         wanted += (or_(EventTable.currency.is_(None), EventTable.currency == bindparam("currency")),)
     plain = select_by_parameter(*columns, of=EventTable).where(*wanted)
@@ -292,6 +292,20 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
         return plain
     packed = select_by_parameter(*map(func.json_group_array, columns), of=EventTable).where(*wanted)
     return union_all(packed.where(EventTable.value.is_(None)), plain.where(EventTable.value.is_not(None)))
+
+
+def _in_lookback(sqlite: bool) -> tuple[ColumnElement[bool], ...]:
+    return (
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("cutoff"),
+        EventTable.occurred_at >= bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+    )
+
+
+def _other_currency(sqlite: bool) -> SelectBase:
+    other = EventTable.currency != bindparam("currency")
+    return select_by_parameter(EventTable.contact_id).where(*_in_lookback(sqlite), other).distinct()
 
 
 def _unpacked(rows: Rows) -> list[Any]:
@@ -322,5 +336,5 @@ _EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (
 _EVENTS_OF_CURRENCY, _EVENTS_OF_CURRENCY_WITHOUT_IDS = (
     Prepared(partial(_events, ids=ids, of_currency=True)) for ids in (True, False)
 )
-_OLDER, _EXISTING = Prepared(_older), Prepared(_existing)
+_OLDER, _EXISTING, _OTHER_CURRENCY = Prepared(_older), Prepared(_existing), Prepared(_other_currency)
 _ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

@@ -80,6 +80,8 @@ class PastRows:
     """In any order; each (contact_id, event_id) once."""
     older: list[EventTuple] = field(default_factory=list)
     """Events from before the lookback, of the types asked for; no feature ever sees them."""
+    other_currency: frozenset[str] = frozenset()
+    """Contacts of whom events in another currency than the wanted one were left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ WIDE = (
     "/contacts/delete",
     "/contacts/search",
     "/deliveries/replay",
+    "/messages/decisions",
     "/outcomes/preview",
     "/segments/moves",
     *(prefix for line in TABLE for prefix in line.prefixes),

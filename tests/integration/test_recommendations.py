@@ -113,6 +113,15 @@ def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, sto
     assert "methods" in store.models.plots("recommendations", "", first.version)
 
 
+def test_the_report_says_when_the_catalogue_has_other_ids(settings: Any, store: AccountStore) -> None:
+    store.items.put([ItemChange("SKU-1", {"name": "Tea"})], at=NOW_US)
+
+    published = train(RECIPE, store, settings, now=NOW_US)
+
+    store.items.delete(["SKU-1"], at=NOW_US)
+    assert published.report.to_json()["notes"][0].startswith("The catalogue has 0 of the 24 items")
+
+
 def test_a_retraining_is_compared_with_the_champion_on_the_newer_window(
     first: Any, settings: ServiceSettings, store: AccountStore
 ) -> None:

@@ -119,6 +119,15 @@ async def test_events_in_another_currency_are_no_part_of_an_answer(client: Any) 
     assert own["expected_value"] < 9e4
 
 
+async def test_an_answer_says_where_events_in_another_currency_were_left_out(client: Any) -> None:
+    dollars = {"type": "order_placed", "occurred_at": "2026-05-20T10:00:00Z", "value": 9e5, "currency": "USD"}
+
+    stored, inline, neither = await answered(client, {"id": "c-1"}, {"id": "c-2", "events": [dollars]}, {"id": "c-3"})
+
+    told = ["other_currency" in one["data_quality"] for one in (stored, inline, neither)]
+    assert told == [True, True, False]
+
+
 async def test_another_horizon_is_answered_and_is_not_the_latest_prediction(client: Any, store: AccountStore) -> None:
     (near,) = await answered(client, "c-2")
     (far,) = await answered(client, "c-2", horizon_days=700)

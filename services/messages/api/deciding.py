@@ -65,7 +65,10 @@ def settle_preview(
         else {}
     )
     choosing.choose(decisions.recent(contact_ids, since=cutoff - reach) if reach else {}, held)
-    return choosing.advice(held)
+    settled = choosing.advice(held)
+    for before, one in zip(advices, settled, strict=True):
+        one.contact_id, one.data_quality, one.inputs = before.contact_id, before.data_quality, before.inputs
+    return settled
 
 
 def _needs_store(considered: "Consideration") -> bool:

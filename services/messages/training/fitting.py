@@ -14,7 +14,7 @@ from services.messages.model.sends import with_decisions
 from services.messages.training.assessment import JudgedDecisions, joined, judged
 from services.messages.training.material import DecisionSplit, MessageMaterial, splits_of
 from services.messages.training.pressure import PressureFit, fitted_pressure
-from services.messages.training.report import MessageReport, report
+from services.messages.training.report import PolicyReport, report
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import of_mean
@@ -32,7 +32,7 @@ class MessageFit:
     """A fitted version with the evidence behind it."""
 
     model: MessagePolicy
-    report: MessageReport
+    report: PolicyReport
     values: Matrix
     judged: JudgedDecisions
     by_time: bool

@@ -26,7 +26,7 @@ _BLUE, _GREY = "#1f5fa8", "#8a8f98"
 
 
 @dataclass(frozen=True, slots=True)
-class MessageReport:
+class PolicyReport:
     """What one training found."""
 
     grade: Grade
@@ -77,7 +77,7 @@ def report(
     by_time: bool,
     half_life: int | None,
     pressure: PressureFit,
-) -> MessageReport:
+) -> PolicyReport:
     """Write down what a fit found.
 
     Args:
@@ -94,7 +94,7 @@ def report(
     refused = value.refused or found.value(found.equal).refused
     because = refused or _not_surely_better(found, over_equal, value.effective_rewards)
     figures = _figures(found, over_equal, over_best)
-    return MessageReport(
+    return PolicyReport(
         grade=_grade(found, over_equal, over_best),
         data=_data(material, found),
         candidates=_candidates(found),
@@ -234,7 +234,7 @@ def _notes(material: MessageMaterial, found: JudgedDecisions, *, by_time: bool, 
     ]
 
 
-def plots(found: MessageReport) -> dict[str, bytes]:
+def plots(found: PolicyReport) -> dict[str, bytes]:
     """Draw the plot of a report, PNG bytes by name."""
     rows = [one for one in found.candidates if one.get("value") is not None][::-1]
     figure, axes = axes_of(8, 0.55 * len(rows) + 1.4)

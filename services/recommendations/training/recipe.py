@@ -43,7 +43,10 @@ def _fit(run: RecommendationRun, material: RecommendationMaterial, progress: Pro
 
 
 def _to_publish(run: RecommendationRun, material: RecommendationMaterial, fit: RecommendationFit) -> Fitted:
-    history, found = fit.snapshot.history, report(fit, material.until)
+    history, in_catalogue = fit.snapshot.history, None
+    if run.store.items.catalogue().items:
+        in_catalogue = len(run.store.items.of(fit.model.items))
+    found = report(fit, material.until, in_catalogue=in_catalogue)
     buyers = np.unique(history.owner).astype(np.int32)
     bought = np.column_stack([history.owner, history.item, history.count, history.age])
     return Fitted(

@@ -52,12 +52,13 @@ class RecommendationReport:
         }
 
 
-def report(fit: RecommendationFit, until: Microseconds) -> RecommendationReport:
+def report(fit: RecommendationFit, until: Microseconds, *, in_catalogue: int | None = None) -> RecommendationReport:
     """Write down what a fit found.
 
     Args:
         fit: the model and its evidence.
         until: the end of the data.
+        in_catalogue: how many of the learned items the account's catalogue knows; None: it has none.
     """
     served = fit.served
     popular, repeat = fit.named(POPULAR), fit.named(REPEAT)
@@ -83,7 +84,7 @@ def report(fit: RecommendationFit, until: Microseconds) -> RecommendationReport:
         candidates=[_candidate(one, served) for one in fit.candidates],
         figures=figures,
         importance=_importance(fit),
-        notes=_notes(fit),
+        notes=[*catalogue_notes(in_catalogue, len(fit.snapshot.items)), *_notes(fit)],
         usable=fit.usable,
     )
 
@@ -132,6 +133,22 @@ def _importance(fit: RecommendationFit) -> list[tuple[str, float]]:
     found /= found.sum() or 1.0
     order = np.argsort(-found, kind="stable")
     return [(COLUMNS[place], round(float(found[place]), 4)) for place in order if found[place] > 0]
+
+
+def catalogue_notes(in_catalogue: int | None, learned: int) -> list[str]:
+    """Warn where a catalogue knows few of the items that are bought: it then says nothing of what is recommended.
+
+    >>> catalogue_notes(None, 10), catalogue_notes(6, 10)
+    ([], [])
+    >>> catalogue_notes(0, 10)[0][:55]
+    'The catalogue has 0 of the 10 items that are learned of'
+    """
+    if in_catalogue is None or in_catalogue * 2 >= learned:
+        return []
+    return [
+        f"The catalogue has {in_catalogue:,} of the {learned:,} items that are learned of: the others are recommended "
+        "without name and price, and cannot be switched off. Are its ids those of `item` in your orders?"
+    ]
 
 
 def _notes(fit: RecommendationFit) -> list[str]:

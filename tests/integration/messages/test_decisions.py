@@ -178,7 +178,8 @@ async def test_a_preview_knows_segments_caps_and_what_holds(client: Any, account
     (free,) = await answered(client, "c-1", purpose="preview", control_share=0)
     (held,) = await answered(client, "c-1", purpose="preview", campaign_id="june", control_share=0)
 
-    assert (free["message"], free["propensity"], free["decision_id"]) == ("subject-c", 1.0, None)
+    assert (free["contact_id"], free["message"], free["propensity"]) == ("c-1", "subject-c", 1.0)
+    assert free["decision_id"] is None
     assert (held["message"], held["decision_id"]) == ("subject-a", made["decision_id"])
 
 

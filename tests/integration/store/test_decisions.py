@@ -164,6 +164,26 @@ def test_eight_callers_at_once_pass_no_cap_and_leave_none_unused(settings: Setti
     assert Counter(row.contact_id for row in scanned(database)) == dict.fromkeys(contact_ids, 2)
 
 
+def test_callers_of_one_campaign_at_once_get_the_same_decisions(settings: Settings, database: Database) -> None:
+    contact_ids = [f"c-{number}" for number in range(20)]
+
+    def call(caller: int) -> dict[str, str]:
+        mine = [ROW._replace(decision_id=f"{caller}-{one}", contact_id=one, campaign_id="may") for one in contact_ids]
+        own = open_database(settings)
+        try:
+            decisions = own.of("default").experiments.decisions
+            made = decisions.decide(contact_ids, choosing(*mine), outcome="clicked", campaign_id="may", since=0)
+        finally:
+            own.close()
+        return {row.contact_id: row.decision_id for row in made}
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(call, range(8)))
+
+    assert all(answer == answers[0] for answer in answers)
+    assert {row.contact_id: row.decision_id for row in scanned(database)} == answers[0]
+
+
 def test_callers_who_name_contacts_in_other_orders_and_parts_all_end(database: Database) -> None:
     decisions = database.of("default").experiments.decisions
     contact_ids = [f"c-{number}" for number in range(60)]

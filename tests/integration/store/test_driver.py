@@ -258,6 +258,7 @@ def test_events_in_another_currency_are_left_out_where_one_is_wanted(database: D
     assert sorted((row[2], row[4]) for row in read.rows.events) == [
         ("order_placed", 1.0), ("order_placed", 3.0), ("page_viewed", None)
     ]  # fmt: skip
+    assert read.rows.other_currency == {"a"}
     scanned = [row for part in store.events.scan(currency="EUR") for row in part]
     assert sorted(str(row[1]) for row in scanned) == ["eur", "none", "seen"]
     assert store.events.currencies(["order_placed"]) == {"EUR": 1, "USD": 1, None: 1}

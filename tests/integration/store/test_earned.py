@@ -36,9 +36,9 @@ def test_contacts_are_never_cut_however_small_the_parts(database: Database) -> N
     columns, reward = joined(parts)
 
     assert [{row.contact_id for row in one.rows} for one in parts] == [{"a"}, {"b"}, {"c"}]
-    assert dict(zip(columns.ids, reward.tolist(), strict=True)) == {
-        "d-a1": 0.0, "d-a3": 0.0, "d-a5": 0.0, "d-b1": 0.0, "d-b3": 1.0, "d-b5": 0.0, "d-c1": 1.0, "d-c3": 0.0, "d-c5": 0.0,
-    }  # fmt: skip
+    earned_by = dict(zip(columns.ids, reward.tolist(), strict=True))
+    assert len(earned_by) == 9
+    assert {name for name, one in earned_by.items() if one} == {"d-b3", "d-c1"}
 
 
 def test_an_event_of_a_decision_outside_the_window_or_about_something_else_counts_for_no_other(

@@ -1,0 +1,347 @@
+"""The report of messages: what each and the policy earned, against the control group; the words are for a marketer."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Final, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from shared.contracts.decision import DecisionArm
+from shared.contracts.prediction import Answer
+from shared.lift.intervals import Rate
+from shared.lift.message_results import (
+    MOST_ESTIMATED,
+    Earned,
+    Gap,
+    MessageResults,
+    Rows,
+    always,
+    as_made,
+    equal_chances,
+)
+from shared.lift.report import FEW, Estimate
+
+Verdict = Literal["more", "less", "too_few", "nothing_yet"]
+MOST_SAID: Final = 10_000_000
+"""More sends than that are not said as a number."""
+
+
+class MessageArm(Answer):
+    """What the decisions of one side earned."""
+
+    arm: Annotated[
+        Literal["policy", "control_nothing", "control_random", "imported"],
+        Field(description="Who chose; the control group got nothing, or any message by equal chances."),
+    ]
+    version: Annotated[str | None, Field(description="Of the policy; null: all of them, or another arm.")]
+    decisions: Annotated[int, Field(description="All of them.")]
+    pending: Annotated[int, Field(description="Of these, too young to be counted: their window is not over.")]
+    contacts: Annotated[int, Field(description="About whom the others are.")]
+    rewarded: Annotated[int, Field(description="How many of the others earned something.")]
+    total: Annotated[float, Field(description="What they earned in all.")]
+    reward: Annotated[
+        Estimate | None, Field(description="A decision, with its interval by contact; null: none is over.")
+    ]
+    against_control: Annotated[
+        Estimate | None,
+        Field(description="Minus what the control group earned in the same time; null where there is none."),
+    ]
+
+
+class MessageResult(Answer):
+    """What one message earned."""
+
+    message: Annotated[str, Field(description="Its id.")]
+    name: Annotated[str | None, Field(description="What people call it; null: nothing, or it is not there any more.")]
+    sent: Annotated[int, Field(description="How often it was chosen.")]
+    pending: Annotated[int, Field(description="Of these, too young to be counted.")]
+    contacts: Annotated[int, Field(description="About whom the others are.")]
+    rewarded: Annotated[int, Field(description="How many of the others earned something.")]
+    reward: Annotated[
+        Estimate | None, Field(description="A send, with those it was chosen for: not comparable between messages.")
+    ]
+    with_everybody: Annotated[
+        Estimate | None,
+        Field(
+            description="A send, if everybody who may get it got it, and others any message: comparable between "
+            "messages. Estimated from the chances; null where too little is known."
+        ),
+    ]
+
+
+class MessageComparison(Answer):
+    """One against another."""
+
+    what: Annotated[str, Field(description="What is compared, in words.")]
+    against: Annotated[
+        Literal["control_nothing", "control_random", "equal_chances", "best_message", "second_message"],
+        Field(description="With what."),
+    ]
+    difference: Annotated[
+        Estimate | None, Field(description="A decision, with its interval; null: not enough is over.")
+    ]
+    verdict: Annotated[Verdict, Field(description="`more`, `less`: surely; `too_few`: it cannot be told yet.")]
+    more_sends: Annotated[int | None, Field(description="About so many more would show it; null: told, or not known.")]
+    text: Annotated[str, Field(description="The same in words.")]
+
+
+class MessageReport(Answer):
+    """What messages brought."""
+
+    outcome: Annotated[str, Field(description="What is meant to be reached.")]
+    since: Annotated[datetime, Field(description="Decisions from here on.")]
+    until: Annotated[datetime, Field(description="Decisions before it.")]
+    reported_at: Annotated[datetime, Field(description="Events until here.")]
+    campaign_id: Annotated[str | None, Field(description="Only of this campaign; null: of all.")]
+    slot: Annotated[str | None, Field(description="Only of this slot; null: of all.")]
+    horizon_days: Annotated[int, Field(description="How long after a decision events still count for it.")]
+    unit: Annotated[
+        Literal["share", "value"], Field(description="`share`: of decisions that reached it; `value`: a sum of values.")
+    ]
+    decisions: Annotated[int, Field(description="All of them.")]
+    pending: Annotated[int, Field(description="Too young to be counted.")]
+    arms: Annotated[list[MessageArm], Field(description="The policy, its versions, the control group, imported ones.")]
+    messages: Annotated[list[MessageResult], Field(description="The most frequent first.")]
+    equal_chances: Annotated[
+        Estimate | None, Field(description="A send, if all messages had had equal chances; estimated from the chances.")
+    ]
+    best_message: Annotated[str | None, Field(description="Which one would have earned most with everybody.")]
+    comparisons: Annotated[list[MessageComparison], Field(description="What follows from them.")]
+    conclusion: Annotated[str, Field(description="The result in a few sentences.")]
+    warnings: Annotated[list[str], Field(description="What to know before the figures are believed.")]
+
+
+class MessageQuestion(NamedTuple):
+    """What a report is about."""
+
+    outcome: str
+    since: datetime
+    until: datetime
+    reported_at: datetime
+    campaign_id: str | None
+    slot: str | None
+    horizon_days: int
+
+
+def message_report(
+    question: MessageQuestion, results: MessageResults, names: Mapping[str, str | None]
+) -> MessageReport:
+    """Put results into figures and words.
+
+    Args:
+        question: what it is about.
+        results: of its decisions.
+        names: of messages by id.
+    """
+    words = _Words(results, names)
+    messages = words.messages()
+    best = max((one for one in messages if one.with_everybody), key=_with_everybody, default=None)
+    comparisons = list(words.comparisons(messages))
+    whole = results.earned(results.closed | ~results.closed)
+    return MessageReport(
+        outcome=question.outcome,
+        since=question.since,
+        until=question.until,
+        reported_at=question.reported_at,
+        campaign_id=question.campaign_id,
+        slot=question.slot,
+        horizon_days=question.horizon_days,
+        unit="value" if results.sums_value else "share",
+        decisions=whole.decisions,
+        pending=whole.pending,
+        arms=list(words.arms()),
+        messages=messages,
+        equal_chances=_estimate(results.value_of(equal_chances, results.closed)),
+        best_message=None if best is None else best.message,
+        comparisons=comparisons,
+        conclusion=_conclusion(question, whole, comparisons, is_trained=bool(results.trained.any())),
+        warnings=words.warnings(whole),
+    )
+
+
+class _Words:
+    """Writes the parts of a report."""
+
+    def __init__(self, results: MessageResults, names: Mapping[str, str | None]) -> None:
+        self._results, self._names = results, names
+        control = results.of_arm(DecisionArm.control)
+        self._policy = results.of_arm(DecisionArm.policy)
+        self._nothing, self._random = control & ~results.sent, control & results.sent
+
+    def arms(self) -> Iterator[MessageArm]:
+        """Lay out who chose, version by version."""
+        control = self._nothing if self._nothing.any() else self._random
+        if self._policy.any():
+            yield self._arm("policy", None, self._policy, control)
+            for code, version in enumerate(self._results.columns.versions):
+                mine = self._policy & (self._results.columns.version == code)
+                if mine.any():
+                    at = self._results.columns.at
+                    meanwhile = control & (at >= at[mine].min()) & (at <= at[mine].max())
+                    yield self._arm("policy", version, mine, meanwhile)
+        for name, rows in (
+            ("control_nothing", self._nothing),
+            ("control_random", self._random),
+            ("imported", self._results.of_arm(DecisionArm.imported)),
+        ):
+            if rows.any():
+                yield self._arm(name, None, rows, None)
+
+    def _arm(self, arm: str, version: str | None, rows: Rows, control: Rows | None) -> MessageArm:
+        found = self._results.earned(rows)
+        gap = None if control is None else self._results.gap(rows, control).difference
+        figures = {name: value for name, value in found._asdict().items() if name != "mean"}
+        return MessageArm.model_validate(
+            {
+                "arm": arm,
+                "version": version,
+                **figures,
+                "reward": _estimate(found.mean),
+                "against_control": _estimate(gap),
+            }
+        )
+
+    def messages(self) -> list[MessageResult]:
+        """Lay out what each message earned."""
+        found = []
+        for place, code in enumerate(self._results.frequent()):
+            mine = self._results.earned(self._results.columns.message == code)
+            everybody = None
+            if place < MOST_ESTIMATED:
+                everybody = self._results.value_of(always(code), self._results.closed)
+            message = self._results.columns.messages[code]
+            found.append(
+                MessageResult(
+                    message=message,
+                    name=self._names.get(message),
+                    sent=mine.decisions,
+                    pending=mine.pending,
+                    contacts=mine.contacts,
+                    rewarded=mine.rewarded,
+                    reward=_estimate(mine.mean),
+                    with_everybody=_estimate(everybody),
+                )
+            )
+        return found
+
+    def comparisons(self, messages: list[MessageResult]) -> Iterator[MessageComparison]:
+        """Compare what follows from each other, the most important first."""
+        if self._policy.any() and self._nothing.any():
+            gap = self._results.gap(self._policy, self._nothing)
+            yield self._compared("what the policy sent", "nothing", "control_nothing", gap)
+        if self._policy.any() and self._random.any():
+            gap = self._results.gap(self._policy, self._random)
+            yield self._compared("what the policy sent", "any message by chance", "control_random", gap)
+        trained = self._results.trained
+        ranked = sorted((one for one in messages if one.with_everybody), key=_with_everybody, reverse=True)
+        code_of = {name: code for code, name in enumerate(self._results.columns.messages)}
+        if (trained & self._results.chosen).any():
+            gap = self._results.estimated_gap(as_made, equal_chances, trained)
+            yield self._compared("what trained versions sent", "any message by chance", "equal_chances", gap)
+            if ranked:
+                best = always(code_of[ranked[0].message])
+                gap = self._results.estimated_gap(as_made, best, trained)
+                other = f"{self._quoted(ranked[0])} for everybody"
+                yield self._compared("what trained versions sent", other, "best_message", gap)
+        if len(ranked) > 1:
+            first, second = (always(code_of[one.message]) for one in ranked[:2])
+            gap = self._results.estimated_gap(first, second, self._results.closed)
+            names = [f"{self._quoted(one)} for everybody" for one in ranked[:2]]
+            yield self._compared(names[0], f"{names[1]}, the next best", "second_message", gap)
+
+    def _compared(self, what: str, other: str, against: str, gap: Gap) -> MessageComparison:
+        verdict, text = "nothing_yet", f"{_capital(what)} against {other}: nothing can be said yet."
+        found, more = gap.difference, None
+        if found is not None:
+            by = f"by {self._amount(abs(found.value))} ({self._amount(found.low)} to {self._amount(found.high)})"
+            if found.low > 0 or found.high < 0:
+                verdict = "more" if found.low > 0 else "less"
+                text = f"{_capital(what)} earned {verdict} than {other}, {by} {self._unit}."
+            else:
+                verdict, more = "too_few", gap.more_needed()
+                text = (
+                    f"{_capital(what)} against {other}: too few to tell. The difference lies between "
+                    f"{self._amount(found.low)} and {self._amount(found.high)} {self._unit}{_until_told(more)}."
+                )
+        return MessageComparison.model_validate(
+            {
+                "what": f"{what}, against {other}",
+                "against": against,
+                "difference": _estimate(found),
+                "verdict": verdict,
+                "more_sends": more,
+                "text": text,
+            }
+        )
+
+    def warnings(self, whole: Earned) -> list[str]:
+        """Say what to know before the figures are believed."""
+        found = []
+        columns = self._results.columns
+        if whole.pending:
+            found.append(f"{whole.pending:,} decisions are too young to be counted: their window is not over.")
+        if whole.decisions > whole.pending and whole.rewarded < FEW:
+            found.append(f"Fewer than {FEW} decisions earned anything: the intervals are wide, wait for more.")
+        if self._policy.any() and not self._nothing.any() and not self._random.any():
+            found.append(
+                "There is no control group: what messages bring beside no message, or by chance, is not known."
+            )
+        if len(np.unique(columns.slot)) > 1:
+            found.append("Several slots are in one report: ask for one slot to compare what may stand there.")
+        if len(self._results.frequent()) > MOST_ESTIMATED:
+            found.append(
+                f"What a message would earn with everybody is estimated for the {MOST_ESTIMATED} most frequent."
+            )
+        return found
+
+    def _quoted(self, one: MessageResult) -> str:
+        return f"“{one.name or one.message}”"
+
+    @property
+    def _unit(self) -> str:
+        return "a decision" if self._results.sums_value else "percentage points"
+
+    def _amount(self, value: float) -> str:
+        return f"{value:,.2f}" if self._results.sums_value else f"{100 * value:.2f}"
+
+
+def _conclusion(
+    question: MessageQuestion, whole: Earned, comparisons: list[MessageComparison], *, is_trained: bool
+) -> str:
+    if not whole.decisions:
+        return "Nothing was decided in this time."
+    if whole.decisions == whole.pending:
+        days = question.horizon_days
+        return f"Nothing can be said yet: each decision is counted {days} days after it was made, and none is so old."
+    said = [one.text for one in comparisons if one.verdict in ("more", "less")]
+    if not is_trained:
+        said.append("No trained version has decided yet: until then all messages have equal chances.")
+    said += [one.text for one in comparisons if one.verdict not in ("more", "less")]
+    return " ".join(said)
+
+
+def _until_told(more: int | None) -> str:
+    """Say how many more sends would tell.
+
+    >>> _until_told(12_345), _until_told(None)
+    ('; about 13,000 more sends would show it', '')
+    """
+    if not more:
+        return ""
+    if more > MOST_SAID:
+        return "; even many millions of sends would hardly show it"
+    step = 10 ** max(0, len(str(more)) - 2)
+    return f"; about {-(-more // step) * step:,} more sends would show it"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _with_everybody(one: MessageResult) -> tuple[float, str]:
+    return (0.0 if one.with_everybody is None else one.with_everybody.value, one.message)
+
+
+def _estimate(rate: Rate | None) -> Estimate | None:
+    return None if rate is None else Estimate(value=rate.value, low=rate.low, high=rate.high)

@@ -1,0 +1,217 @@
+"""What messages brought, as figures: arms, versions, messages, and how they differ. Pure.
+
+Every figure is a mean a decision, every interval one by contact. What is compared with the control group is what
+happened: who is in it is settled by the contact's id. What equal chances, or one message for everybody who may get it,
+would have earned is estimated from the same decisions by their chances (`shared.evaluation.off_policy`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.decision import UNTRAINED, DecisionArm
+from shared.decisions.columns import NOTHING, DecisionColumns, Vector
+from shared.evaluation.metrics import Interval
+from shared.evaluation.off_policy import Logged, Target, policy_difference, policy_value
+from shared.lift.intervals import Z_95, Z_POWER_80, Rate, difference, wilson
+
+Rows = NDArray[np.bool_]
+MOST_ESTIMATED: Final = 50
+"""Messages of which it is estimated what they would earn with everybody, the most frequent ones."""
+LEAST_LIFT: Final = 0.1
+"""The smallest difference, relative to what is compared with, of which it is said how many sends would show it."""
+
+
+class Earned(NamedTuple):
+    """What some decisions earned."""
+
+    decisions: int
+    """All of them."""
+    pending: int
+    """Of these, whose window is not over; they count nowhere else."""
+    contacts: int
+    rewarded: int
+    total: float
+    mean: Rate | None
+    """A decision; None: there is nothing to take it from."""
+
+
+class Gap(NamedTuple):
+    """By how much one earned more than another."""
+
+    difference: Rate | None
+    other: float
+    """What the other earned a decision."""
+    decisions: int
+    """Of both."""
+
+    def more_needed(self) -> int | None:
+        """Return how many more decisions would show the difference in 8 of 10 times; None: nobody can say, or none.
+
+        Of a difference that is next to nothing, how many would show a tenth of what the other earned.
+        Source: the variance of a difference falls as decisions grow; normal approximation.
+        """
+        if self.difference is None:
+            return None
+        wanted = max(abs(self.difference.value), LEAST_LIFT * abs(self.other))
+        error = (self.difference.high - self.difference.low) / (2 * Z_95)
+        if not wanted or not error:
+            return None
+        return max(0, ceil(self.decisions * ((Z_95 + Z_POWER_80) * error / wanted) ** 2) - self.decisions)
+
+
+@dataclass(frozen=True)
+class MessageResults:
+    """Decisions with what they earned, and the questions that a report asks of them."""
+
+    columns: DecisionColumns
+    reward: Vector
+    """(n,) NaN where the window is not over."""
+    sums_value: bool = False
+    """Whether rewards are values; else 0 or 1."""
+
+    @cached_property
+    def closed(self) -> Rows:
+        """Whose window is over."""
+        found: Rows = ~np.isnan(self.reward)
+        return found
+
+    def of_arm(self, arm: DecisionArm) -> Rows:
+        """Which decisions an arm made."""
+        names = self.columns.arms
+        found: Rows = self.columns.arm == (names.index(arm.value) if arm.value in names else -1)
+        return found
+
+    @cached_property
+    def sent(self) -> Rows:
+        """Which decisions send something."""
+        found: Rows = self.columns.message != NOTHING
+        return found
+
+    @cached_property
+    def trained(self) -> Rows:
+        """Which decisions of the policy a trained version made."""
+        names = self.columns.versions
+        untrained = names.index(UNTRAINED) if UNTRAINED in names else -1
+        found: Rows = self.of_arm(DecisionArm.policy) & (self.columns.version != untrained)
+        return found
+
+    @cached_property
+    def chosen(self) -> Rows:
+        """Which closed decisions had something to choose from: all but those of a control group that gets nothing."""
+        return self.closed & ~(self.of_arm(DecisionArm.control) & ~self.sent) & (self.columns.propensity > 0)
+
+    def earned(self, rows: Rows) -> Earned:
+        """Return what some decisions earned."""
+        over = rows & self.closed
+        reward = self.reward[over]
+        return Earned(
+            decisions=int(rows.sum()),
+            pending=int(rows.sum() - over.sum()),
+            contacts=len(np.unique(self.columns.contact[over])),
+            rewarded=int(np.count_nonzero(reward)),
+            total=float(reward.sum()),
+            mean=self._mean(over),
+        )
+
+    def gap(self, one: Rows, other: Rows) -> Gap:
+        """Compare decisions about some contacts with those about others."""
+        first, second = self._mean(one & self.closed), self._mean(other & self.closed)
+        decisions = int(((one | other) & self.closed).sum())
+        if first is None or second is None:
+            return Gap(None, 0.0 if second is None else second.value, decisions)
+        return Gap(difference(first, second), second.value, decisions)
+
+    def value_of(self, target: "Chances", rows: Rows) -> Rate | None:
+        """Estimate what a policy would have earned with the decisions that chose; None: that cannot be known."""
+        mine = rows & self.chosen
+        return _rate(policy_value(self._logged(mine), _target(target(self), mine)).value)
+
+    def estimated_gap(self, one: "Chances", other: "Chances", rows: Rows) -> Gap:
+        """Compare what two policies would have earned with the same decisions."""
+        mine = rows & self.chosen
+        logged = self._logged(mine)
+        found = _rate(policy_difference(logged, _target(one(self), mine), _target(other(self), mine)))
+        second = policy_value(logged, _target(other(self), mine)).value
+        return Gap(found, 0.0 if second is None else second.value, len(logged))
+
+    @cached_property
+    def equal(self) -> Vector:
+        """Return the chance of what was chosen if all messages that could have been had equal ones, shape (n,)."""
+        messages = self.columns.choosable()[:, :-1].sum(axis=1)[self.columns.candidates]
+        return np.where(messages == 0, 1.0, self.sent / np.maximum(messages, 1))
+
+    @cached_property
+    def _choosable(self) -> Rows:
+        return self.columns.choosable()
+
+    def always(self, message: int) -> Vector:
+        """Return the chance of what was chosen if one message were, wherever it could have been, shape (n,)."""
+        there = self._choosable[:, message][self.columns.candidates]
+        return np.where(there, (self.columns.message == message).astype(np.float64), self.equal)
+
+    def frequent(self) -> list[int]:
+        """List the messages that were sent, the most frequent first."""
+        counts = np.bincount(self.columns.message[self.sent], minlength=len(self.columns.messages))
+        order = np.lexsort((np.arange(len(counts)), -counts))
+        return [int(one) for one in order if counts[one]]
+
+    def _mean(self, rows: Rows) -> Rate | None:
+        logged = self._logged(rows)
+        if self.sums_value or not ((logged.reward == 0) | (logged.reward == 1)).all():
+            return _rate(policy_value(logged, Target(logged.propensity, np.zeros(len(logged)))).value)
+        return _share(logged)
+
+    def _logged(self, rows: Rows) -> Logged:
+        _, contact = np.unique(self.columns.contact[rows], return_inverse=True)
+        return Logged(contact, self.reward[rows], self.columns.propensity[rows])
+
+
+Chances = Callable[[MessageResults], Vector]
+"""The chance of what was chosen under a policy, shape (n,)."""
+
+
+def as_made(results: MessageResults) -> Vector:
+    """Return the chances with which the decisions were made."""
+    return results.columns.propensity
+
+
+def equal_chances(results: MessageResults) -> Vector:
+    """Return equal chances."""
+    return results.equal
+
+
+def always(message: int) -> Chances:
+    """Return the policy that sends one message wherever it may be sent, and else any of the others."""
+    return lambda results: results.always(message)
+
+
+def _target(chance: Vector, rows: Rows) -> Target:
+    return Target(chance[rows], np.zeros(int(rows.sum())))
+
+
+def _share(logged: Logged) -> Rate | None:
+    """Return a share with Wilson's interval; None: of nothing.
+
+    Decisions of one contact that are more alike than by chance count for fewer. Source: Kish, "Survey sampling" (1965),
+    the design effect.
+    """
+    reward, n = logged.reward, len(logged)
+    if not n:
+        return None
+    share = float(reward.mean())
+    together = np.bincount(logged.contact, reward - share)
+    chance = n * share * (1 - share)
+    effect = max(1.0, float(together @ together) / chance) if chance else 1.0
+    fewer = max(1, round(n / effect))
+    found = wilson(share * fewer, fewer)
+    return Rate(share, found.low, found.high)
+
+
+def _rate(found: Interval | None) -> Rate | None:
+    return None if found is None else Rate(found.value, found.low, found.high)

@@ -1,0 +1,181 @@
+"""The report of messages: what is sure is said, what is not is said to be open, and what would settle it."""
+
+from datetime import UTC, datetime
+from math import nan
+
+import numpy as np
+import pytest
+
+from shared.contracts.decision import DecisionRow
+from shared.contracts.rows import DAY
+from shared.decisions.columns import columns_of
+from shared.lift.intervals import Rate
+from shared.lift.message_report import MessageQuestion, MessageReport, message_report
+from shared.lift.message_results import Gap, MessageResults
+
+NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
+QUESTION = MessageQuestion("clicked", NOVEMBER, NOVEMBER, NOVEMBER, None, None, 7)
+MESSAGES = ("a", "b", "c")
+
+
+def sends(
+    n: int,
+    rate: float | dict[str, float],
+    *,
+    arm: str = "policy",
+    version: str = "0",
+    chances: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3),
+    seed: int = 1,
+) -> tuple[list[DecisionRow], list[float]]:
+    """Make decisions about as many contacts; a control group with a rate of its own gets nothing."""
+    random = np.random.default_rng(seed)
+    rows, rewards = [], []
+    for place in range(n):
+        message = str(random.choice(MESSAGES, p=chances))
+        nothing = arm == "control" and not isinstance(rate, dict)
+        mine = rate[message] if isinstance(rate, dict) else rate
+        row = DecisionRow(
+            f"{arm}-{version}-{place}",
+            f"{arm}-{place}",
+            "clicked",
+            "",
+            "",
+            None if nothing else message,
+            arm,
+            1.0 if nothing else chances[MESSAGES.index(message)],
+            ("",) if nothing else MESSAGES,
+            version,
+            place * DAY // 1_000,
+        )
+        rows.append(row)
+        rewards.append(float(random.random() < mine))
+    return rows, rewards
+
+
+def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessageReport:
+    rows, rewards = [row for one in groups for row in one[0]], [reward for one in groups for reward in one[1]]
+    results = MessageResults(columns_of([rows]), np.array(rewards), sums_value=sums_value)
+    return message_report(QUESTION, results, {"a": "Free delivery"})
+
+
+def test_a_clear_result_is_said_with_its_interval() -> None:
+    better = {"a": 0.12, "b": 0.05, "c": 0.05}
+    found = reported(
+        sends(6_000, better, version="1", chances=(0.8, 0.1, 0.1)), sends(2_000, 0.02, arm="control", seed=2)
+    )
+
+    verdicts = {one.against: one.verdict for one in found.comparisons}
+
+    assert verdicts["control_nothing"] == verdicts["equal_chances"] == verdicts["second_message"] == "more"
+    assert found.best_message == "a"
+    assert found.conclusion.startswith("What the policy sent earned more than nothing, by 8.")
+    assert "“Free delivery” for everybody earned more than “" in found.conclusion
+    policy, version, control = found.arms
+    assert (policy.arm, version.version, control.arm) == ("policy", "1", "control_nothing")
+    assert policy.against_control is not None
+    assert policy.against_control.low > 0.06
+
+
+def test_with_few_clicks_it_says_how_many_more_sends_would_tell() -> None:
+    found = reported(sends(300, {"a": 0.03, "b": 0.02, "c": 0.02}), sends(30, 0.02, arm="control", seed=2))
+
+    open_ones = [one for one in found.comparisons if one.verdict == "too_few"]
+
+    assert [one.against for one in open_ones] == ["control_nothing", "second_message"]
+    assert all(one.more_sends and one.more_sends > 300 for one in open_ones)
+    assert "too few to tell" in found.conclusion
+    assert "more sends would show it" in found.conclusion
+    assert "No trained version has decided yet" in found.conclusion
+    assert found.warnings == ["Fewer than 10 decisions earned anything: the intervals are wide, wait for more."]
+
+
+def test_decisions_that_are_too_young_are_counted_as_pending_and_nowhere_else() -> None:
+    rows, rewards = sends(100, {"a": 0.5, "b": 0.5, "c": 0.5})
+
+    found = reported((rows, [nan] * 60 + rewards[60:]))
+
+    assert (found.decisions, found.pending) == (100, 60)
+    assert (found.arms[0].pending, found.arms[0].contacts) == (60, 40)
+    assert "60 decisions are too young to be counted: their window is not over." in found.warnings
+    assert reported((rows, [nan] * 100)).conclusion == (
+        "Nothing can be said yet: each decision is counted 7 days after it was made, and none is so old."
+    )
+
+
+def test_nothing_decided_is_nothing_to_report() -> None:
+    found = reported()
+
+    assert found.conclusion == "Nothing was decided in this time."
+    assert (found.arms, found.messages, found.comparisons) == ([], [], [])
+
+
+def test_without_a_control_group_that_is_said() -> None:
+    found = reported(sends(200, {"a": 0.1, "b": 0.1, "c": 0.1}))
+
+    assert any(one.startswith("There is no control group") for one in found.warnings)
+
+
+def test_a_control_group_that_gets_any_message_is_compared_with_too() -> None:
+    rates = {"a": 0.2, "b": 0.05, "c": 0.05}
+    found = reported(
+        sends(3_000, rates, version="2", chances=(0.9, 0.05, 0.05)), sends(1_000, rates, arm="control", seed=3)
+    )
+
+    assert found.comparisons[0].against == "control_random"
+    assert found.comparisons[0].verdict == "more"
+    assert [one.arm for one in found.arms] == ["policy", "policy", "control_random"]
+
+
+def test_a_message_that_was_sent_to_those_who_click_anyway_is_not_the_best_with_everybody() -> None:
+    random = np.random.default_rng(5)
+    rows, rewards = [], []
+    for place in range(8_000):
+        eager = place % 2 == 0
+        chance_of_a = 0.9 if eager else 0.1
+        message = "a" if random.random() < chance_of_a else "b"
+        rate = (0.3 if eager else 0.02) + (0.05 if message == "b" else 0.0)
+        propensity = chance_of_a if message == "a" else 1 - chance_of_a
+        rows.append(
+            DecisionRow(f"d{place}", f"c{place}", "clicked", "", "", message, "policy", propensity, ("a", "b"), "1", 0)
+        )
+        rewards.append(float(random.random() < rate))
+
+    found = reported((rows, rewards))
+
+    got = {one.message: one for one in found.messages}
+    assert got["a"].reward is not None
+    assert got["b"].reward is not None
+    assert got["a"].reward.value > got["b"].reward.value
+    assert found.best_message == "b"
+
+
+def test_contacts_with_many_decisions_that_are_alike_widen_the_interval() -> None:
+    rows, rewards = sends(200, {"a": 0.5, "b": 0.5, "c": 0.5})
+    often = [row._replace(decision_id=f"{row.decision_id}-{time}") for row in rows for time in range(5)]
+
+    once = reported((rows, rewards)).arms[0].reward
+    five_times = reported((often, [reward for reward in rewards for _ in range(5)])).arms[0].reward
+
+    assert once is not None
+    assert five_times is not None
+    assert five_times.high - five_times.low == pytest.approx(once.high - once.low, rel=0.01)
+
+
+def test_values_are_written_as_values() -> None:
+    rows, rewards = sends(2_000, {"a": 0.2, "b": 0.2, "c": 0.2})
+    control, few = sends(2_000, 0.05, arm="control", seed=2)
+
+    found = reported((rows, [30 * one for one in rewards]), (control, [30 * one for one in few]), sums_value=True)
+
+    assert found.unit == "value"
+    assert found.conclusion.startswith("What the policy sent earned more than nothing, by 4.")
+    assert " a decision." in found.conclusion
+
+
+def test_how_many_more_sends_follows_from_the_interval() -> None:
+    # A standard error of 0.01: 2.8 of them are 0.028, so a difference of 0.01 takes 7.85 times the decisions.
+    gap = Gap(Rate(0.01, 0.01 - 0.0196, 0.01 + 0.0196), 0.02, 1_000)
+
+    assert gap.more_needed() == pytest.approx(6_849, abs=2)
+    assert Gap(None, 0.0, 10).more_needed() is None
+    assert Gap(Rate(0.0, -0.1, 0.1), 0.0, 10).more_needed() is None
