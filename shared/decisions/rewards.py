@@ -142,7 +142,8 @@ def _within(
 def _chose_nothing(decisions: DecisionColumns) -> NDArray[np.bool_]:
     """Return which decisions sent nothing though they could have sent something, shape (n,)."""
     could = np.array([any(names) for names in decisions.candidate_sets], dtype=bool)
-    return (decisions.message == NOTHING) & could[decisions.candidates]
+    found: NDArray[np.bool_] = (decisions.message == NOTHING) & could[decisions.candidates]
+    return found
 
 
 def _ranks(ids: Sequence[str]) -> NDArray[np.int64]:

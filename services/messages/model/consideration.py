@@ -214,7 +214,8 @@ class Choosing:
             likely = chances[some]
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
-        filled = Filled(place.slot, eligible.any(axis=1), open_, chances, code, nothing, np.ones(len(chances)))
+        some_eligible = np.asarray(eligible.any(axis=1))
+        filled = Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)))
         return self._with_frequency(filled, recent) if len(some) else filled
 
     def _with_frequency(self, filled: Filled, recent: Recent) -> Filled:
@@ -222,17 +223,17 @@ class Choosing:
         frequency, policy = self.considered.frequency, self.considered.policy
         if frequency is None or policy is None:
             return filled
-        asked = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
-        if not len(asked):
+        places = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
+        if not len(places):
             return filled
-        rows = self.rows[asked]
-        reward = np.where(filled.open[asked], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
-        weighed = frequency.weighed(rows, [self.contact_ids[one] for one in asked.tolist()], recent, reward)
+        rows = self.rows[places]
+        reward = np.where(filled.open[places], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
+        weighed = frequency.weighed(rows, [self.contact_ids[one] for one in places.tolist()], recent, reward)
         sending, nothing, place_of = filled.sending.copy(), filled.nothing.copy(), np.full(len(self.rows), NONE)
-        sending[asked] = send_chances(weighed.weighed.pays)
-        likely = sending[asked] < 0.5
-        nothing[asked] = likely if self.random is None else self.random(len(asked)) >= sending[asked]
-        place_of[asked] = np.arange(len(asked))
+        sending[places] = send_chances(weighed.weighed.pays)
+        likely = sending[places] < 0.5
+        nothing[places] = likely if self.random is None else self.random(len(places)) >= sending[places]
+        place_of[places] = np.arange(len(places))
         chances = filled.chances * sending[:, None]
         return filled._replace(chances=chances, nothing=nothing, sending=sending, weighed=Weighings(weighed, place_of))
 

@@ -1,6 +1,7 @@
 """What a contact was sent of late: mails that came as events, and decisions that are no events yet. Pure."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def with_decisions(pasts: Pasts, contact: Contacts, at: Instants) -> Pasts:
     types = pasts.types if SENT in pasts.types else (*pasts.types, SENT)
     counts = np.bincount(contact, minlength=len(pasts))
 
-    def inserted(column: NDArray[np.generic], value: object) -> NDArray[np.generic]:
+    def inserted(column: NDArray[Any], value: float) -> NDArray[Any]:
         return np.insert(column, place, value)
 
     return replace(

@@ -279,7 +279,8 @@ def leaving_line(design: Matrix, frames: SendFrames) -> Line:
     weight = _least(loss, start, bounds=bounds, free=1)
     p = chance(design @ weight)
     hessian = (design * (p * (1 - p))[:, None]).T @ design
-    draws = _drawn(weight, np.linalg.inv(hessian + RIDGE * np.eye(len(weight))))[:, :kept]
+    covariance = np.asarray(np.linalg.inv(hessian + RIDGE * np.eye(len(weight))), dtype=np.float64)
+    draws = _drawn(weight, covariance)[:, :kept]
     draws[:, 1 : 1 + RISING] = np.maximum(draws[:, 1 : 1 + RISING], 0.0)
     return Line(weight[:kept], draws)
 
@@ -298,13 +299,12 @@ def tiring_line(design: Matrix, reward: Vector, contact: NDArray[np.int32]) -> L
     if not len(mine):
         return None
     columns, reward = design[mine][:, TIRING], np.maximum(reward[mine], 0.0)
-    total = np.bincount(group, weights=reward)
-    scale = float(total.sum()) / len(reward)
-    reward, total = reward / scale, total / scale
+    reward = reward / float(reward.mean())
+    total: Vector = np.bincount(group, weights=reward).astype(np.float64)
 
     def expected(weight: Vector) -> tuple[Vector, Vector]:
         raised = np.exp(np.clip(columns @ weight, -30.0, 30.0))
-        sums = np.bincount(group, weights=raised)
+        sums: Vector = np.bincount(group, weights=raised).astype(np.float64)
         return raised / sums[group], sums
 
     def loss(weight: Vector) -> tuple[float, Vector]:
@@ -411,12 +411,12 @@ def _judged(frames: SendFrames, scales: Scales) -> tuple[PressureReport, Calibra
         return None
     margins, plain, constant = [], [], []
     for split in splits:
-        known, asked = frames.take(split.train), frames.take(split.test)
+        known, later = frames.take(split.train), frames.take(split.test)
         line = leaving_line(scales.design(known.columns), known)
-        margins.append(scales.design(asked.columns) @ line.weight)
+        margins.append(scales.design(later.columns) @ line.weight)
         rule, rates = rate_line(known)
-        plain.append(chance(rates.design(asked.columns) @ rule.weight))
-        constant.append(np.full(len(asked), float(known.lost.mean())))
+        plain.append(chance(rates.design(later.columns) @ rule.weight))
+        constant.append(np.full(len(later), float(known.lost.mean())))
     rows = np.concatenate([split.test for split in splits])
     lost, owner, margin = frames.lost[rows], frames.contact[rows], np.concatenate(margins)
     ours, rule_chance = chance(margin), np.concatenate(plain)
