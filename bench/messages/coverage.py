@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.messages.world import MESSAGES, Contacts, Matrix, World
 from shared.evaluation.metrics import Interval
-from shared.evaluation.off_policy import Logged, Target, policy_difference, policy_value, target_of
+from shared.evaluation.off_policy import LoggedDecisions, Target, policy_difference, policy_value, target_of
 
 RUNS: Final = 1_000
 CONTACTS, EACH = 2_500, 2
@@ -83,7 +83,7 @@ def coverage(setting: Setting, seed: int, runs: int = RUNS) -> Coverage:
         chosen = np.minimum((random.random(len(rows))[:, None] > logging[rows].cumsum(axis=1)).sum(axis=1), CHOICES - 1)
         reward = (random.random(len(rows)) < truth[rows, chosen]).astype(np.float64)
         whose = np.repeat(np.arange(CONTACTS), EACH)
-        logged = Logged(whose, reward, logging[rows, chosen])
+        logged = LoggedDecisions(whose, reward, logging[rows, chosen])
         predicted = _predicted(people.matrix[rows], chosen, reward, whose)
         everything = np.ones((len(rows), CHOICES), bool)
         first, second = (target_of(one[rows], chosen, everything, predicted) for one in (asked, equal))
@@ -104,7 +104,7 @@ def coverage(setting: Setting, seed: int, runs: int = RUNS) -> Coverage:
 
 
 def _intervals(
-    logged: Logged, asked: Target, equal: Target, value: float, plain: float, random: np.random.Generator
+    logged: LoggedDecisions, asked: Target, equal: Target, value: float, plain: float, random: np.random.Generator
 ) -> Iterator[tuple[str, Interval | None, float]]:
     yield "ips", policy_value(logged, asked, "ips").value, value
     yield "snips", policy_value(logged, asked, "snips").value, value
@@ -114,7 +114,7 @@ def _intervals(
     yield "percentile bootstrap of snips", percentile(logged, asked, random), value
 
 
-def percentile(logged: Logged, target: Target, random: np.random.Generator) -> Interval:
+def percentile(logged: LoggedDecisions, target: Target, random: np.random.Generator) -> Interval:
     """Return the plain percentile interval of the self-normalised estimate: contacts drawn anew."""
     weight = target.chance / logged.propensity
     over, under = np.bincount(logged.contact, weight * logged.reward), np.bincount(logged.contact, weight)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shared.evaluation.metrics import Interval
-from shared.evaluation.off_policy import Logged, PolicyValue, Target, policy_value
+from shared.evaluation.off_policy import LoggedDecisions, PolicyValue, Target, policy_value
 from shared.lift.intervals import Rate, wilson
 
 ITEMS = 34
@@ -49,7 +49,7 @@ def open_bandit(folder: Path) -> OpenBandit:
         name: np.bincount([int(row["position"]) for row in mine], minlength=4)[1:] for name, mine in by_policy.items()
     }
     other = by_policy["bts"]
-    logged = Logged(
+    logged = LoggedDecisions(
         np.arange(len(other)),
         np.array([float(row["click"]) for row in other]),
         np.array([float(row["propensity_score"]) for row in other]),

@@ -10,7 +10,7 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY
 from shared.decisions.columns import columns_of
 from shared.decisions.rewards import EventReader, RewardRule, rewards
-from shared.evaluation.off_policy import Logged, policy_difference, policy_value, target_of
+from shared.evaluation.off_policy import LoggedDecisions, policy_difference, policy_value, target_of
 from shared.timeline.pasts import EventTuple
 
 DECISIONS: Final = 1_000_000
@@ -53,7 +53,7 @@ def times(n: int = DECISIONS) -> Times:
     found = EventReader(columns, "email_clicked").events_of([events])
     reward = rewards(columns, found, RewardRule(7 * DAY, sums_value=False), until=90 * DAY)
     clock.append(time.process_time())
-    logged = Logged(columns.contact, reward, columns.propensity)
+    logged = LoggedDecisions(columns.contact, reward, columns.propensity)
     policy = random.dirichlet(np.ones(10), n)
     candidates = columns.choosable()[columns.candidates][:, :-1]
     predicted = np.full((n, 10), 0.2)

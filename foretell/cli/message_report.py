@@ -9,7 +9,7 @@ import typer
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
 
 if TYPE_CHECKING:
-    from shared.lift.message_report import MessageArm, MessageReport
+    from shared.lift.message_report import MessageArm, MessagesReport
     from shared.lift.report import Estimate
 
 REPORT_EXAMPLES = examples(
@@ -56,7 +56,7 @@ def report(
         typer.echo(line)
 
 
-def report_lines(found: "MessageReport") -> Iterator[str]:
+def report_lines(found: "MessagesReport") -> Iterator[str]:
     """Lay a report out as text: the result first, then who earned what."""
     from foretell.cli.output import aligned
 

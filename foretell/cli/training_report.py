@@ -85,8 +85,8 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
         yield f"Of the items bought next that ten can name, its ten name {own} in 100, the most popular {popular}."
     if "gain_over_equal_chances" in figures:
         yield f"{data['decisions']:,} sent messages were learned from; a send earned {data['reward']:.3g} on average."
-        own, lot = (_middle(figures.get(f"reward_of_{name}")) or 0.0 for name in ("policy", "equal_chances"))
-        yield f"By this version a later send would have earned {own:.3g}, by equal chances {lot:.3g}."
+        earned = [_middle(figures.get(f"reward_of_{name}")) or 0.0 for name in ("policy", "equal_chances")]
+        yield f"By this version a later send would have earned {earned[0]:.3g}, by equal chances {earned[1]:.3g}."
     yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])

@@ -28,8 +28,8 @@ _NOT: Final = {
     "reason to send more.",
     "value": "A value is no judgement of a person and no cause: it says what similar contacts brought, not what "
     "contacting this one would add. It is the mean of many such contacts, not a promise about one.",
-    "messages": "It learns what is clicked or bought after a message, not what is good for the contact; it is no reason "
-    "to send more, and nothing for messages that everybody must get.",
+    "messages": "It learns what is clicked or bought after a message, not what is good for the contact; it is no "
+    "reason to send more, and nothing for messages that everybody must get.",
     "recommendations": "An item that is listed is likely to be bought, and may be bought without being shown: what "
     "showing it changes is not measured here.",
 }
@@ -137,10 +137,10 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
         ]
     if row.capability == "messages":
         return [
-            "`message` was drawn with the chance `propensity`: mostly what promises most, and sometimes another one, so "
-            "that more is learned.",
-            "`expected_reward` is the mean over many such contacts, and `interval` says how sure that mean is; what one "
-            "contact does is another matter.",
+            "`message` was drawn with the chance `propensity`: mostly what promises most, and sometimes another one, "
+            "so that more is learned.",
+            "`expected_reward` is the mean over many such contacts, and `interval` says how sure that mean is; what "
+            "one contact does is another matter.",
         ]
     if row.capability == "recommendations":
         within = "" if row.horizon_days is None else f" within {row.horizon_days} days"

@@ -165,11 +165,11 @@ def _latest(decisions: DecisionColumns, events: RewardEvents, order: NDArray[np.
         (~free, decisions.campaign, events.campaign),
         (~free, decisions.campaign, np.full(len(events), none, np.int32)),
     ):
-        asked = np.flatnonzero(ours & (events.contact >= 0))
+        mine = np.flatnonzero(ours & (events.contact >= 0))
         width = 1 if of_decision is None else len(decisions.campaigns) + 2
         group = decisions.contact.astype(np.int64) * width + (0 if of_decision is None else of_decision)
-        wanted = events.contact[asked].astype(np.int64) * width + (0 if of_event is None else of_event[asked] % width)
-        found[asked] = np.maximum(found[asked], _last(order, group, decided, wanted, happened[asked], len(instants)))
+        wanted = events.contact[mine].astype(np.int64) * width + (0 if of_event is None else of_event[mine] % width)
+        found[mine] = np.maximum(found[mine], _last(order, group, decided, wanted, happened[mine], len(instants)))
     return np.where(found >= 0, order[found], -1)
 
 

@@ -42,7 +42,7 @@ LEAST_EFFECTIVE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedDecisions:
     """Decisions with what they earned; all arrays of shape (n,)."""
 
     contact: NDArray[np.integer]
@@ -123,7 +123,9 @@ class PolicyValue(NamedTuple):
     largest_weight: float
 
 
-def policy_value(logged: Logged, target: Target, method: Method = "snips", *, clip: float | None = None) -> PolicyValue:
+def policy_value(
+    logged: LoggedDecisions, target: Target, method: Method = "snips", *, clip: float | None = None
+) -> PolicyValue:
     """Estimate what a policy earns a decision, or say why that cannot be known.
 
     Args:
@@ -152,7 +154,7 @@ def policy_value(logged: Logged, target: Target, method: Method = "snips", *, cl
 
 
 def policy_difference(
-    logged: Logged, first: Target, second: Target, method: Method = "snips", *, clip: float | None = None
+    logged: LoggedDecisions, first: Target, second: Target, method: Method = "snips", *, clip: float | None = None
 ) -> Interval | None:
     """Return by how much the first policy earns more a decision than the second, on the same decisions.
 
@@ -202,7 +204,7 @@ class _Estimate(NamedTuple):
     refused: str
 
 
-def _estimate(logged: Logged, target: Target, method: Method, clip: float | None) -> _Estimate:
+def _estimate(logged: LoggedDecisions, target: Target, method: Method, clip: float | None) -> _Estimate:
     n = len(logged)
     weight = np.divide(target.chance, logged.propensity, out=np.zeros(n), where=logged.propensity > 0)
     cut = 0.0 if clip is None or not n else float((weight > clip).mean())
@@ -212,7 +214,7 @@ def _estimate(logged: Logged, target: Target, method: Method, clip: float | None
     return _Estimate(weight, None if refused else _linear(logged, target, method, weight), unsupported, cut, refused)
 
 
-def _unsupported(logged: Logged, target: Target) -> float:
+def _unsupported(logged: LoggedDecisions, target: Target) -> float:
     """Return the share of the policy on what could not have been chosen, or was chosen without a chance."""
     if not len(logged):
         return 0.0
@@ -220,7 +222,7 @@ def _unsupported(logged: Logged, target: Target) -> float:
     return float((target.unsupported + impossible).mean())
 
 
-def _refused(logged: Logged, unsupported: float, weight: Vector) -> str:
+def _refused(logged: LoggedDecisions, unsupported: float, weight: Vector) -> str:
     """Say why nothing can be estimated; empty where something can."""
     if not len(logged):
         return "No decision's window is over yet."
@@ -252,7 +254,7 @@ def effective_number(weight: Vector) -> float:
     return float(weight.sum()) ** 2 / squares if squares else 0.0
 
 
-def _linear(logged: Logged, target: Target, method: Method, weight: Vector) -> _Linear:
+def _linear(logged: LoggedDecisions, target: Target, method: Method, weight: Vector) -> _Linear:
     n, reward, nothing = len(logged), logged.reward, np.zeros(len(logged))
     if method == "snips":
         total = float(weight.sum())
@@ -269,7 +271,7 @@ def _linear(logged: Logged, target: Target, method: Method, weight: Vector) -> _
     return _Linear(value, (each - value) / n, weight / n, float(missed @ missed) / n, target.expected)
 
 
-def _interval(found: _Linear, logged: Logged, *, skewed: bool) -> Interval:
+def _interval(found: _Linear, logged: LoggedDecisions, *, skewed: bool) -> Interval:
     """Return the 95 % interval, by contact.
 
     Args:
@@ -277,7 +279,7 @@ def _interval(found: _Linear, logged: Logged, *, skewed: bool) -> Interval:
         logged: the decisions.
         skewed: whether the estimate cannot be below 0.
     """
-    influence = np.bincount(logged.contact, found.influence)
+    influence: Vector = np.bincount(logged.contact, found.influence)
     contacts = int(np.count_nonzero(np.bincount(logged.contact)))
     between = float(influence @ influence) * contacts / max(1, contacts - 1)
     even = float(found.share @ found.share) * found.spread + float(found.expected.var()) / len(logged)
@@ -304,7 +306,7 @@ def _student(influence: Vector) -> float:
     return Z_95 + (Z_95**3 + Z_95) / (4 * freedom) + (5 * Z_95**5 + 16 * Z_95**3 + 3 * Z_95) / (96 * freedom**2)
 
 
-def _is_uncertain(found: _Linear, logged: Logged) -> bool:
+def _is_uncertain(found: _Linear, logged: LoggedDecisions) -> bool:
     """Whether an estimate that may be below 0 is less than its standard error above it."""
     flat = _interval(found, logged, skewed=False)
     return flat.high - flat.value > Z_95 * found.value

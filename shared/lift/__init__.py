@@ -1,1 +1,1 @@
-"""The only place that compares contacts who were treated with others who were not: intervals, reports of holdouts and messages."""
+"""The only place that compares contacts who were treated with others who were not: intervals, holdouts, messages."""

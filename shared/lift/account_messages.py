@@ -8,9 +8,9 @@ import numpy as np
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds, instant_of, microseconds
-from shared.decisions.reading import EarnedPart, earned, joined
+from shared.decisions.account_rewards import EarnedPart, earned, joined
 from shared.errors import BadRequest
-from shared.lift.message_report import MessageQuestion, MessageReport, message_report
+from shared.lift.message_report import MessageQuestion, MessagesReport, message_report
 from shared.lift.message_results import MessageResults
 from shared.store import AccountStore
 
@@ -34,7 +34,7 @@ class MessageReportRequest(NamedTuple):
     """None: of all slots."""
 
 
-def messages_report(store: AccountStore, requested: MessageReportRequest, *, now: Microseconds) -> MessageReport:
+def messages_report(store: AccountStore, requested: MessageReportRequest, *, now: Microseconds) -> MessagesReport:
     """Read what decisions earned, and report it.
 
     Raises:

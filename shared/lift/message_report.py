@@ -13,8 +13,8 @@ from shared.lift.intervals import Rate
 from shared.lift.message_results import (
     MOST_ESTIMATED,
     Earned,
-    Gap,
     MessageResults,
+    RewardGap,
     Rows,
     always,
     as_made,
@@ -22,8 +22,8 @@ from shared.lift.message_results import (
 )
 from shared.lift.report import FEW, Estimate
 
-Verdict = Literal["more", "less", "too_few", "nothing_yet"]
-MOST_SAID: Final = 10_000_000
+ComparisonResult = Literal["more", "less", "too_few", "nothing_yet"]
+MOST_STATED: Final = 10_000_000
 """More sends than that are not said as a number."""
 
 
@@ -81,12 +81,12 @@ class MessageComparison(Answer):
     difference: Annotated[
         Estimate | None, Field(description="A decision, with its interval; null: not enough is over.")
     ]
-    verdict: Annotated[Verdict, Field(description="`more`, `less`: surely; `too_few`: it cannot be told yet.")]
+    verdict: Annotated[ComparisonResult, Field(description="`more`, `less`: surely; `too_few`: it cannot be told yet.")]
     more_sends: Annotated[int | None, Field(description="About so many more would show it; null: told, or not known.")]
     text: Annotated[str, Field(description="The same in words.")]
 
 
-class MessageReport(Answer):
+class MessagesReport(Answer):
     """What messages brought."""
 
     outcome: Annotated[str, Field(description="What is meant to be reached.")]
@@ -126,7 +126,7 @@ class MessageQuestion(NamedTuple):
 
 def message_report(
     question: MessageQuestion, results: MessageResults, names: Mapping[str, str | None]
-) -> MessageReport:
+) -> MessagesReport:
     """Put results into figures and words.
 
     Args:
@@ -139,7 +139,7 @@ def message_report(
     best = max((one for one in messages if one.with_everybody), key=_with_everybody, default=None)
     comparisons = list(words.comparisons(messages))
     whole = results.earned(results.closed | ~results.closed)
-    return MessageReport(
+    return MessagesReport(
         outcome=question.outcome,
         since=question.since,
         until=question.until,
@@ -250,7 +250,7 @@ class _Words:
             names = [f"{self._quoted(one)} for everybody" for one in ranked[:2]]
             yield self._compared(names[0], f"{names[1]}, the next best", "second_message", gap)
 
-    def _compared(self, what: str, other: str, against: str, gap: Gap) -> MessageComparison:
+    def _compared(self, what: str, other: str, against: str, gap: RewardGap) -> MessageComparison:
         verdict, text = "nothing_yet", f"{_capital(what)} against {other}: nothing can be said yet."
         found, more = gap.difference, None
         if found is not None:
@@ -262,7 +262,7 @@ class _Words:
                 verdict, more = "too_few", gap.more_needed()
                 text = (
                     f"{_capital(what)} against {other}: too few to tell. The difference lies between "
-                    f"{self._amount(found.low)} and {self._amount(found.high)} {self._unit}{_until_told(more)}."
+                    f"{self._amount(found.low)} and {self._amount(found.high)} {self._unit}{_more_sends(more)}."
                 )
         return MessageComparison.model_validate(
             {
@@ -314,22 +314,22 @@ def _conclusion(
     if whole.decisions == whole.pending:
         days = question.horizon_days
         return f"Nothing can be said yet: each decision is counted {days} days after it was made, and none is so old."
-    said = [one.text for one in comparisons if one.verdict in ("more", "less")]
+    found = [one.text for one in comparisons if one.verdict in ("more", "less")]
     if not is_trained:
-        said.append("No trained version has decided yet: until then all messages have equal chances.")
-    said += [one.text for one in comparisons if one.verdict not in ("more", "less")]
-    return " ".join(said)
+        found.append("No trained version has decided yet: until then all messages have equal chances.")
+    found += [one.text for one in comparisons if one.verdict not in ("more", "less")]
+    return " ".join(found)
 
 
-def _until_told(more: int | None) -> str:
+def _more_sends(more: int | None) -> str:
     """Say how many more sends would tell.
 
-    >>> _until_told(12_345), _until_told(None)
+    >>> _more_sends(12_345), _more_sends(None)
     ('; about 13,000 more sends would show it', '')
     """
     if not more:
         return ""
-    if more > MOST_SAID:
+    if more > MOST_STATED:
         return "; even many millions of sends would hardly show it"
     step = 10 ** max(0, len(str(more)) - 2)
     return f"; about {-(-more // step) * step:,} more sends would show it"

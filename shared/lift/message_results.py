@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shared.contracts.decision import UNTRAINED, DecisionArm
 from shared.decisions.columns import NOTHING, DecisionColumns, Vector
 from shared.evaluation.metrics import Interval
-from shared.evaluation.off_policy import Logged, Target, policy_difference, policy_value
+from shared.evaluation.off_policy import LoggedDecisions, Target, policy_difference, policy_value
 from shared.lift.intervals import Z_95, Z_POWER_80, Rate, difference, wilson
 
 Rows = NDArray[np.bool_]
@@ -41,7 +41,7 @@ class Earned(NamedTuple):
     """A decision; None: there is nothing to take it from."""
 
 
-class Gap(NamedTuple):
+class RewardGap(NamedTuple):
     """By how much one earned more than another."""
 
     difference: Rate | None
@@ -129,26 +129,26 @@ class MessageResults:
             mean=self._mean(over),
         )
 
-    def gap(self, one: Rows, other: Rows) -> Gap:
+    def gap(self, one: Rows, other: Rows) -> RewardGap:
         """Compare decisions about some contacts with those about others."""
         first, second = self._mean(one & self.closed), self._mean(other & self.closed)
         decisions = int(((one | other) & self.closed).sum())
         if first is None or second is None:
-            return Gap(None, 0.0 if second is None else second.value, decisions)
-        return Gap(difference(first, second), second.value, decisions)
+            return RewardGap(None, 0.0 if second is None else second.value, decisions)
+        return RewardGap(difference(first, second), second.value, decisions)
 
     def value_of(self, target: "Chances", rows: Rows) -> Rate | None:
         """Estimate what a policy would have earned with the decisions that chose; None: that cannot be known."""
         mine = rows & self.chosen
         return _rate(policy_value(self._logged(mine), _target(target(self), mine)).value)
 
-    def estimated_gap(self, one: "Chances", other: "Chances", rows: Rows) -> Gap:
+    def estimated_gap(self, one: "Chances", other: "Chances", rows: Rows) -> RewardGap:
         """Compare what two policies would have earned with the same decisions."""
         mine = rows & self.chosen
         logged = self._logged(mine)
         found = _rate(policy_difference(logged, _target(one(self), mine), _target(other(self), mine)))
         second = policy_value(logged, _target(other(self), mine)).value
-        return Gap(found, 0.0 if second is None else second.value, len(logged))
+        return RewardGap(found, 0.0 if second is None else second.value, len(logged))
 
     @cached_property
     def equal(self) -> Vector:
@@ -177,9 +177,9 @@ class MessageResults:
             return _rate(policy_value(logged, Target(logged.propensity, np.zeros(len(logged)))).value)
         return _share(logged)
 
-    def _logged(self, rows: Rows) -> Logged:
+    def _logged(self, rows: Rows) -> LoggedDecisions:
         _, contact = np.unique(self.columns.contact[rows], return_inverse=True)
-        return Logged(contact, self.reward[rows], self.chance[rows])
+        return LoggedDecisions(contact, self.reward[rows], self.chance[rows])
 
 
 Chances = Callable[[MessageResults], Vector]
@@ -205,7 +205,7 @@ def _target(chance: Vector, rows: Rows) -> Target:
     return Target(chance[rows], np.zeros(int(rows.sum())))
 
 
-def _share(logged: Logged) -> Rate | None:
+def _share(logged: LoggedDecisions) -> Rate | None:
     """Return a share with Wilson's interval; None: of nothing.
 
     Decisions of one contact that are more alike than by chance count for fewer. Source: Kish, "Survey sampling" (1965),

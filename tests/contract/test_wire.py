@@ -87,7 +87,7 @@ async def test_what_is_sent_is_what_the_schema_writes_and_what_is_logged(subject
     assert [reply.status for reply in replies] == [200, 200]
     for reply in replies:
         assert rewritten(subject.spec.response, reply.body) == reply.body
-    (logged,) = [row for row in store.predictions.of_contact("c-1") if row.capability == subject.capability.name]
+    (logged,) = [row for row in store.predictions.of_contact("c-1") if (row.capability, row.outcome) == subject.name]
     assert json.loads(logged.body) == replies[0].json["predictions"][0]
     assert logged.body.encode() in replies[0].body
 

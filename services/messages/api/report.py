@@ -10,7 +10,7 @@ from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import MAX_CONTACTS
 from shared.contracts.rows import microseconds
 from shared.lift.account_messages import MessageReportRequest, messages_report
-from shared.lift.message_report import MessageReport
+from shared.lift.message_report import MessagesReport
 from shared.serving.capability_spec import ExtraRoute
 from shared.serving.service import Service, require_scope
 
@@ -106,7 +106,7 @@ EXTRA_ROUTES = (
         summary="What did the messages and the policy bring?",
         handler=_report,
         problems=("unknown-outcome", "bad-request", "invalid-request", "store-unavailable"),
-        response=MessageReport,
+        response=MessagesReport,
         response_example=REPORT_EXAMPLE,
     ),
 )

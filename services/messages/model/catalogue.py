@@ -146,30 +146,33 @@ class Catalogue:
         """
         if not recent or not self.reach(contact_cap):
             return None
-        found: Mask | None = None
-        for row, name in enumerate(contact_ids):
-            got = recent.get(name)
-            if not got:
-                continue
-            mine = self._blocked_for(got, at, contact_cap)
-            if mine.any():
-                found = np.zeros((len(contact_ids), len(self)), dtype=bool) if found is None else found
-                found[row] = mine
-        return found
+        pairs = [(row, one) for row, name in enumerate(contact_ids) for one in recent.get(name, ())]
+        if not pairs:
+            return None
+        row = np.array([row for row, _ in pairs], dtype=np.intp)
+        code = np.array([self.code_of.get(one.message_id, -1) for _, one in pairs], dtype=np.intp)
+        decided = np.array([one.decided_at for _, one in pairs], dtype=np.int64)
+        lately, known = decided > at - WEEK, code >= 0
+        shape = (len(contact_ids), len(self))
+        counted = lately & known
+        times = np.bincount(row[counted] * shape[1] + code[counted], minlength=shape[0] * shape[1]).reshape(shape)
+        found: Mask = times >= self._caps
+        pausing = known & (decided > at - self._pauses[np.maximum(code, 0)])
+        found[row[pausing], code[pausing]] = True
+        if contact_cap is not None:
+            sends = np.unique(np.column_stack([row[lately], decided[lately]]), axis=0)[:, 0]
+            found[np.bincount(sends.astype(np.intp), minlength=shape[0]) >= contact_cap] = True
+        return found if found.any() else None
 
-    def _blocked_for(self, got: Sequence[RecentDecision], at: Microseconds, contact_cap: int | None) -> Mask:
-        found = np.zeros(len(self), dtype=bool)
-        lately = [one for one in got if one.decided_at > at - WEEK]
-        if contact_cap is not None and len({one.decided_at for one in lately}) >= contact_cap:
-            found[:] = True
-        for name in {one.message_id for one in got} & self.code_of.keys():
-            code = self.code_of[name]
-            cap, pause = self.variants[code].cap_per_week, self.variants[code].cooldown_hours
-            last = max(one.decided_at for one in got if one.message_id == name)
-            times = sum(one.message_id == name for one in lately)
-            if (cap is not None and times >= cap) or (pause is not None and last > at - round(pause * HOUR)):
-                found[code] = True
-        return found
+    @cached_property
+    def _caps(self) -> NDArray[np.float64]:
+        """Return how often a contact gets each message a week, shape (messages,)."""
+        return np.array([np.inf if one.cap_per_week is None else one.cap_per_week for one in self.variants])
+
+    @cached_property
+    def _pauses(self) -> NDArray[np.int64]:
+        """Return how long each message pauses, shape (messages,); 0: not at all."""
+        return np.array([round((one.cooldown_hours or 0.0) * HOUR) for one in self.variants], dtype=np.int64)
 
 
 def held_keys(pasts: ContactPasts, cutoffs: NDArray[np.int64], name: str) -> list[str | None]:

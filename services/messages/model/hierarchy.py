@@ -170,7 +170,7 @@ def _solved(sums: RewardSums, member: Matrix, strengths: Strengths) -> Posterior
     messages, width = sums.cross.shape
     groups = member.shape[1]
     gram, cross = sums.gram / strengths.noise, sums.cross / strengths.noise
-    own_covariance: Stack = np.linalg.inv(gram + np.diag(1.0 / own_variances(strengths, width)))
+    own_covariance = np.asarray(np.linalg.inv(gram + np.diag(1.0 / own_variances(strengths, width))), dtype=np.float64)
     pull = own_covariance @ gram
     own_data = np.einsum("mab,mb->ma", own_covariance, cross)
     seen = gram - gram @ pull

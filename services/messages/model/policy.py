@@ -28,7 +28,7 @@ DRAWS = 128
 MOST_GROUPS = 40
 """Attribute values that messages share; the rarest are left out."""
 SEED = 42
-ROWS = 64
+ROWS = 16
 """Contacts at a time: what is drawn for them stays in the processor's cache."""
 NARROWED = 0.25
 """How wide the draws are by which messages are chosen, against how sure the weights are."""

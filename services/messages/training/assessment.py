@@ -11,7 +11,7 @@ from services.messages.schemas import FLOOR
 from services.messages.training.material import LEAST_EACH, MessageMaterial
 from shared.evaluation.metrics import Interval, of_mean
 from shared.evaluation.off_policy import (
-    Logged,
+    LoggedDecisions,
     Method,
     PolicyValue,
     Target,
@@ -30,7 +30,7 @@ EQUAL, BEST, POLICY, LOGGING = "equal chances", "the best single message", "the 
 class JudgedDecisions:
     """Policies on the same later decisions."""
 
-    logged: Logged
+    logged: LoggedDecisions
     policy: Target
     equal: Target
     best: Target
@@ -56,7 +56,7 @@ class JudgedDecisions:
 
     def take(self, rows: NDArray[np.bool_]) -> "JudgedDecisions":
         """Keep some of the decisions."""
-        logged = Logged(self.logged.contact[rows], self.logged.reward[rows], self.logged.propensity[rows])
+        logged = LoggedDecisions(self.logged.contact[rows], self.logged.reward[rows], self.logged.propensity[rows])
         policy, equal, best = (_taken(one, rows) for one in (self.policy, self.equal, self.best))
         return JudgedDecisions(logged, policy, equal, best, self.best_message, self.rows[rows], self.predicted[rows])
 
@@ -81,7 +81,7 @@ def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, p
     best = best_message(material, train)
     # Of what was sent: whether anything was is another decision, which a message does not change.
     propensity = material.decisions.propensity[rows] / material.decisions.sending[rows]
-    logged = Logged(_numbered(material.contact[rows]), material.reward[rows], propensity)
+    logged = LoggedDecisions(_numbered(material.contact[rows]), material.reward[rows], propensity)
     return JudgedDecisions(
         logged,
         target(material, rows, policy.chances(design[rows], candidates, floor=FLOOR), candidates, predicted),
@@ -99,7 +99,7 @@ def joined(parts: Sequence[JudgedDecisions]) -> JudgedDecisions:
         return parts[0]
     rows = np.concatenate([one.rows for one in parts])
     contact = np.concatenate([one.logged.contact + shift for one, shift in zip(parts, _shifts(parts), strict=True)])
-    logged = Logged(
+    logged = LoggedDecisions(
         contact,
         np.concatenate([one.logged.reward for one in parts]),
         np.concatenate([one.logged.propensity for one in parts]),

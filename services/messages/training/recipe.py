@@ -14,7 +14,7 @@ from services.messages.training.material import MessageMaterial, message_materia
 from services.messages.training.report import MARGIN, plots
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.training import Progress
-from shared.decisions.reading import earned, joined
+from shared.decisions.account_rewards import earned, joined
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, differences, replaces, too_few
 from shared.evaluation.metrics import Interval

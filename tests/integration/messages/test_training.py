@@ -86,6 +86,21 @@ async def test_each_contact_gets_what_earns_most_with_it(service: Any, store: Ac
     assert reply.json["model"]["kind"] == "thompson"
 
 
+async def test_a_version_replaces_equal_chances_as_soon_as_it_is_promoted(
+    service: Any, learned: Any, account: AccountStore
+) -> None:
+    body = {"contacts": [{"id": "c-1"}], "purpose": "preview"}
+    async with service() as client:
+        before = await client.post("/next-best-message", body, account=account.account)
+        account.models.promote("messages", "clicked", learned.version, learned.digest, at=NOW_US, reason="for the test")
+        champions = client.app.state.service.champions
+        await champions.poll()
+        await champions.settled()
+        after = await client.post("/next-best-message", body, account=account.account)
+
+    assert [reply.json["model"]["version"] for reply in (before, after)] == ["0", learned.version]
+
+
 async def test_a_new_message_is_tried_out_by_what_its_attributes_promise(service: Any, store: AccountStore) -> None:
     declare(store, subject_new={"attributes": {"topic": "news"}})
     async with service() as client:

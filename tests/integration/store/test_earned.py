@@ -3,7 +3,7 @@
 from shared.contracts.decision import DecisionRow
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
-from shared.decisions.reading import earned, joined
+from shared.decisions.account_rewards import earned, joined
 from shared.store import AccountStore, Database
 
 MAY = 1_777_593_600_000_000

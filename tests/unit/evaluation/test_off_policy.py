@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from shared.evaluation.off_policy import (
-    Logged,
+    LoggedDecisions,
     Method,
     Target,
     policy_difference,
@@ -17,12 +17,12 @@ from shared.evaluation.off_policy import (
 METHODS: tuple[Method, ...] = ("ips", "snips", "dr")
 
 
-def log(n: int = 4_000, *, seed: int = 3, each: int = 1, rate: float = 0.1) -> tuple[Logged, NDArray[np.intp]]:
+def log(n: int = 4_000, *, seed: int = 3, each: int = 1, rate: float = 0.1) -> tuple[LoggedDecisions, NDArray[np.intp]]:
     """Two messages by a chance of 1/4 and 3/4; the first one earns twice the rate."""
     random = np.random.default_rng(seed)
     chosen = (random.random(n) >= 0.25).astype(np.intp)
     reward = (random.random(n) < np.where(chosen == 0, 2 * rate, rate)).astype(np.float64)
-    return Logged(np.arange(n) // each, reward, np.where(chosen == 0, 0.25, 0.75)), chosen
+    return LoggedDecisions(np.arange(n) // each, reward, np.where(chosen == 0, 0.25, 0.75)), chosen
 
 
 def always(column: int, chosen: NDArray[np.intp]) -> Target:
@@ -32,8 +32,8 @@ def always(column: int, chosen: NDArray[np.intp]) -> Target:
     return target_of(chances, chosen, np.ones((n, 2), bool), np.tile([0.2, 0.1], (n, 1)))
 
 
-def by_hand() -> tuple[Logged, Target]:
-    logged = Logged(np.repeat(np.arange(20), 2), np.tile([1.0, 0.0], 20), np.tile([0.5, 0.25], 20))
+def by_hand() -> tuple[LoggedDecisions, Target]:
+    logged = LoggedDecisions(np.repeat(np.arange(20), 2), np.tile([1.0, 0.0], 20), np.tile([0.5, 0.25], 20))
     return logged, Target(np.full(40, 0.5), np.zeros(40), np.tile([0.5, 0.25], 20), np.full(40, 0.4))
 
 
@@ -100,7 +100,7 @@ def test_what_could_not_have_been_chosen_is_refused() -> None:
 
 def test_a_decision_without_a_chance_supports_nothing() -> None:
     logged, chosen = log()
-    impossible = Logged(logged.contact, logged.reward, np.zeros(len(logged)))
+    impossible = LoggedDecisions(logged.contact, logged.reward, np.zeros(len(logged)))
 
     assert policy_value(impossible, always(0, chosen)).unsupported == pytest.approx(float((chosen == 0).mean()))
     assert policy_value(impossible, always(0, chosen)).value is None
@@ -118,15 +118,15 @@ def test_a_policy_of_which_hardly_anything_was_tried_is_refused() -> None:
 
 def test_nothing_earned_and_nothing_over_are_refused() -> None:
     logged, chosen = log()
-    barren = Logged(logged.contact, np.zeros(len(logged)), logged.propensity)
-    nobody = Logged(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    barren = LoggedDecisions(logged.contact, np.zeros(len(logged)), logged.propensity)
+    nobody = LoggedDecisions(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
     assert "has earned anything yet" in policy_value(barren, always(0, chosen)).refused
     assert policy_value(nobody, Target(np.empty(0), np.empty(0))).refused == "No decision's window is over yet."
     assert policy_difference(barren, always(0, chosen), always(1, chosen)) is None
 
 
-def test_weights_are_cut_where_that_is_wanted_and_it_is_said() -> None:
+def test_weights_are_cut_where_that_is_wanted_and_the_share_is_stated() -> None:
     logged, chosen = log()
 
     found = policy_value(logged, always(0, chosen), "ips", clip=2.0)
@@ -137,7 +137,7 @@ def test_weights_are_cut_where_that_is_wanted_and_it_is_said() -> None:
 
 def test_decisions_of_one_contact_count_as_one() -> None:
     logged, chosen = log()
-    twice = Logged(
+    twice = LoggedDecisions(
         np.concatenate([logged.contact, logged.contact]),
         np.concatenate([logged.reward, logged.reward]),
         np.concatenate([logged.propensity, logged.propensity]),
@@ -164,7 +164,7 @@ def test_an_interval_of_clicks_is_never_below_none_and_longer_above() -> None:
 
 def test_values_may_be_below_nothing() -> None:
     logged, chosen = log()
-    refunded = Logged(logged.contact, logged.reward - 0.15, logged.propensity)
+    refunded = LoggedDecisions(logged.contact, logged.reward - 0.15, logged.propensity)
 
     found = policy_value(refunded, always(1, chosen)).value
 

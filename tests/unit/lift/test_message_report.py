@@ -10,8 +10,8 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY
 from shared.decisions.columns import columns_of
 from shared.lift.intervals import Rate
-from shared.lift.message_report import MessageQuestion, MessageReport, message_report
-from shared.lift.message_results import Gap, MessageResults
+from shared.lift.message_report import MessageQuestion, MessagesReport, message_report
+from shared.lift.message_results import MessageResults, RewardGap
 
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 QUESTION = MessageQuestion("clicked", NOVEMBER, NOVEMBER, NOVEMBER, None, None, 7)
@@ -52,13 +52,13 @@ def sends(
     return rows, rewards
 
 
-def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessageReport:
+def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessagesReport:
     rows, rewards = [row for one in groups for row in one[0]], [reward for one in groups for reward in one[1]]
     results = MessageResults(columns_of([rows]), np.array(rewards), sums_value=sums_value)
     return message_report(QUESTION, results, {"a": "Free delivery"})
 
 
-def test_a_clear_result_is_said_with_its_interval() -> None:
+def test_a_clear_result_is_stated_with_its_interval() -> None:
     better = {"a": 0.12, "b": 0.05, "c": 0.05}
     found = reported(
         sends(6_000, better, version="1", chances=(0.8, 0.1, 0.1)), sends(2_000, 0.02, arm="control", seed=2)
@@ -109,7 +109,7 @@ def test_nothing_decided_is_nothing_to_report() -> None:
     assert (found.arms, found.messages, found.comparisons) == ([], [], [])
 
 
-def test_without_a_control_group_that_is_said() -> None:
+def test_without_a_control_group_the_report_warns() -> None:
     found = reported(sends(200, {"a": 0.1, "b": 0.1, "c": 0.1}))
 
     assert any(one.startswith("There is no control group") for one in found.warnings)
@@ -174,11 +174,11 @@ def test_values_are_written_as_values() -> None:
 
 def test_how_many_more_sends_follows_from_the_interval() -> None:
     # A standard error of 0.01: 2.8 of them are 0.028, so a difference of 0.01 takes 7.85 times the decisions.
-    gap = Gap(Rate(0.01, 0.01 - 0.0196, 0.01 + 0.0196), 0.02, 1_000)
+    gap = RewardGap(Rate(0.01, 0.01 - 0.0196, 0.01 + 0.0196), 0.02, 1_000)
 
     assert gap.more_needed() == pytest.approx(6_849, abs=2)
-    assert Gap(None, 0.0, 10).more_needed() is None
-    assert Gap(Rate(0.0, -0.1, 0.1), 0.0, 10).more_needed() is None
+    assert RewardGap(None, 0.0, 10).more_needed() is None
+    assert RewardGap(Rate(0.0, -0.1, 0.1), 0.0, 10).more_needed() is None
 
 
 def test_messages_are_compared_by_their_chances_among_what_was_sent() -> None:
