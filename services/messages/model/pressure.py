@@ -20,6 +20,8 @@ from services.messages.model.sends import PACE_DAYS, WINDOW_DAYS, SendColumns, V
 Matrix = NDArray[np.float64]
 DRAWS = 100
 """Of the weights: how sure anything is."""
+ROWS = 64
+"""Contacts at a time: what is drawn for them stays in the processor's cache."""
 SURE = 0.8
 """Share of the draws that must agree before a contact is called under or over."""
 NARROW = 0.5
@@ -39,15 +41,17 @@ COLUMNS = (
     "sends_28d_to_5",
     "sends_28d_beyond",
     "sends_7d",
+    "sends_28d_engaged",
+    "sends_28d_others",
     "days_since_send",
     "click_share",
     "open_share",
     "days_known",
     "pace",
-    "sends_28d_by_engagement",
 )
-RISING = 4
-"""The first so many columns: more mails never make leaving less likely, or answers more likely."""
+TIRED, RISING = 4, 6
+"""The first so many columns: more mails never make answers more likely, or leaving less likely. Two columns let mails
+drive some away sooner than others, and neither weight is negative: the sum rises with the mails of any contact."""
 
 
 class Pressure(StrEnum):
@@ -90,17 +94,19 @@ def raw_columns(columns: SendColumns, clicks: float, opens: float, pace: float) 
         (columns.days_before + PRIOR_DAYS) / WINDOW_DAYS
     )
     clicked, opened = _share(columns.clicks, columns.sends, clicks), _share(columns.opens, columns.sends, opens)
-    engaged = (clicked - np.log(max(clicks, 1e-4)) + opened - np.log(max(opens, 1e-4))) / 2
+    answers = (clicked - np.log(max(clicks, 1e-4)) + opened - np.log(max(opens, 1e-4))) / 2
+    engaged = np.clip(answers, -1.0, 1.0)
     return np.column_stack(
         [
             *(np.clip(columns.sends_28d - low, 0.0, high - low) for low, high in pairwise((*KNOTS, np.inf))),
             np.log1p(columns.sends_7d),
+            np.log1p(columns.sends_28d) * (1 + engaged) / 2,
+            np.log1p(columns.sends_28d) * (1 - engaged) / 2,
             known,
             clicked,
             opened,
             np.log1p(np.minimum(columns.days_known, 4.0 * PACE_DAYS)),
             np.log1p(own_pace),
-            np.log1p(columns.sends_28d) * np.clip(engaged, -1.0, 1.0),
         ]
     )
 
@@ -214,7 +220,7 @@ class PressureModel:
         if self.tiring is None:
             return np.zeros((len(columns), 1))
         apart = self.scales.design(fewer) - self.scales.design(columns)
-        apart[:, RISING + 1 :] = 0.0
+        apart[:, TIRED + 1 :] = 0.0
         share: Matrix = np.expm1(np.maximum(self.tiring.sums(apart), 0.0))
         return share
 
@@ -226,6 +232,14 @@ class PressureModel:
             reward: what the best message is expected to earn, shape (n,).
             cost: of a contact that leaves, in units of the reward.
         """
+        starts = range(0, max(len(columns), 1), ROWS)
+        rows = np.arange(len(columns))
+        parts = [
+            self._weighed(columns.take(part), reward[part], cost) for part in (rows[at : at + ROWS] for at in starts)
+        ]
+        return Weighed(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def _weighed(self, columns: SendColumns, reward: Vector, cost: float) -> Weighed:
         now = self.marginal(columns)
         if not self.is_known:
             unknown = np.full(len(columns), np.nan)

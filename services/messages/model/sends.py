@@ -81,7 +81,7 @@ def with_decisions(pasts: Pasts, contact: Contacts, at: Instants) -> Pasts:
     types = pasts.types if SENT in pasts.types else (*pasts.types, SENT)
     counts = np.bincount(contact, minlength=len(pasts))
 
-    def inserted(column: NDArray[Any], value: float) -> NDArray[Any]:
+    def inserted(column: NDArray[Any], value: Any) -> NDArray[Any]:
         return np.insert(column, place, value)
 
     return replace(

@@ -15,6 +15,7 @@ from services.messages.model.pressure import (
     DRAWS,
     PRIOR_DAYS,
     RISING,
+    TIRED,
     Line,
     PressureModel,
     Rates,
@@ -50,7 +51,7 @@ COST_DAYS = 180
 LEAST_COST_DAYS = 28
 """Days of which it must be known what contacts earned in them."""
 SEED = 42
-TIRING = [1 + COLUMNS.index(name) for name in (*COLUMNS[:RISING], "days_since_send", "days_known")]
+TIRING = [1 + COLUMNS.index(name) for name in (*COLUMNS[:TIRED], "days_since_send", "days_known")]
 """Columns of a design in which a contact differs from itself at another time, and that are no answers of its own."""
 
 
@@ -312,9 +313,7 @@ def tiring_line(design: Matrix, reward: Vector, contact: NDArray[np.int32]) -> L
         value = float(total @ np.log(sums) - reward @ np.clip(columns @ weight, -30.0, 30.0))
         return value, columns.T @ (total[group] * share - reward)
 
-    weight = _least(
-        loss, np.zeros(len(TIRING)), bounds=[(None, 0.0)] * RISING + [(None, None)] * (len(TIRING) - RISING)
-    )
+    weight = _least(loss, np.zeros(len(TIRING)), bounds=[(None, 0.0)] * TIRED + [(None, None)] * (len(TIRING) - TIRED))
     share, _ = expected(weight)
     weighted = total[group] * share
     means = np.column_stack([np.bincount(group, weights=share * column) for column in columns.T])
@@ -324,7 +323,7 @@ def tiring_line(design: Matrix, reward: Vector, contact: NDArray[np.int32]) -> L
     by_contact = np.column_stack([np.bincount(group, weights=column) for column in slopes.T])
     covariance = bread @ (by_contact.T @ by_contact) @ bread
     draws = _drawn(weight, covariance)
-    draws[:, :RISING] = np.minimum(draws[:, :RISING], 0.0)
+    draws[:, :TIRED] = np.minimum(draws[:, :TIRED], 0.0)
     found = np.zeros((1 + DRAWS, design.shape[1]))
     found[:, TIRING] = np.vstack([weight, draws])
     return Line(found[0], found[1:])

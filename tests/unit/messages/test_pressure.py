@@ -12,6 +12,8 @@ from services.messages.model.pressure import COLUMNS, DRAWS, Line, PressureModel
 from services.messages.model.sends import SendColumns, send_columns
 from services.messages.training.pressure import PressureFit, cost_of_loss, fitted_pressure, framed, pressure_notes
 from shared.contracts.rows import DAY, HOUR
+from shared.timeline import ContactFacts, EventTuple, build
+from tests.unit.messages.conftest import AT
 
 CLICKS = ("email_clicked",)
 
@@ -31,7 +33,7 @@ def by_number(*chances: float, spread: float = 0.0) -> PressureModel:
     return PressureModel("rate", scales, Line(weight, draws), knots, None, most=5.0, cost=10.0)
 
 
-def learned(*, contacts: int = 700, seed: int = 3) -> PressureFit:
+def learned(*, contacts: int = 700, seed: int = 2) -> PressureFit:
     made = world(contacts=contacts, seed=seed)
     return fitted_pressure(pasts_of(made), reward_types=CLICKS, reward_days=7, until=made.until)
 
@@ -98,7 +100,9 @@ def test_what_is_learned_rises_with_the_number_of_mails(fit: PressureFit) -> Non
     chance = fit.model.losing(sent(*range(11)))
 
     assert fit.report is not None
-    assert fit.report.lost > 80
+    assert (fit.model.kind, fit.report.lost) == ("logistic", 132)
+    assert fit.report.model_loss < fit.report.rate_loss < fit.report.constant_loss
+    assert "By mails of late, answers and tenure" in pressure_notes(fit)[0]
     assert (np.diff(chance, axis=0) >= -1e-12).all()
     assert chance[10, 0] > 3 * chance[0, 0]
     assert fit.model.cost == pytest.approx(4, abs=1)
@@ -165,3 +169,58 @@ def test_without_events_nothing_is_known() -> None:
     fit = fitted_pressure(pasts_of(nothing), reward_types=CLICKS, reward_days=7, until=made.until)
 
     assert (fit.model.kind, fit.model.cost, fit.model.is_known) == ("unknown", None, False)
+
+
+def test_where_nothing_else_surely_beats_it_the_rate_by_number_answers() -> None:
+    fit = learned(contacts=500)
+
+    assert fit.model.kind == "rate"
+    assert (np.diff(fit.model.losing(sent(*range(11))), axis=0) >= 0).all()
+    assert "By the number of mails of late alone" in pressure_notes(fit)[0]
+
+
+def test_losses_of_one_month_alone_cannot_be_judged() -> None:
+    made = world(contacts=2_000, seed=1)
+    short = replace(made, sent=made.sent[:, :40], clicked=made.clicked[:, :40], opened=made.opened[:, :40])
+
+    fit = fitted_pressure(pasts_of(short), reward_types=CLICKS, reward_days=7, until=short.until)
+
+    assert (fit.model.kind, fit.report) == ("unknown", None)
+
+
+def test_values_are_added_up_between_a_mail_and_the_next() -> None:
+    def order(day: int, value: float) -> EventTuple:
+        return ("a", f"o-{day}", "order_placed", AT - day * DAY, value, None, None, None, 1)
+
+    mails: list[EventTuple] = [
+        ("a", f"m-{day}", "email_sent", AT - day * DAY, None, None, None, None, 1) for day in (200, 150, 100, 96)
+    ]
+    known = build(["a"], {"a": ContactFacts(created_at=0)}, [[*mails, order(99, 5.0), order(98, 7.0), order(95, 2.0)]])
+
+    frames = framed(known, reward_types=("order_placed",), reward_days=7, until=AT, sums_value=True)
+
+    assert frames.reward.tolist() == [0.0, 0.0, 12.0, 2.0]
+    # 14 in the last 100 days, half of what is known, as if for 180.
+    assert cost_of_loss(known, reward_types=("order_placed",), until=AT, sums_value=True) == pytest.approx(14 * 1.8)
+
+
+def test_without_rewards_nothing_tires() -> None:
+    made = world(contacts=700, seed=2)
+
+    fit = fitted_pressure(pasts_of(made), reward_types=("order_placed",), reward_days=7, until=made.until)
+
+    assert fit.model.tiring is None
+    assert_array_equal(fit.model.marginal(sent(0, 9)).kept, 1.0)
+    assert fit.model.cost == 0.0
+
+
+def test_many_contacts_are_answered_as_each_alone(fit: PressureFit) -> None:
+    columns, reward = sent(*(place % 11 for place in range(150))), np.linspace(0.05, 0.3, 150)
+
+    found = fit.model.weighed(columns, reward, 5.0)
+
+    for place in (0, 63, 64, 149):
+        alone = fit.model.weighed(columns.take(np.array([place])), reward[[place]], 5.0)
+        assert alone.value[0] == pytest.approx(found.value[place], rel=1e-9)
+        assert alone.pressure[0] == found.pressure[place]
+    assert len(fit.model.weighed(sent(), np.empty(0), 5.0).pays) == 0
