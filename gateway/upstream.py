@@ -446,7 +446,9 @@ class Upstreams:
         try:
             return await upstream.client.request(*sent)
         except (NotConnected, AnswerLost) as error:
-            repeatable = request.path == upstream.capability.path or request.method in _SAFE_TO_REPEAT
+            # What commits unless told otherwise may have done so, and would do it again.
+            predicts = request.path == upstream.capability.path and not upstream.capability.harmless
+            repeatable = predicts or request.method in _SAFE_TO_REPEAT
             if isinstance(error, AnswerLost) and (error.begun or not repeatable):
                 raise
         return await upstream.client.request(*sent, fresh=True)

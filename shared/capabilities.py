@@ -106,6 +106,8 @@ TABLE: tuple[Capability, ...] = (
         "messages",
         "/next-best-message",
         "Which message should this contact get, if any?",
+        prefixes=("/next-best-message/report",),
+        long_paths=("/next-best-message/report",),
         per_outcome=True,
         harmless=(("purpose", "preview"),),
     ),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from services.messages.api.catalogues import with_catalogue
 from services.messages.api.deciding import decide, settle_preview
+from services.messages.api.report import EXTRA_ROUTES
 from services.messages.schemas import (
     REQUEST_EXAMPLE,
     RESPONSE_EXAMPLE,
@@ -60,6 +61,7 @@ CAPABILITY: CapabilitySpec["MessagePolicy", NextBestMessageRequest, "MessageAdvi
     add_stored=settle_preview,
     answers_without_data=True,
     as_of_now=with_catalogue,
+    extra_routes=EXTRA_ROUTES,
     before_respond=BeforeRespond(applies=lambda request: request.purpose == "decide", commit=decide),
     training=TrainingSpec(
         recipe=_recipe,

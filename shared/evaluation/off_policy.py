@@ -279,7 +279,7 @@ def _interval(found: _Linear, logged: LoggedDecisions, *, skewed: bool) -> Inter
         logged: the decisions.
         skewed: whether the estimate cannot be below 0.
     """
-    influence: Vector = np.bincount(logged.contact, found.influence)
+    influence = np.asarray(np.bincount(logged.contact, found.influence), dtype=np.float64)
     contacts = int(np.count_nonzero(np.bincount(logged.contact)))
     between = float(influence @ influence) * contacts / max(1, contacts - 1)
     even = float(found.share @ found.share) * found.spread + float(found.expected.var()) / len(logged)

@@ -254,9 +254,12 @@ class _Words:
         verdict, text = "nothing_yet", f"{_capital(what)} against {other}: nothing can be said yet."
         found, more = gap.difference, None
         if found is not None:
-            by = f"by {self._amount(abs(found.value))} ({self._amount(found.low)} to {self._amount(found.high)})"
-            if found.low > 0 or found.high < 0:
+            if found.low == found.high == 0.0:
+                verdict, text = "too_few", f"{_capital(what)} and {other}: the same so far."
+            elif found.low > 0 or found.high < 0:
                 verdict = "more" if found.low > 0 else "less"
+                near, far = sorted((abs(found.low), abs(found.high)))
+                by = f"by {self._amount(abs(found.value))} ({self._amount(near)} to {self._amount(far)})"
                 text = f"{_capital(what)} earned {verdict} than {other}, {by} {self._unit}."
             else:
                 verdict, more = "too_few", gap.more_needed()

@@ -105,7 +105,7 @@ EXTRA_ROUTES = (
         operation_id="report_messages",
         summary="What did the messages and the policy bring?",
         handler=_report,
-        problems=("unknown-outcome", "bad-request", "invalid-request", "store-unavailable"),
+        problems=("unknown-outcome", "invalid-request", "store-unavailable"),
         response=MessagesReport,
         response_example=REPORT_EXAMPLE,
     ),

@@ -56,6 +56,7 @@ async def test_built_in_outcomes_are_there_from_the_start(gateway) -> None:
     listed = [(one["capability"], one["name"], one["built_in"], one["default"]) for one in answer["outcomes"]]
     assert listed == [
         ("churn", "churn", True, True),
+        ("messages", "clicked", True, True),
         ("scoring", "customer", True, False),
         ("scoring", "opportunity", True, False),
     ]

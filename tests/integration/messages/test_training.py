@@ -1,10 +1,12 @@
 """Trained from logged decisions, gated by what it would have earned, served over the catalogue as it is."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
+from foretell.cli.training_report import report_lines
 from services.messages.training import RECIPE
 from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow
@@ -71,6 +73,15 @@ def test_what_surely_earns_more_than_equal_chances_is_promoted(learned: Any) -> 
     )
     assert report.figures["gain_over_equal_chances"].low > 0.15
     assert report.figures["gain_over_best_message"].low > 0
+
+
+def test_the_report_says_in_words_what_a_send_would_have_earned(learned: Any) -> None:
+    lines = report_lines(learned, "learned.messages.clicked", details=True)
+
+    assert lines[0] == "learned.messages.clicked version 1: grade C"
+    found = next(line for line in lines if "By this version a later send" in line)
+    assert re.search(r"would have earned 0\.\d+, by equal chances 0\.\d+\.", found)
+    assert any("the best single message, subject-" in line for line in lines)
 
 
 async def test_each_contact_gets_what_earns_most_with_it(service: Any, store: AccountStore) -> None:

@@ -3,7 +3,7 @@ import pytest
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import AnswerLost, ForwardedRequest, NotConnected, Upstreams
-from shared.capabilities import TABLE
+from shared.capabilities import TABLE, capability
 from shared.errors import UpstreamUnavailable
 from shared.http.exchange import HttpAnswer
 from shared.settings import GatewaySettings
@@ -24,9 +24,9 @@ class Failing:
         raise self.error
 
 
-def upstreams_with(client: Failing) -> Upstreams:
+def upstreams_with(client: Failing, name: str = "scoring") -> Upstreams:
     upstreams = Upstreams(SETTINGS, GatewayMetrics())
-    upstreams._of["scoring"].client = upstreams._of["scoring"].probes = client  # type: ignore[assignment]
+    upstreams._of[name].client = upstreams._of[name].probes = client  # type: ignore[assignment]
     return upstreams
 
 
@@ -73,6 +73,15 @@ async def test_only_what_is_safe_to_repeat_and_was_not_answered_in_part_is_sent_
         await upstreams_with(client).answer(TABLE[0], request(method, path))
 
     assert len(client.seen) == sent
+
+
+async def test_what_may_have_committed_something_is_not_sent_twice() -> None:
+    client = Failing(AnswerLost(begun=False))
+
+    with pytest.raises(UpstreamUnavailable):
+        await upstreams_with(client, "messages").answer(capability("messages"), request("POST", "/next-best-message"))
+
+    assert len(client.seen) == 1
 
 
 async def test_the_second_time_a_new_connection_is_used() -> None:

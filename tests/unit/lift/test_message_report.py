@@ -204,3 +204,15 @@ def test_messages_are_compared_by_their_chances_among_what_was_sent() -> None:
     assert found.equal_chances is not None
     assert found.equal_chances.value == pytest.approx(0.5 / 3, abs=0.02)
     assert found.arms[0].decisions == 3_000
+
+
+def test_less_is_written_as_an_amount_and_nothing_as_the_same() -> None:
+    rates = {"a": 0.02, "b": 0.02, "c": 0.02}
+    found = reported(sends(4_000, rates, version="1"), sends(4_000, 0.1, arm="control", seed=2))
+
+    less, same = found.comparisons[:2]
+
+    assert less.verdict == "less"
+    assert less.text.startswith("What the policy sent earned less than nothing, by ")
+    assert "-" not in less.text
+    assert same.text == "What trained versions sent and any message by chance: the same so far."
