@@ -15,7 +15,7 @@ from shared.contracts.training import AttributeChoices
 MAX_SLOTS = 10
 MAX_RUNNER_UPS = 10
 CONTROL_SHARE, MOST_CONTROL = 0.1, 0.5
-FLOOR, LEAST_FLOOR = 0.05, 0.01
+FLOOR, LEAST_FLOOR = 0.03, 0.01
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")]
 MessageIds = Annotated[list[Text], Field(min_length=1, max_length=MAX_MESSAGES)]
 

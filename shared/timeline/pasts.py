@@ -222,7 +222,7 @@ def outcome_type(outcome: Outcome, pasts: Pasts) -> int:
 
 def of_type(pasts: Pasts, *codes: int) -> Pasts:
     """Keep the events of some types, as a timeline to search in."""
-    keep = np.flatnonzero(np.isin(pasts.type, codes) if len(codes) > 1 else pasts.type == codes[0])
+    keep = np.flatnonzero(pasts.type == codes[0] if len(codes) == 1 else np.isin(pasts.type, codes))
     counts = np.zeros(len(pasts.offsets), dtype=np.int64)
     np.cumsum(np.bincount(np.searchsorted(pasts.offsets, keep, side="right") - 1, minlength=len(pasts)), out=counts[1:])
     return Pasts(

@@ -277,7 +277,7 @@ def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> C
         draws=arrays["draws"].astype(np.float32),
         groups=groups,
         shared=arrays["shared"].astype(np.float32),
-        strengths=Strengths(**described["strengths"]),
+        strengths=Strengths.of(described["strengths"], len(columns)),
         scale=float(described["scale"]),
         least=float(described["least"]),
     )
