@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import coverage
 import numpy as np
 import pytest
+import typer.testing
 from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
@@ -29,6 +31,9 @@ from tests.distribution import OneWaits
 from tests.once import once
 
 KEY = "k" * 32
+
+# The runner makes all commands again for each line that a test types: 14 ms, more than most lines take.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else's
