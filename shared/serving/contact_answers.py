@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactFacts, ContactPasts, PastRows, missing_in, seen_type
+from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, seen_type
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
@@ -245,7 +244,7 @@ def contact_results(
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
         without_data: whether a known contact without event and attribute is asked about all the same.
     """
-    active = set(map(itemgetter(0), pasts.events))
+    active = contacts_of(pasts.events)
     found = _reached(pasts, model)
     noted = ["store_unavailable"] if away else []
     looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}
