@@ -17,6 +17,7 @@ from sqlalchemy import (
     SelectBase,
     String,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -41,7 +42,6 @@ NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
 _VALID_FROM, _AT, _VALUE = 2, 3, 4
 """Places in rows: an instant is a number, or text where many rows are packed."""
-_CENTS = cast(func.round(EventTable.value * literal_column("100")), BigInteger)
 
 
 class ReadPasts(NamedTuple):
@@ -218,7 +218,7 @@ def columns_by_contact(
 
     Where a contact has several values of a name, or one that does not exist yet or cannot be read, they become rows.
     """
-    ids, names, valid_from, _, texts, dated = columns = [orjson.loads(column) for column in packed]
+    ids, names, valid_from, texts, dated = columns = [orjson.loads(column) for column in packed]
     read = {text: read_scalar(text) for text in set(texts)}
     if all_static or static:
         always = [all_static or name in static for name in names]
@@ -241,7 +241,7 @@ def columns_by_contact(
 
 
 def values_by_contact(
-    rows: Iterable[tuple[str, str, Microseconds, Microseconds, str, Any]],
+    rows: Iterable[tuple[str, str, Microseconds, str, Any]],
     *,
     static: Collection[str],
     all_static: bool,
@@ -250,8 +250,8 @@ def values_by_contact(
     """Return which values of contacts' attributes exist before a cutoff, by name and instant.
 
     Args:
-        rows: contact_id, name, valid_from, recorded_at, value as JSON, and whether it is dated; in the order of the
-            first four.
+        rows: contact_id, name, valid_from, value as JSON, and whether it is dated; in the order of the first three,
+            then of recording.
         static: names whose newest value holds at any cutoff.
         all_static: every name is static.
         cutoff: values valid from then on do not exist yet; None: all exist.
@@ -263,7 +263,7 @@ def values_by_contact(
     read: dict[str, tuple[Any, bool]] = {}
     found: dict[str, tuple[list[DatedValue], set[str]]] = {}
     values, unreadable, holder = list[DatedValue](), set[str](), None
-    for contact_id, name, valid_from, _, text, dated in rows:
+    for contact_id, name, valid_from, text, dated in rows:
         if contact_id != holder:
             values, unreadable = found[contact_id] = [], set()
             holder = contact_id
@@ -304,21 +304,21 @@ def _kind(number: int) -> ColumnElement[int]:
 
 def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> SelectBase:
     table = AttributeTable
-    keys = (table.contact_id, table.name, table.valid_from, table.recorded_at)
+    keys = (table.contact_id, table.name, table.valid_from)
     statement = select_by_parameter(*keys, table.value, table.dated).where(table.recorded_at <= bindparam("asked_at"))
     if chosen:
         statement = statement.where(among_ids(table.contact_id, sqlite=sqlite))
     if named:
         statement = statement.where(among_ids(table.name, sqlite=sqlite, parameter="names"))
-    ordered = statement.order_by(*keys)
+    ordered = statement.order_by(*keys, table.recorded_at)
     return select(*map(func.json_group_array, ordered.subquery().c)) if chosen and sqlite else ordered
 
 
 def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase:
-    """Read events; of SQLite nearly all come first, in one row of columns written as JSON.
+    """Read events; of SQLite in one row of columns written as JSON.
 
     Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. Its JSON
-    rounds floats, so values are written as whole cents; events whose value is another number come as they are.
+    rounds floats: a value is written as whole cents, and where dividing them by 100 does not give it back, in hex.
     """
     contact_id, event_id, *others = EVENT_COLUMNS
     columns = (contact_id, event_id if ids else null(), *others)
@@ -328,12 +328,12 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     plain = select_by_parameter(*columns, of=EventTable).where(*wanted)
     if not sqlite:
         return plain
-    written = [_CENTS if column is EventTable.value else column for column in columns]
-    packed = select_by_parameter(*map(func.json_group_array, written), of=EventTable).where(*wanted)
-    # What SQLite divides here, Python divides again: the quotient of two floats is the same number in both.
-    quotient = _CENTS.op("/")(literal_column("100.0"))
-    is_packed = or_(EventTable.value.is_(None), EventTable.value == quotient)
-    return union_all(packed.where(is_packed), plain.where(EventTable.value != quotient))
+    value = EventTable.value
+    cents = cast(func.round(value * literal_column("100")), BigInteger)
+    is_whole = cents.op("/")(literal_column("100.0")) == value
+    exact = case((value.is_(None), null()), (is_whole, cents), else_=func.float_hex(value))
+    written = [exact if column is value else column for column in columns]
+    return select_by_parameter(*map(func.json_group_array, written), of=EventTable).where(*wanted)
 
 
 def _in_lookback(sqlite: bool) -> tuple[ColumnElement[bool], ...]:
@@ -355,10 +355,13 @@ def _unpacked(rows: Rows) -> Sequence[EventTuple]:
     if not rows or not isinstance(rows[0][_AT], str):
         return rows
     columns = [orjson.loads(column) for column in rows[0]]
-    columns[_VALUE] = [None if cents is None else cents / 100.0 for cents in columns[_VALUE]]
-    for column, others in zip(columns, zip(*rows[1:], strict=True), strict=False):
-        column.extend(others)
+    columns[_VALUE] = [None if one is None else _exactly(one) for one in columns[_VALUE]]
     return PackedEvents(columns)
+
+
+def _exactly(written: int | str) -> float:
+    """Read a value of SQLite: the quotient of two floats is the same number there and here."""
+    return float.fromhex(written) if isinstance(written, str) else written / 100.0
 
 
 def _older(sqlite: bool) -> SelectBase:

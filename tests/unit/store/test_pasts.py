@@ -5,8 +5,8 @@ from shared.store.pasts import values_by_contact
 from shared.timeline import DatedValue
 
 
-def row(name: str, valid_from: int, value: str, *, recorded_at: int = 0, dated: bool = True) -> tuple[Any, ...]:
-    return ("a", name, valid_from, recorded_at, value, dated)
+def row(name: str, valid_from: int, value: str, *, dated: bool = True) -> tuple[Any, ...]:
+    return ("a", name, valid_from, value, dated)
 
 
 def values(rows: list[tuple[Any, ...]], **given: Any) -> Any:
@@ -20,7 +20,7 @@ def test_a_cutoff_hides_values_valid_from_it_on() -> None:
 
 
 def test_the_last_recorded_value_of_an_instant_is_the_one() -> None:
-    rows = [row("plan", 5, '"old"', recorded_at=1), row("plan", 5, '"new"', recorded_at=2)]
+    rows = [row("plan", 5, '"old"'), row("plan", 5, '"new"')]
 
     assert values(rows) == {"a": ((DatedValue("plan", 5, "new"),), frozenset())}
 
@@ -34,7 +34,7 @@ def test_a_static_name_has_one_value_that_always_held() -> None:
 
 
 def test_every_contact_has_its_own_values() -> None:
-    rows = [row("plan", 5, '"a"'), ("b", "plan", 5, 0, '"a"', True), ("b", "size", 6, 0, "2", False)]
+    rows = [row("plan", 5, '"a"'), ("b", "plan", 5, '"a"', True), ("b", "size", 6, "2", False)]
 
     assert values(rows) == {
         "a": ((DatedValue("plan", 5, "a"),), frozenset()),
