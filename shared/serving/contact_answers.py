@@ -14,7 +14,7 @@ from shared.contracts.prediction import InputQuality, Prediction, PredictionRequ
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
 from shared.features.inputs import inputs_of
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel, ValuingModel
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
@@ -178,7 +178,8 @@ class ContactAnswers:
 
 def currency_of(model: ServedModel) -> str | None:
     """Return the currency of a model that adds values up; events in another one are no part of what it sees."""
-    return model.currency if isinstance(model, ValuingModel) else None
+    currency: str | None = getattr(model, "currency", None)  # a runtime protocol takes as long as a margin
+    return currency
 
 
 def in_other_currency(contacts: Sequence[RequestContact], currency: str | None) -> frozenset[str]:
