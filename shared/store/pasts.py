@@ -192,7 +192,7 @@ def _state(rows: Rows) -> _State:
 
 
 def _facts(contacts: Rows, attributes: Rows, state: _State, *, cutoff: Microseconds | None) -> dict[str, ContactFacts]:
-    holding = {"static": state.static, "all_static": state.all_static, "cutoff": cutoff}
+    holding: dict[str, Any] = {"static": state.static, "all_static": state.all_static, "cutoff": cutoff}
     packed = attributes and isinstance(attributes[0][_VALID_FROM], str)
     values = columns_by_contact(attributes[0], **holding) if packed else values_by_contact(attributes, **holding)
     return {
