@@ -44,7 +44,8 @@ class Strengths(NamedTuple):
         Raises:
             ValueError: they are not those of so many columns.
         """
-        read = cls(**{name: tuple(one) if isinstance(one, list) else one for name, one in described.items()})
+        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in described.items()}
+        read = cls(**values)
         levels = (read.shared_slope, read.group_level, read.own_level, read.noise)
         whole = all(len(slopes) in (1, columns) for slopes in (read.group_slopes, read.own_slopes))
         if not whole or not all(one > 0 for one in (*levels, *read.group_slopes, *read.own_slopes)):
@@ -246,7 +247,8 @@ def _variances(mean: Matrix, spread: Matrix, before: tuple[float, ...]) -> tuple
 
 def _determined(spread: NDArray[np.float64], before: float | tuple[float, ...]) -> NDArray[np.float64]:
     """Return how much of each weight comes from the data, 0 to 1."""
-    return np.clip(1.0 - spread / np.asarray(before), 0.0, 1.0)
+    found: NDArray[np.float64] = np.clip(1.0 - spread / np.asarray(before), 0.0, 1.0)
+    return found
 
 
 def members(attributes: Sequence[frozenset[tuple[str, str]]], groups: Sequence[tuple[str, str]]) -> Matrix:
