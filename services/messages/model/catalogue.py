@@ -166,6 +166,24 @@ class Catalogue:
             found[np.bincount(sends.astype(np.intp), minlength=shape[0]) >= contact_cap] = True
         return found if found.any() else None
 
+    def counted(self, contact_ids: Sequence[str], recent: Recent, eligible: Mask, held_back: Mask) -> Recent:
+        """Return what caps count: what was sent; of those who get nothing for comparison also what was held back.
+
+        Args:
+            contact_ids: in the order of the rows.
+            recent: what was decided for them lately.
+            eligible: (k, messages) which messages are for them.
+            held_back: (k,) who gets nothing again now.
+        """
+        idle = {name for name, mine in recent.items() if any(one.message_id is None for one in mine)}
+        if not idle:
+            return recent
+        found = {name: [one for one in recent[name] if one.message_id is not None] for name in idle}
+        for row in np.flatnonzero(held_back).tolist():
+            if (name := contact_ids[row]) in idle:
+                found[name] = self.as_if_sent(name, recent[name], np.flatnonzero(eligible[row]).tolist())
+        return {**recent, **found}
+
     def as_if_sent(
         self, contact_id: str, decisions: Sequence[RecentDecision], eligible: Sequence[int]
     ) -> list[RecentDecision]:

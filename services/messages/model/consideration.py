@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
 from services.messages.model.catalogue import Catalogue, Mask, Recent
+from services.messages.model.frequency import WINDOW as FREQUENCY_REACH
+from services.messages.model.frequency import Considered, Frequency, Pressed, nothing_reason
 from services.messages.model.policy import Policy, equal_chances
+from services.messages.model.pressure import send_chances
 from services.messages.model.reasons import drawn_reason, reasons_of
 from services.messages.schemas import MessagePlace, NextBestMessageRequest
 from shared.contracts.decision import DecisionArm, DecisionRow
@@ -31,6 +34,7 @@ NONE = -1
 """Code of no message."""
 SURE = 1.959964
 """Standard deviations of a 95 % interval."""
+NOTHING_DETAIL = "No message is worth what it risks: send nothing now."
 CONTROL_DETAIL = "The contact is in the control group of messages: send nothing."
 
 
@@ -54,6 +58,14 @@ class Consideration:
     """(n, messages)"""
     truncated: Sequence[bool]
     inputs: Sequence[InputQuality]
+    frequency: Frequency | None = None
+    """None: nothing is never chosen instead of a message."""
+
+    @property
+    def reach(self) -> Microseconds:
+        """Return how far back it matters what contacts got; 0: not at all."""
+        caps = self.catalogue.reach(self.request.contact_cap_per_week)
+        return caps if self.frequency is None else max(caps, FREQUENCY_REACH)
 
     @property
     def places(self) -> Sequence[tuple[MessagePlace, Mask]]:
@@ -86,6 +98,14 @@ class Consideration:
         return self.policy.chances(self.design[rows], allowed, floor=self.request.exploration)
 
 
+class Weighings(NamedTuple):
+    """Messages weighed against nothing, for those whom a policy chooses for."""
+
+    found: Considered
+    place_of: Codes
+    """(k,) which of them each contact is; NONE: nothing is no candidate."""
+
+
 class Filled(NamedTuple):
     """What is chosen for one place, for every contact in turn."""
 
@@ -99,7 +119,32 @@ class Filled(NamedTuple):
     code: Codes
     """(k,) what is chosen; NONE: nothing is open."""
     nothing: Mask
-    """(k,) whether the contact gets nothing for the sake of comparison."""
+    """(k,) whether the contact gets nothing: for the sake of comparison, or as no message is worth it."""
+    sending: Vector
+    """(k,) chance that anything is sent, given the arm."""
+    weighed: Weighings | None = None
+    """None: nothing was no candidate."""
+
+    def pressed(self, place: int) -> Pressed | None:
+        """Return what is said of a contact's mails; None: nothing."""
+        if self.weighed is None or self.weighed.place_of[place] == NONE:
+            return None
+        return self.weighed.found.of(int(self.weighed.place_of[place]))
+
+    def is_held_back(self, place: int) -> bool:
+        """Whether a contact of the control group gets nothing: nothing else could be chosen."""
+        return bool(self.nothing[place]) and self.sending[place] == 1.0
+
+    def propensity(self, place: int) -> float:
+        """Return the chance of what was chosen for a contact."""
+        if self.is_held_back(place):
+            return 1.0
+        sending = float(self.sending[place])
+        return 1.0 - sending if self.nothing[place] else float(self.chances[place, self.code[place]])
+
+    def listed(self, place: int, messages: tuple[str, ...]) -> tuple[str, ...]:
+        """List what could be chosen for a contact: nothing is the empty text, and comes first."""
+        return messages if self.sending[place] == 1.0 else ("", *messages)
 
 
 @dataclass
@@ -142,10 +187,12 @@ class Choosing:
             New decisions; of what is only previewed none.
         """
         cap = self.considered.request.contact_cap_per_week
-        recent = self._as_if_sent(recent)
+        held_back = self.control & self.considered.request.control_gets_nothing
+        among = self.eligible & np.any([mask for _, mask in self._places], axis=0)
+        recent = self.considered.catalogue.counted(self.contact_ids, recent, among, held_back)
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
-            self._filled(place, mask, before, blocked)
+            self._filled(place, mask, before, blocked, recent)
             for (place, mask), before in zip(self._places, self._before, strict=True)
         ]
         if self.random is None:
@@ -155,21 +202,7 @@ class Choosing:
             made += self._decisions(one, known)
         return made
 
-    def _as_if_sent(self, recent: Recent) -> Recent:
-        """Let caps count what was held back from those who get nothing again now, and from nobody else."""
-        compared = {name for name, mine in recent.items() if any(one.message_id is None for one in mine)}
-        if not compared:
-            return recent
-        found = {name: [one for one in recent[name] if one.message_id is not None] for name in compared}
-        if self.considered.request.control_gets_nothing:
-            among = self.eligible & np.any([mask for _, mask in self._places], axis=0)
-            for place in np.flatnonzero(self.control).tolist():
-                if (name := self.contact_ids[place]) in compared:
-                    eligible = np.flatnonzero(among[place]).tolist()
-                    found[name] = self.considered.catalogue.as_if_sent(name, recent[name], eligible)
-        return {**recent, **found}
-
-    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None) -> Filled:
+    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, recent: Recent) -> Filled:
         eligible = self.eligible & mask
         open_: Mask = eligible
         chances = before.copy()
@@ -184,7 +217,28 @@ class Choosing:
             likely = chances[some]
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
-        return Filled(place.slot, np.asarray(eligible.any(axis=1)), open_, chances, code, nothing)
+        some_eligible = np.asarray(eligible.any(axis=1))
+        filled = Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)))
+        return self._with_frequency(filled, recent) if len(some) else filled
+
+    def _with_frequency(self, filled: Filled, recent: Recent) -> Filled:
+        """Let nothing be chosen instead of a message, where it is worth more; never for the control group."""
+        frequency, policy = self.considered.frequency, self.considered.policy
+        if frequency is None or policy is None:
+            return filled
+        places = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
+        if not len(places):
+            return filled
+        rows = self.rows[places]
+        reward = np.where(filled.open[places], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
+        weighed = frequency.weighed(rows, [self.contact_ids[one] for one in places.tolist()], recent, reward)
+        sending, nothing, place_of = filled.sending.copy(), filled.nothing.copy(), np.full(len(self.rows), NONE)
+        sending[places] = send_chances(weighed.weighed.pays)
+        likely = sending[places] < 0.5
+        nothing[places] = likely if self.random is None else self.random(len(places)) >= sending[places]
+        place_of[places] = np.arange(len(places))
+        chances = filled.chances * sending[:, None]
+        return filled._replace(chances=chances, nothing=nothing, sending=sending, weighed=Weighings(weighed, place_of))
 
     def _decisions(self, filled: Filled, known: set[tuple[str, str]]) -> list[DecisionRow]:
         request, ids = self.considered.request, self.considered.catalogue.ids
@@ -194,7 +248,7 @@ class Choosing:
             if code == NONE or (name, filled.slot) in known:
                 continue
             known.add((name, filled.slot))
-            nothing = bool(filled.nothing[place])
+            nothing, listed = bool(filled.nothing[place]), candidates.of(filled.open[place])
             made.append(
                 DecisionRow(
                     decision_id=prefix + secrets.token_hex(8),
@@ -204,10 +258,11 @@ class Choosing:
                     campaign_id=request.campaign_id or "",
                     message_id=None if nothing else ids[code],
                     arm=DecisionArm.control.value if self.control[place] else DecisionArm.policy.value,
-                    propensity=1.0 if nothing else float(filled.chances[place, code]),
-                    candidates=("",) if nothing else candidates.of(filled.open[place]),
+                    propensity=filled.propensity(place),
+                    candidates=("",) if filled.is_held_back(place) else filled.listed(place, listed),
                     version=self.version,
                     decided_at=self.at,
+                    sending=float(filled.sending[place]),
                 )
             )
         return made
@@ -227,10 +282,11 @@ class Choosing:
     def _advice(self, place: int, chosen: Sequence[ChosenMessage]) -> MessageAdvice:
         considered, row = self.considered, int(self.rows[place])
         status = self._status(place, chosen)
+        idle = status == "ok" and all(one.message is None for one in chosen)
         has_slots = considered.request.slots is not None
         made = MessageAdvice(
             status=status,
-            detail=CONTROL_DETAIL if status == "control" else None,
+            detail=CONTROL_DETAIL if status == "control" else NOTHING_DETAIL if idle else None,
             chosen=chosen,
             campaign_id=considered.request.campaign_id,
             has_slots=has_slots,
@@ -246,7 +302,7 @@ class Choosing:
         return made
 
     def _status(self, place: int, chosen: Sequence[ChosenMessage]) -> Status:
-        if any(one.message is not None for one in chosen):
+        if any(one.message is not None or one.arm != DecisionArm.control.value for one in chosen):
             return "ok"
         if chosen:
             return "control"
@@ -263,6 +319,11 @@ class Choosing:
         code = considered.catalogue.code_of.get(chosen.message or "", NONE)
         open_ = np.flatnonzero(filled.open[place])
         made.margin = made.base = 0.0
+        if chosen.message is None:
+            if chosen.pressed is not None:
+                made.reasons = [nothing_reason(chosen.pressed, chosen.propensity)][:most]
+                made.margin = made.reasons[0].contribution
+            return
         if considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
             made.reasons = [drawn_reason(chosen, len(open_), untrained=considered.policy is None)][:most]
         elif code >= 0:
@@ -285,14 +346,19 @@ class Choosing:
             if row is None and not previewed:
                 found.append(None)
             elif (row.message_id is None) if row is not None else bool(filled.nothing[place]):
-                found.append(self._nothing(filled.slot, row))
+                found.append(self._nothing(filled, place, row))
             else:
                 found.append(self._one(filled, place, row, int(code[place]), about))
         return found
 
-    def _nothing(self, slot: str, row: DecisionRow | None) -> ChosenMessage:
+    def _nothing(self, filled: Filled, place: int, row: DecisionRow | None) -> ChosenMessage:
+        own_arm = DecisionArm.control.value if self.control[place] else DecisionArm.policy.value
         return ChosenMessage(
-            slot, None if row is None else row.decision_id, arm=DecisionArm.control.value, propensity=1.0
+            filled.slot,
+            None if row is None else row.decision_id,
+            arm=own_arm if row is None else row.arm,
+            propensity=filled.propensity(place) if row is None else row.propensity,
+            pressed=filled.pressed(place),
         )
 
     def _one(self, filled: Filled, place: int, row: DecisionRow | None, code: int, about: "_Promises") -> ChosenMessage:
@@ -307,6 +373,7 @@ class Choosing:
             expected_reward=expected,
             interval=interval,
             runner_ups=about.runner_ups(place),
+            pressed=filled.pressed(place),
         )
 
 
