@@ -24,9 +24,9 @@ async def _messages(page_request: PageRequest) -> Mapping[str, Any]:
         page_request.api.get("/messages", limit=PER_PAGE, **wanted),
         page_request.api.get("/outcomes", capability="messages"),
     )
-    page = {"found": found, "outcomes": outcomes["outcomes"], "question": _question(page_request), "is_read": False}
-    # Without scripts; else the page asks for it once it is there.
-    return page | {"is_read": True} | await _report(page_request) if page_request.query("read") else page
+    is_read = bool(page_request.query("read"))  # without scripts; else the page asks for it once it is there
+    page = {"found": found, "outcomes": outcomes["outcomes"], "question": _question(page_request), "is_read": is_read}
+    return {**page, **(await _report(page_request))} if is_read else page
 
 
 async def _report(page_request: PageRequest) -> Mapping[str, Any]:
