@@ -484,6 +484,6 @@ def id_prefix(at: Microseconds) -> str:
     """Return how ids of decisions begin that are made at an instant: they sort by time.
 
     >>> id_prefix(1_780_272_000_000_000)
-    'd-019e80c56c00-'
+    'd-019e807aec00-'
     """
     return f"d-{at * 1_000 // SECOND:012x}-"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.learners.simple import LEAST_SCALE, Columns, encode, encoding
 
 Matrix = NDArray[np.float64]
-Telling = Callable[[Matrix], Matrix]
+Relevance = Callable[[Matrix], Matrix]
 """From standardised columns, shape (n, k), to how much each tells, shape (k,)."""
 MOST_COLUMNS = 32
 """Columns of contacts: more are neither learned from a few thousand sends nor quick to draw. Numbers come twice."""
@@ -37,13 +37,15 @@ class PolicyColumns:
         return len(self.source)
 
     @classmethod
-    def fit(cls, values: Matrix, columns: Columns, telling: Telling | None = None, *, most: int = MOST_COLUMNS) -> Self:
+    def fit(
+        cls, values: Matrix, columns: Columns, relevance: Relevance | None = None, *, most: int = MOST_COLUMNS
+    ) -> Self:
         """Learn which columns a matrix has.
 
         Args:
             values: shape (n, p); NaN is missing.
             columns: names and which are categories.
-            telling: says how much each of some standardised columns tells; None: those that vary most tell most.
+            relevance: says how much each of some standardised columns tells; None: those that vary most tell most.
             most: columns that are kept, those that tell most.
         """
         source, code = encoding(values, columns)
@@ -57,8 +59,8 @@ class PolicyColumns:
         scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / max(len(raw), 1))
         usable = np.flatnonzero(scale > LEAST_SCALE)
         if len(usable) > most:
-            tells = scale[usable] if telling is None else telling(raw[:, usable] / scale[usable])
-            usable = np.sort(usable[np.argsort(-tells, kind="stable")[:most]])
+            found = scale[usable] if relevance is None else relevance(raw[:, usable] / scale[usable])
+            usable = np.sort(usable[np.argsort(-found, kind="stable")[:most]])
         kept = usable
         numbers = kept[np.isnan(code[kept])]
         every = np.concatenate([kept, numbers])
