@@ -246,6 +246,9 @@ def test_commands_of_the_quickstart_do_what_it_says(newcomer: Reader) -> None:
 
 def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp_path: Path) -> None:
     shutil.copytree(newcomer.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "sends.csv").write_text(
+        "contact_id,message,propensity,decided_at\nhousehold-1,subject-a,0.5,2026-05-01T10:00:00Z\n"
+    )
     reader = Reader(tmp_path)
     done = {line.partition(" #")[0].strip() for line, _ in commands("README.md") if " train " in line}
     reader.types("foretell --account demo train scoring --outcome redeem --no-promote")
