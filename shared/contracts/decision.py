@@ -54,7 +54,8 @@ class DecisionRow(NamedTuple):
 class RecentDecision(NamedTuple):
     """What a contact got lately, as far as caps and pauses need it."""
 
-    message_id: str
+    message_id: str | None
+    """None: it got nothing as one of the control group, where others got a message."""
     slot: str
     campaign_id: str
     decided_at: Microseconds

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
-from services.messages.model.catalogue import Catalogue, Mask, Recent
+from services.messages.model.catalogue import NONE, Catalogue, Mask, Recent
 from services.messages.model.policy import Policy, equal_chances
 from services.messages.model.reasons import drawn_reason, reasons_of
 from services.messages.schemas import MessagePlace, NextBestMessageRequest
@@ -27,8 +27,6 @@ Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Held = Mapping[tuple[str, str], DecisionRow]
 """By contact id and slot."""
-NONE = -1
-"""Code of no message."""
 SURE = 1.959964
 """Standard deviations of a 95 % interval."""
 CONTROL_DETAIL = "The contact is in the control group of messages: send nothing."
@@ -141,7 +139,11 @@ class Choosing:
         Returns:
             New decisions; of what is only previewed none.
         """
-        cap = self.considered.request.contact_cap_per_week
+        request, (_, mask) = self.considered.request, self._places[0]
+        cap, held_back = request.contact_cap_per_week, self.control & request.control_gets_nothing
+        recent = self.considered.catalogue.as_if_sent(
+            self.contact_ids, recent, eligible=self.eligible & mask, held_back=held_back
+        )
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
             self._filled(place, mask, before, blocked)
