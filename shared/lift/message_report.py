@@ -45,7 +45,10 @@ class MessageArm(Answer):
     ]
     against_control: Annotated[
         Estimate | None,
-        Field(description="Minus what the control group earned in the same time; null where there is none."),
+        Field(
+            description="Minus what the control group earned in the same weeks, campaigns and slots; null where there "
+            "is none."
+        ),
     ]
 
 
@@ -289,6 +292,13 @@ class _Words:
         if self._policy.any() and not self._nothing.any() and not self._random.any():
             found.append(
                 "There is no control group: what messages bring beside no message, or by chance, is not known."
+            )
+        control = self._nothing | self._random
+        alone = self._results.alone(self._policy, control) if control.any() else 0
+        if alone:
+            found.append(
+                f"{alone:,} decisions of the policy are compared with no control group: it had nobody in their week, "
+                "campaign and slot."
             )
         if len(np.unique(columns.slot)) > 1:
             found.append("Several slots are in one report: ask for one slot to compare what may stand there.")

@@ -161,6 +161,46 @@ def test_contacts_with_many_decisions_that_are_alike_widen_the_interval() -> Non
     assert five_times.high - five_times.low == pytest.approx(once.high - once.low, rel=0.01)
 
 
+def moved(group: tuple[list[DecisionRow], list[float]], **fields: object) -> tuple[list[DecisionRow], list[float]]:
+    """Put decisions into another campaign or time, about other contacts."""
+    mark = repr(fields)
+    named = [
+        row._replace(decision_id=row.decision_id + mark, contact_id=row.contact_id + mark, **fields) for row in group[0]
+    ]
+    return named, group[1]
+
+
+def few_and_many(policies: tuple[int, int], controls: tuple[int, int], **second: object) -> MessagesReport:
+    """Two parts without any effect, the second of which earns six times as much."""
+    parts = []
+    for n, held_back, rate, fields in zip(policies, controls, (0.05, 0.3), ({"decided_at": 0}, second), strict=True):
+        rates = dict.fromkeys(MESSAGES, rate)
+        parts += [
+            moved(sends(n, rates), **fields),
+            moved(sends(held_back, rate, arm="control", seed=2), **fields),
+        ]
+    return reported(*parts)
+
+
+@pytest.mark.parametrize(
+    ("policies", "controls", "second"),
+    [
+        ((2_000, 3_000), (2_000, 300), {"decided_at": 40 * DAY}),
+        ((2_000, 3_000), (2_000, 300), {"decided_at": 0, "campaign_id": "sale"}),
+        ((2_000, 3_000), (2_000, 0), {"decided_at": 0, "slot": "banner"}),
+    ],
+)
+def test_times_campaigns_and_slots_with_few_in_control_are_no_effect(
+    policies: tuple[int, int], controls: tuple[int, int], second: dict[str, object]
+) -> None:
+    found = few_and_many(policies, controls, **second)
+
+    assert found.comparisons[0].against == "control_nothing"
+    assert found.comparisons[0].verdict == "too_few"
+    alone = [one for one in found.warnings if one.startswith("3,000 decisions of the policy are compared with no")]
+    assert len(alone) == (0 if controls[1] else 1)
+
+
 def test_values_are_written_as_values() -> None:
     rows, rewards = sends(2_000, {"a": 0.2, "b": 0.2, "c": 0.2})
     control, few = sends(2_000, 0.05, arm="control", seed=2)
