@@ -1,7 +1,7 @@
 """One call: who may get what, with which chance, what is drawn, and how it is said. Pure but for the random numbers."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
 from services.messages.model.catalogue import NONE, Catalogue, Mask, Recent
 from services.messages.model.policy import Policy, equal_chances
-from services.messages.model.reasons import drawn_reason, reasons_of
+from services.messages.model.reasons import drawn_reason, gone_reason, reasons_of
 from services.messages.schemas import MessagePlace, NextBestMessageRequest
 from shared.contracts.decision import DecisionArm, DecisionRow
 from shared.contracts.holdout import Holdout
@@ -146,7 +146,7 @@ class Choosing:
         )
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
-            self._filled(place, mask, before, blocked)
+            self._filled(place, mask, before, blocked, held)
             for (place, mask), before in zip(self._places, self._before, strict=True)
         ]
         if self.random is None:
@@ -156,14 +156,14 @@ class Choosing:
             made += self._decisions(one, known)
         return made
 
-    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None) -> Filled:
+    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, held: Held) -> Filled:
         eligible = self.eligible & mask
-        open_: Mask = eligible
-        chances = before.copy()
-        if blocked is not None:
-            open_ = eligible & ~blocked
-            changed = np.flatnonzero((eligible & blocked).any(axis=1))
-            chances[changed] = self.considered.chances(self.rows[changed], open_[changed])
+        open_: Mask = eligible.copy() if blocked is None else eligible & ~blocked
+        for row, codes in self._held_candidates(place.slot, held):
+            open_[row] = False
+            open_[row, codes] = True
+        chances, changed = before.copy(), np.flatnonzero((open_ != eligible).any(axis=1))
+        chances[changed] = self.considered.chances(self.rows[changed], open_[changed])
         chances[self.control] = equal_chances(open_[self.control])
         code = np.full(len(chances), NONE)
         some = np.flatnonzero(open_.any(axis=1))
@@ -172,6 +172,16 @@ class Choosing:
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
         return Filled(place.slot, np.asarray(eligible.any(axis=1)), open_, chances, code, nothing)
+
+    def _held_candidates(self, slot: str, held: Held) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yield whose decision holds, with what could be chosen then: asked again, it is answered alike."""
+        code_of, known = self.considered.catalogue.code_of, dict[tuple[str, ...], list[int]]()
+        for row, name in enumerate(self.contact_ids if held else ()):
+            kept = held.get((name, slot))
+            if kept is not None and kept.message_id is not None:
+                if kept.candidates not in known:
+                    known[kept.candidates] = [code_of[one] for one in kept.candidates if one in code_of]
+                yield row, known[kept.candidates]
 
     def _decisions(self, filled: Filled, known: set[tuple[str, str]]) -> list[DecisionRow]:
         request, ids = self.considered.request, self.considered.catalogue.ids
@@ -250,9 +260,11 @@ class Choosing:
         code = considered.catalogue.code_of.get(chosen.message or "", NONE)
         open_ = np.flatnonzero(filled.open[place])
         made.margin = made.base = 0.0
-        if considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
+        if code == NONE:
+            made.reasons = [gone_reason(chosen)][:most]
+        elif considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
             made.reasons = [drawn_reason(chosen, len(open_), untrained=considered.policy is None)][:most]
-        elif code >= 0:
+        else:
             made.reasons, made.margin = reasons_of(considered, made.row, code, open_, chosen, most)
 
     def _chosen(self, filled: Filled, decided: Held) -> list[ChosenMessage | None]:
