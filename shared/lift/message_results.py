@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.decision import UNTRAINED, DecisionArm
+from shared.contracts.decision_input import UNNAMED
 from shared.contracts.rows import DAY
 from shared.decisions.columns import NOTHING, DecisionColumns, Vector
 from shared.evaluation.metrics import Interval
@@ -181,9 +182,15 @@ class MessageResults:
     def _choosable(self) -> Rows:
         return self.columns.choosable()
 
+    @cached_property
+    def _partly_unnamed(self) -> Rows:
+        """Which lists of candidates count some without a name: any message may have been one of them."""
+        lists = self.columns.candidate_sets
+        return np.array([any(name.startswith(UNNAMED) for name in names) for names in lists], dtype=bool)
+
     def always(self, message: int) -> Vector:
         """Return the chance of what was chosen if one message were, wherever it could have been, shape (n,)."""
-        there = self._choosable[:, message][self.columns.candidates]
+        there = (self._choosable[:, message] | self._partly_unnamed)[self.columns.candidates]
         return np.where(there, (self.columns.message == message).astype(np.float64), self.equal)
 
     def frequent(self) -> list[int]:

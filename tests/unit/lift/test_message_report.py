@@ -161,6 +161,22 @@ def test_contacts_with_many_decisions_that_are_alike_widen_the_interval() -> Non
     assert five_times.high - five_times.low == pytest.approx(once.high - once.low, rel=0.01)
 
 
+@pytest.mark.parametrize("number", [3, 2])
+def test_candidates_without_a_name_may_have_been_any_message(number: int) -> None:
+    rates = {"a": 0.3, "b": 0.1, "c": 0.02}
+    rows, rewards = sends(6_000, rates, arm="imported")
+    unnamed = tuple(f"~{place}" for place in range(1, number))
+    rows = [row._replace(candidates=(str(row.message_id), *unnamed)) for row in rows]
+
+    found = reported((rows, rewards))
+
+    everybody = {one.message: one.with_everybody for one in found.messages}
+    for message, rate in rates.items():
+        estimate = everybody[message]
+        assert estimate is not None
+        assert estimate.low < rate < estimate.high
+
+
 def moved(group: tuple[list[DecisionRow], list[float]], **fields: object) -> tuple[list[DecisionRow], list[float]]:
     """Put decisions into another campaign or time, about other contacts."""
     mark = repr(fields)
