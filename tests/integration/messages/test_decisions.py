@@ -225,6 +225,20 @@ def latest(contact_id: str, capability: str, outcome: str, **fields: Any) -> Pre
     )
 
 
+async def test_a_preview_of_the_past_sees_no_later_decision(client: Any, account: AccountStore) -> None:
+    declare(account, **{name: {"cap_per_week": 1} for name in SUBJECTS})
+    (held,) = await answered(client, "c-1", campaign_id="spring", control_share=0)
+    for _ in range(2):
+        await answered(client, "c-1", control_share=0)
+    asked = {"campaign_id": "spring", "control_share": 0, "purpose": "preview"}
+
+    (past,) = await answered(client, "c-1", cutoff="2026-05-20T00:00:00Z", **asked)
+    (now,) = await answered(client, "c-1", **asked)
+
+    assert (past["status"], past["decision_id"]) == ("ok", None)
+    assert now["decision_id"] == held["decision_id"]
+
+
 async def test_while_the_store_cannot_keep_a_decision_nothing_is_answered(
     service: Any, account: AccountStore, messages_database: Database
 ) -> None:
