@@ -165,5 +165,5 @@ def _named(
                     place[names] = len(lists)
                     lists.append(names)
                 code[mine[code[mine] == number]] = place[names]
-    used, code = np.unique(code, return_inverse=True)
-    return [lists[number] for number in used.tolist()], code.astype(np.int32)
+    used, place_of = np.unique(code, return_inverse=True)
+    return [lists[number] for number in used.tolist()], place_of.astype(np.int32)

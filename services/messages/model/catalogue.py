@@ -163,8 +163,8 @@ class Catalogue:
         for one in sent:
             if one.message_id is None:
                 week = [each.message_id for each in found if each.decided_at > one.decided_at - WEEK]
-                taken = np.array([self.code_of[each] for each in week if each in self.code_of], dtype=np.intp)
-                times = np.bincount(taken, minlength=len(self))
+                taken = np.array([self.code_of.get(each or "", len(self)) for each in week], dtype=np.intp)
+                times = np.bincount(taken, minlength=len(self) + 1)[:NONE]
                 open_ = codes[((times < self._caps) & (last[:NONE] <= one.decided_at - self._pauses))[codes]]
                 if len(open_):
                     one = one._replace(message_id=self.ids[open_[last[open_].argmin()]])
