@@ -4,9 +4,11 @@ import gc
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import coverage
 import numpy as np
 import pytest
+import typer.testing
 from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
@@ -29,7 +32,13 @@ from tests.once import once
 
 KEY = "k" * 32
 
+# The runner makes all commands again for each line that a test types: 14 ms, more than most lines take.
+typer.testing._get_command = cache(typer.testing._get_command)
+
 QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else's
+MEMORY_BYTES = 4_000_000_000
+"""A run of all tests leaves a fifth of it behind."""
 COLLECT_AFTER = (50_000, 20, 20)
 """Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
@@ -43,9 +52,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
+    _keep_files_in_memory()
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
     settings.load_profile("foretell")
+
+
+def _keep_files_in_memory() -> None:
+    """Let folders of tests lie in memory where it is large: the store waits for the disk at each of its commits.
+
+    Nothing is proven less: no test takes the power from a disk. TMPDIR says where else they are to lie.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    there = os.statvfs(MEMORY)
+    if there.f_bavail * there.f_frsize >= MEMORY_BYTES and not there.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # the processes of tests inherit it
 
 
 @dataclass

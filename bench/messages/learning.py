@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.messages.world import CONTACTS, MESSAGES, Matrix, Standing, World, offered, standing
+from bench.messages.world import CONTACTS, COUNTRIES, MESSAGES, NUMBERS, Matrix, Standing, World, offered, standing
 from services.messages.model.policy import MessageTraits, Policy, fit
+from services.messages.model.policy_columns import PolicyColumns
 from services.messages.schemas import FLOOR
+from shared.learners import Columns
 
+COLUMNS = Columns((*NUMBERS, "country", "plan"), (len(NUMBERS), len(NUMBERS) + 1))
 TRAITS = tuple(MessageTraits(one.id, {"topic": one.topic, "offer": one.offer}) for one in MESSAGES)
 
 
@@ -40,7 +43,11 @@ def learned(seed: int) -> Learned:
     random = np.random.default_rng([seed, 4])
     rows, message, reward = (np.empty(0, kind) for kind in (np.intp, np.intp, np.float64))
     policy: Policy | None = None
-    design = _standardising(contacts.matrix)
+    columns = PolicyColumns.fit(_as_served(contacts.matrix), COLUMNS)
+
+    def design(matrix: Matrix) -> Matrix:
+        return columns.of(_as_served(matrix))
+
     found = []
     for week, sent in enumerate(world.weekly(), 1):
         there = np.broadcast_to(offered(week), (len(sent), len(MESSAGES)))
@@ -71,6 +78,8 @@ def _served(policy: Policy, design: Callable[[Matrix], Matrix]) -> Callable[[Mat
     return chances
 
 
-def _standardising(matrix: Matrix) -> Callable[[Matrix], Matrix]:
-    mean, spread = matrix.mean(axis=0), matrix.std(axis=0)
-    return lambda rows: (rows - mean) / spread
+def _as_served(matrix: Matrix) -> Matrix:
+    """Return numbers, then country and plan as one category each."""
+    first = len(NUMBERS)
+    country = matrix[:, first : first + len(COUNTRIES)].argmax(axis=1)
+    return np.column_stack([matrix[:, :first], country, matrix[:, first + len(COUNTRIES) :].argmax(axis=1)])

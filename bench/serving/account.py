@@ -37,6 +37,8 @@ FEW = 1_000
 LEARNED_FROM = 400
 """Contacts that the model is trained on: the trees are fixed, more would only take longer."""
 DAYS = 500
+SHELVES, ON_SHELF = 3, 10
+"""Items that are ordered."""
 NOTE = "bench-serving.json"
 TYPES = ("content_downloaded", "email_opened", "email_clicked", "page_viewed")
 WORDS = ("free", "team", "company", "school")
@@ -253,6 +255,8 @@ def _events(
     types = np.where(is_order, "order_placed", np.array(TYPES)[draw.integers(0, len(TYPES), n)]).tolist()
     values = np.round(draw.gamma(2.0, 30.0, n), 2).tolist()
     campaigns, ids = draw.integers(0, 40, n).tolist(), draw.bytes(16 * n)
+    # Whoever bought of one shelf buys of it again: else nothing could be learned of what to show.
+    items = (np.arange(n) // each % SHELVES * ON_SHELF + draw.integers(0, ON_SHELF, n)).tolist()
     return [
         EventRow(
             contact_id=contacts[place // each],
@@ -262,6 +266,7 @@ def _events(
             recorded_at=at[place],
             value=values[place] if types[place] == "order_placed" else None,
             campaign_id=f"campaign-{campaigns[place]}",
+            item=f"item-{items[place]}" if types[place] == "order_placed" else None,
             human=1,
         )
         for place in range(n)

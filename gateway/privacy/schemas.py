@@ -74,6 +74,7 @@ class ExportedDecision(Answer):
     version: _Version
     decided_at: Annotated[datetime, Field(description="When it was decided.")]
     reward: Annotated[float | None, Field(description="What it earned, if another tool decided and said it.")]
+    sending: Annotated[float, Field(description="Chance that anything was sent.")]
 
 
 class ExportedStanding(Answer):

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.engagement import SENT as EMAIL
 from shared.features import Feature, Learned, learn
 from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
@@ -15,7 +16,7 @@ from shared.timeline import Pasts
 MOST_TYPES = 5
 """Event types with columns of their own: the most widespread ones that a contact does itself."""
 MOST_RATES = 2
-LATELY_DAYS, LONG_DAYS = 30, 365
+WEEK_DAYS, LATELY_DAYS, LONG_DAYS = 7, 30, 365
 
 
 def contact_features(
@@ -49,6 +50,8 @@ def contact_features(
 def _is_kept(feature: Feature, types: Collection[str | None], rates: Collection[str]) -> bool:
     if feature.attribute or feature.kind == "known_days" or feature.name in rates:
         return True
+    if feature.kind == "count" and feature.type == EMAIL:
+        return feature.window_days in (WEEK_DAYS, LATELY_DAYS)
     if feature.kind == "count":
         days = (LATELY_DAYS, LONG_DAYS) if feature.type is None else (LATELY_DAYS,)
         return feature.type in types and feature.window_days in days

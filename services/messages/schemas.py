@@ -15,7 +15,7 @@ from shared.contracts.training import AttributeChoices
 MAX_SLOTS = 10
 MAX_RUNNER_UPS = 10
 CONTROL_SHARE, MOST_CONTROL = 0.1, 0.5
-FLOOR, LEAST_FLOOR = 0.05, 0.01
+FLOOR, LEAST_FLOOR = 0.03, 0.01
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")]
 MessageIds = Annotated[list[Text], Field(min_length=1, max_length=MAX_MESSAGES)]
 
@@ -34,6 +34,10 @@ _ANSWER: dict[str, Any] = {
     "expected_reward": 0.091,
     "interval": {"low": 0.074, "high": 0.108, "level": 0.95},
     "runner_ups": [{"message": "subject-a", "expected_reward": 0.082, "chance": 0.29}],
+    "pressure": "under",
+    "net_value": 0.071,
+    "unsubscribe_chance": 0.0011,
+    "unsubscribe_interval": {"low": 0.0007, "high": 0.0017, "level": 0.95},
     "choices": [],
     "campaign_id": "welcome-2026-06",
 }
@@ -158,6 +162,23 @@ class NextBestMessageRequest(PredictionRequest):
         int | None,
         Field(ge=1, le=1_000, description="How many messages a contact gets within 7 days; no limit when omitted."),
     ] = None
+    frequency: Annotated[
+        Literal["decide", "ignore"],
+        Field(
+            description="`decide`: nothing is sent (`message: null`) where the best message is worth less than what it "
+            "risks: contacts that leave, and fewer answers to the next mails. Needs a version that learned it; never "
+            "with `slots`. `ignore`: always a message."
+        ),
+    ] = "decide"
+    unsubscribe_cost: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1e12,
+            description="What a contact that leaves would still have earned, in units of the reward; when omitted, "
+            "what contacts earned in 180 days on average.",
+        ),
+    ] = None
     runner_ups: Annotated[
         int, Field(ge=0, le=MAX_RUNNER_UPS, strict=True, description="How many other messages to name.")
     ] = 2
@@ -217,7 +238,7 @@ Decision = Annotated[
         "this decision. Null where nothing was decided."
     ),
 ]
-Message = Annotated[str | None, Field(description="The id of the message to send; null: none.")]
+Message = Annotated[str | None, Field(description="The id of the message to send; null: send nothing.")]
 ArmOfDecision = Annotated[
     Literal["policy", "control"] | None, Field(description="Who chose: the policy, or equal chances for the control.")
 ]
@@ -255,6 +276,25 @@ class MessagePrediction(PublishedPrediction):
     expected_reward: ExpectedReward
     interval: Interval
     runner_ups: RunnerUps
+    pressure: Annotated[
+        Literal["under", "right", "over", "unknown"] | None,
+        Field(
+            description="How the number of mails of late stands to the best one for this contact: `under`, one more "
+            "pays; `over`, the last one cost more than it brought; null: not weighed."
+        ),
+    ]
+    net_value: Annotated[
+        float | None,
+        Field(
+            description="What the best message is worth, less what it risks and takes from the next ones; nothing is "
+            "worth 0."
+        ),
+    ]
+    unsubscribe_chance: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="By how much one more mail makes leaving within the next 28 days more likely."),
+    ]
+    unsubscribe_interval: Annotated[RewardInterval | None, Field(description="Of that chance.")]
     choices: Annotated[list[SlotChoice], Field(description="One a slot, where the call names some; else empty.")]
     campaign_id: Annotated[str | None, Field(description="As in the call.")]
 

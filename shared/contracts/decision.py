@@ -49,6 +49,9 @@ class DecisionRow(NamedTuple):
     decided_at: Microseconds
     reward: float | None = None
     """Of an imported decision, what it earned; None: the contact's events say it."""
+    sending: float = 1.0
+    """Chance with which anything was sent, where nothing was a candidate beside messages; `propensity / sending` is the
+    chance of the message among messages."""
 
 
 class RecentDecision(NamedTuple):

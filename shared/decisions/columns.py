@@ -39,6 +39,8 @@ class DecisionColumns:
     """(n,) microseconds."""
     given: Vector
     """(n,) the reward that came with an imported decision; NaN: events say it."""
+    sending: Vector
+    """(n,) chance that anything was sent."""
     contacts: tuple[str, ...]
     slots: tuple[str, ...]
     campaigns: tuple[str, ...]
@@ -95,7 +97,9 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
     texts = {name: _Names() for name in ("contact_id", "slot", "campaign_id", "arm", "version", "candidates")}
     messages = _Names()
     ids: list[str] = []
-    coded: dict[str, list[Any]] = {name: [] for name in (*texts, "message_id", "propensity", "decided_at", "reward")}
+    coded: dict[str, list[Any]] = {
+        name: [] for name in (*texts, "message_id", "propensity", "decided_at", "reward", "sending")
+    }
     for rows in parts:
         part = dict(zip(DecisionRow._fields, zip(*rows, strict=True), strict=True)) if rows else {}
         if not part:
@@ -107,6 +111,7 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
         coded["propensity"].append(np.array(part["propensity"], dtype=np.float64))
         coded["decided_at"].append(np.array(part["decided_at"], dtype=np.int64))
         coded["reward"].append(np.array(part["reward"], dtype=np.float64))  # None becomes NaN
+        coded["sending"].append(np.array(part["sending"], dtype=np.float64))
     whole: dict[str, NDArray[Any]] = {
         name: np.concatenate(each) if each else np.empty(0, np.int32) for name, each in coded.items()
     }
@@ -126,6 +131,7 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
         propensity=whole["propensity"].astype(np.float64, copy=False),
         at=whole["decided_at"].astype(np.int64, copy=False),
         given=whole["reward"].astype(np.float64, copy=False),
+        sending=whole["sending"].astype(np.float64, copy=False),
         contacts=tuple(texts["contact_id"]),
         slots=tuple(texts["slot"]),
         campaigns=tuple(texts["campaign_id"]),

@@ -4,6 +4,8 @@ An event earns for one decision, or for none:
 
 - one whose `message_id` is the id of a decision earns for that decision only;
 - any other earns for the latest decision of its contact at or before it, of the same campaign where both have one.
+  Where nothing was sent though a message could have been, an earlier decision within the horizon comes first: the mail
+  of yesterday is answered today, whatever was asked meanwhile.
 
 Either way only within the horizon, `decided_at <= occurred_at < decided_at + horizon`: where the latest decision is
 older, an even older one earns nothing instead. Decisions of other slots that were made in the same instant are parts of
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
-from shared.decisions.columns import Codes, DecisionColumns, Instants, Vector
+from shared.decisions.columns import NOTHING, Codes, DecisionColumns, Instants, Vector
 from shared.timeline.pasts import EventTuple, seen_type
 
 NAMES_NONE = -1
@@ -113,8 +115,12 @@ def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, 
     if len(decisions) and len(events):
         order = np.lexsort((_ranks(decisions.ids), decisions.at, decisions.contact))
         row = np.where(events.decision >= 0, events.decision, _latest(decisions, events, order))
-        at = decisions.at[row]
-        within = (row >= 0) & (at <= events.at) & (events.at < at + rule.horizon)
+        idle = _chose_nothing(decisions)
+        if idle.any() and not idle.all():
+            earlier = _latest(decisions, events, order[~idle[order]])
+            first = (row >= 0) & idle[row] & (events.decision < 0) & _within(decisions, events, earlier, rule.horizon)
+            row = np.where(first, earlier, row)
+        within = _within(decisions, events, row, rule.horizon)
         row, event = _with_siblings(decisions, order, row[within], np.flatnonzero(within))
         worth = np.nan_to_num(events.value[event]) if rule.sums_value else np.ones(len(event))
         earned = np.bincount(row, worth, len(decisions)).astype(np.float64)  # counts of nothing are whole
@@ -122,6 +128,22 @@ def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, 
         earned = np.minimum(earned, 1.0)
     earned[decisions.at + rule.horizon > until] = np.nan
     return np.where(np.isnan(decisions.given), earned, decisions.given)
+
+
+def _within(
+    decisions: DecisionColumns, events: RewardEvents, row: NDArray[np.int64], horizon: Microseconds
+) -> NDArray[np.bool_]:
+    """Return whether each event came while the decision could earn, shape (events,)."""
+    at = decisions.at[row]
+    found: NDArray[np.bool_] = (row >= 0) & (at <= events.at) & (events.at < at + horizon)
+    return found
+
+
+def _chose_nothing(decisions: DecisionColumns) -> NDArray[np.bool_]:
+    """Return which decisions sent nothing though they could have sent something, shape (n,)."""
+    could = np.array([any(names) for names in decisions.candidate_sets], dtype=bool)
+    found: NDArray[np.bool_] = (decisions.message == NOTHING) & could[decisions.candidates]
+    return found
 
 
 def _ranks(ids: Sequence[str]) -> NDArray[np.int64]:

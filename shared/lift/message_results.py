@@ -108,8 +108,18 @@ class MessageResults:
 
     @cached_property
     def chosen(self) -> Rows:
-        """Which closed decisions had something to choose from: all but those of a control group that gets nothing."""
-        return self.closed & ~(self.of_arm(DecisionArm.control) & ~self.sent) & (self.columns.propensity > 0)
+        """Which closed decisions had something to choose from: all but those of a control group that gets nothing.
+
+        Where it was decided first whether anything is sent, and then what, these are the ones that were sent.
+        """
+        held_back = ~self.sent & (self.of_arm(DecisionArm.control) | (self.columns.sending < 1))
+        return self.closed & ~held_back & (self.columns.propensity > 0)
+
+    @cached_property
+    def chance(self) -> Vector:
+        """Return the chance of what was chosen, given that anything was sent where this was decided first."""
+        found: Vector = np.where(self.sent, self.columns.propensity / self.columns.sending, self.columns.propensity)
+        return found
 
     def earned(self, rows: Rows) -> Earned:
         """Return what some decisions earned."""
@@ -207,7 +217,7 @@ class MessageResults:
 
     def _logged(self, rows: Rows) -> LoggedDecisions:
         _, contact = np.unique(self.columns.contact[rows], return_inverse=True)
-        return LoggedDecisions(contact, self.reward[rows], self.columns.propensity[rows])
+        return LoggedDecisions(contact, self.reward[rows], self.chance[rows])
 
 
 Chances = Callable[[MessageResults], Vector]
@@ -216,7 +226,7 @@ Chances = Callable[[MessageResults], Vector]
 
 def as_made(results: MessageResults) -> Vector:
     """Return the chances with which the decisions were made."""
-    return results.columns.propensity
+    return results.chance
 
 
 def equal_chances(results: MessageResults) -> Vector:

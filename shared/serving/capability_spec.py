@@ -126,15 +126,6 @@ class ColumnModel(Protocol):
         """Return the same as `answer` without reasons, column by column."""
 
 
-@runtime_checkable
-class ValuingModel(Protocol):
-    """A model that adds values up, all of them in one currency."""
-
-    @property
-    def currency(self) -> str | None:
-        """ISO 4217 code; events in another one are no part of what it sees. None: events name none."""
-
-
 ModelT = TypeVar("ModelT", bound=ServedModel)
 RequestT = TypeVar("RequestT", bound=PredictionRequest)
 PredictionT = TypeVar("PredictionT", bound=Prediction)

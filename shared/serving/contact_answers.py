@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -15,12 +14,12 @@ from shared.contracts.prediction import InputQuality, Prediction, PredictionRequ
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
 from shared.features.inputs import inputs_of
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel, ValuingModel
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactFacts, ContactPasts, PastRows, missing_in, seen_type
+from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, seen_type
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
@@ -179,7 +178,8 @@ class ContactAnswers:
 
 def currency_of(model: ServedModel) -> str | None:
     """Return the currency of a model that adds values up; events in another one are no part of what it sees."""
-    return model.currency if isinstance(model, ValuingModel) else None
+    currency: str | None = getattr(model, "currency", None)  # a runtime protocol takes as long as a margin
+    return currency
 
 
 def in_other_currency(contacts: Sequence[RequestContact], currency: str | None) -> frozenset[str]:
@@ -245,7 +245,7 @@ def contact_results(
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
         without_data: whether a known contact without event and attribute is asked about all the same.
     """
-    active = set(map(itemgetter(0), pasts.events))
+    active = contacts_of(pasts.events)
     found = _reached(pasts, model)
     noted = ["store_unavailable"] if away else []
     looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}

@@ -30,7 +30,7 @@ from shared.http import problem
 from shared.http.middleware import parse_json
 from shared.ingest import event_identity
 from shared.ingest.rows import canonical
-from shared.timeline import ContactFacts, EventTuple, GivenValues, PastRows
+from shared.timeline import ContactFacts, EventTuple, GivenValues, PastRows, names_of
 from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.values.words import same_name_key
 
@@ -59,7 +59,7 @@ class MergedPasts:
     """One a contact of the call: its id as the client gave it."""
     facts: dict[str, ContactFacts] = field(default_factory=dict)
     """By key; a key without facts is unknown to the store and was sent without data."""
-    events: list[EventTuple] = field(default_factory=list)
+    events: Sequence[EventTuple] = ()
     """Under their keys."""
     older: list[EventTuple] = field(default_factory=list)
     """Under their keys: from before the lookback, for statuses alone."""
@@ -87,10 +87,10 @@ class AttributeNames:
         return {contact_id: self._matched_fact(one) for contact_id, one in facts.items()}
 
     def _matched_fact(self, facts: ContactFacts) -> ContactFacts:
-        names = {value.name for value in facts.attributes}
-        if names <= self.known:
+        names = names_of(facts.attributes)
+        if self.known.issuperset(names):
             return facts
-        meant = self._meant(names - self.known, names)
+        meant = self._meant(set(names) - self.known, names)
         if not meant:
             return facts
         renamed = tuple([value._replace(name=meant.get(value.name, value.name)) for value in facts.attributes])
@@ -138,7 +138,7 @@ def merge_inline(
         cutoff: nothing at or after it is taken.
         lookback_days: how far back the stored events reach.
     """
-    result = MergedPasts()
+    result, united = MergedPasts(), list[EventTuple]()
     own = _own_events(contacts, stored)
     older: dict[str, list[EventTuple]] = {}
     for event in stored.older:
@@ -155,12 +155,13 @@ def merge_inline(
         if facts is not None:
             result.facts[key] = facts
         if contact.id in own:
-            result.events.extend(_rekeyed(own[contact.id], key, contact.id))
+            united.extend(_rekeyed(own[contact.id], key, contact.id))
             for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
-                (result.events if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
+                (united if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
         if contact.id in older:
             result.older.extend(_rekeyed(older[contact.id], key, contact.id))
-    result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
+    # Where nothing is united, columns stay columns.
+    result.events = [*united, *(event for event in stored.events if event[0] not in own)] if own else stored.events
     return result
 
 

@@ -47,6 +47,8 @@ class MessageDecisionTable(StoreTable):
     """Of the list of what could have been chosen."""
     version: Mapped[str]
     reward: Mapped[float | None]
+    sending: Mapped[float] = mapped_column(server_default="1")
+    """The chance that anything was sent."""
 
 
 class MessageCandidatesTable(StoreTable):

@@ -1,5 +1,6 @@
 """The pasts of contacts: facts and events as they were known at an instant, in one snapshot and one round trip."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +17,13 @@ from sqlalchemy import (
     SelectBase,
     String,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
     null,
     or_,
+    select,
     union_all,
 )
 
@@ -32,13 +35,13 @@ from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.schema import AccountStateTable
 from shared.store.scope import IDS, AccountConnection, among_ids, select_by_parameter
-from shared.timeline import ContactFacts, DatedValue, PastRows
+from shared.timeline import ContactFacts, DatedValue, EventTuple, PackedEvents, PastRows, StoredValues
 
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
-_AT = 3
-"""Place of an event's instant in its row: a number, or text where many are packed."""
+_VALID_FROM, _AT, _VALUE = 2, 3, 4
+"""Places in rows: an instant is a number, or text where many rows are packed."""
 
 
 class ReadPasts(NamedTuple):
@@ -189,7 +192,9 @@ def _state(rows: Rows) -> _State:
 
 
 def _facts(contacts: Rows, attributes: Rows, state: _State, *, cutoff: Microseconds | None) -> dict[str, ContactFacts]:
-    values = values_by_contact(attributes, static=state.static, all_static=state.all_static, cutoff=cutoff)
+    holding: dict[str, Any] = {"static": state.static, "all_static": state.all_static, "cutoff": cutoff}
+    packed = attributes and isinstance(attributes[0][_VALID_FROM], str)
+    values = columns_by_contact(attributes[0], **holding) if packed else values_by_contact(attributes, **holding)
     return {
         contact_id: ContactFacts(
             created_at, timezone, orjson.loads(consent) if consent else {}, *values.get(contact_id, ((), frozenset()))
@@ -199,22 +204,54 @@ def _facts(contacts: Rows, attributes: Rows, state: _State, *, cutoff: Microseco
     }
 
 
+ValuesByContact = dict[str, tuple[Collection[DatedValue], frozenset[str]]]
+"""Values by contact, and the names whose last one could not be read."""
+_NONE: frozenset[str] = frozenset()
 _dated = partial(tuple.__new__, DatedValue)
 """Makes a value of its fields at once: a call about many contacts reads tens of thousands."""
 
 
+def columns_by_contact(
+    packed: Sequence[str], *, static: Collection[str], all_static: bool, cutoff: Microseconds | None = None
+) -> ValuesByContact:
+    """Return the same as `values_by_contact` of rows that came as columns of JSON, and leave them columns.
+
+    Where a contact has several values of a name, or one that does not exist yet or cannot be read, they become rows.
+    """
+    ids, names, valid_from, texts, dated = columns = [orjson.loads(column) for column in packed]
+    read = {text: read_scalar(text) for text in set(texts)}
+    if all_static or static:
+        always = [all_static or name in static for name in names]
+        valid_from = [ALWAYS if holds else at for holds, at in zip(always, valid_from, strict=True)]
+        dated = [holds or mark for holds, mark in zip(always, dated, strict=True)]
+    usual = all(readable for _, readable in read.values())
+    usual = usual and (cutoff is None or max(valid_from, default=cutoff - 1) < cutoff)
+    values, marks = [read[text][0] for text in texts], list(map(bool, dated))
+    found: ValuesByContact = {}
+    mine, end = tuple[str, ...](), 0
+    for contact_id, count in Counter(ids).items():
+        begin, end = end, end + count
+        own = tuple(names[begin:end])
+        if own != mine:
+            mine, usual = own, usual and len(set(own)) == count
+        if not usual:
+            return values_by_contact(zip(*columns, strict=True), static=static, all_static=all_static, cutoff=cutoff)
+        found[contact_id] = StoredValues(mine, valid_from[begin:end], values[begin:end], marks[begin:end]), _NONE
+    return found
+
+
 def values_by_contact(
-    rows: Iterable[tuple[str, str, Microseconds, Microseconds, str, Any]],
+    rows: Iterable[tuple[str, str, Microseconds, str, Any]],
     *,
     static: Collection[str],
     all_static: bool,
     cutoff: Microseconds | None = None,
-) -> dict[str, tuple[tuple[DatedValue, ...], frozenset[str]]]:
+) -> ValuesByContact:
     """Return which values of contacts' attributes exist before a cutoff, by name and instant.
 
     Args:
-        rows: contact_id, name, valid_from, recorded_at, value as JSON, and whether it is dated; in the order of the
-            first four.
+        rows: contact_id, name, valid_from, value as JSON, and whether it is dated; in the order of the first three,
+            then of recording.
         static: names whose newest value holds at any cutoff.
         all_static: every name is static.
         cutoff: values valid from then on do not exist yet; None: all exist.
@@ -226,7 +263,7 @@ def values_by_contact(
     read: dict[str, tuple[Any, bool]] = {}
     found: dict[str, tuple[list[DatedValue], set[str]]] = {}
     values, unreadable, holder = list[DatedValue](), set[str](), None
-    for contact_id, name, valid_from, _, text, dated in rows:
+    for contact_id, name, valid_from, text, dated in rows:
         if contact_id != holder:
             values, unreadable = found[contact_id] = [], set()
             holder = contact_id
@@ -267,20 +304,21 @@ def _kind(number: int) -> ColumnElement[int]:
 
 def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> SelectBase:
     table = AttributeTable
-    keys = (table.contact_id, table.name, table.valid_from, table.recorded_at)
+    keys = (table.contact_id, table.name, table.valid_from)
     statement = select_by_parameter(*keys, table.value, table.dated).where(table.recorded_at <= bindparam("asked_at"))
     if chosen:
         statement = statement.where(among_ids(table.contact_id, sqlite=sqlite))
     if named:
         statement = statement.where(among_ids(table.name, sqlite=sqlite, parameter="names"))
-    return statement.order_by(*keys)
+    ordered = statement.order_by(*keys, table.recorded_at)
+    return select(*map(func.json_group_array, ordered.subquery().c)) if chosen and sqlite else ordered
 
 
 def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase:
-    """Read events; of SQLite those without a value come first, in one row of columns written as JSON.
+    """Read events; of SQLite in one row of columns written as JSON.
 
-    Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. A value is
-    a float, which SQLite's JSON rounds: events with one come as they are.
+    Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. Its JSON
+    rounds floats: a value is written as whole cents, and where dividing them by 100 does not give it back, in hex.
     """
     contact_id, event_id, *others = EVENT_COLUMNS
     columns = (contact_id, event_id if ids else null(), *others)
@@ -290,8 +328,12 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     plain = select_by_parameter(*columns, of=EventTable).where(*wanted)
     if not sqlite:
         return plain
-    packed = select_by_parameter(*map(func.json_group_array, columns), of=EventTable).where(*wanted)
-    return union_all(packed.where(EventTable.value.is_(None)), plain.where(EventTable.value.is_not(None)))
+    value = EventTable.value
+    cents = cast(func.round(value * literal_column("100")), BigInteger)
+    is_whole = cents.op("/")(literal_column("100.0")) == value
+    exact = case((value.is_(None), null()), (is_whole, cents), else_=func.float_hex(value))
+    written = [exact if column is value else column for column in columns]
+    return select_by_parameter(*map(func.json_group_array, written), of=EventTable).where(*wanted)
 
 
 def _in_lookback(sqlite: bool) -> tuple[ColumnElement[bool], ...]:
@@ -308,12 +350,18 @@ def _other_currency(sqlite: bool) -> SelectBase:
     return select_by_parameter(EventTable.contact_id).where(*_in_lookback(sqlite), other).distinct()
 
 
-def _unpacked(rows: Rows) -> list[Any]:
-    """Return events one by one, however they came."""
+def _unpacked(rows: Rows) -> Sequence[EventTuple]:
+    """Return events, however they came."""
     if not rows or not isinstance(rows[0][_AT], str):
-        return list(rows)
-    packed, *others = rows
-    return [*zip(*map(orjson.loads, packed), strict=True), *others]
+        return rows
+    columns = [orjson.loads(column) for column in rows[0]]
+    columns[_VALUE] = [None if one is None else _exactly(one) for one in columns[_VALUE]]
+    return PackedEvents(columns)
+
+
+def _exactly(written: int | str) -> float:
+    """Read a value of SQLite: the quotient of two floats is the same number there and here."""
+    return float.fromhex(written) if isinstance(written, str) else written / 100.0
 
 
 def _older(sqlite: bool) -> SelectBase:

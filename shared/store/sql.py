@@ -82,6 +82,7 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
     def _pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001
         # The driver's own transaction handling would begin too late for BEGIN IMMEDIATE.
         connection.isolation_level = None
+        connection.create_function("float_hex", 1, float.hex, deterministic=True)
         for pragma in (
             "journal_mode=WAL",
             f"synchronous={'FULL' if durable else 'NORMAL'}",

@@ -9,8 +9,12 @@ from shared.timeline.pasts import (
     DatedValue,
     EventTuple,
     GivenValues,
+    PackedEvents,
     PastRows,
     Pasts,
+    StoredValues,
+    contacts_of,
+    names_of,
     seen_type,
 )
 
@@ -24,10 +28,14 @@ __all__ = [
     "EventTimes",
     "EventTuple",
     "GivenValues",
+    "PackedEvents",
     "PastRows",
     "Pasts",
+    "StoredValues",
     "build",
     "build_times",
+    "contacts_of",
     "missing_in",
+    "names_of",
     "seen_type",
 ]

@@ -1,9 +1,9 @@
 """From rows of events and facts to columns: strings become codes once, and everything after it is arithmetic."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from shared.timeline.pasts import (
     DatedValue,
     EventTuple,
     GivenValues,
+    PackedEvents,
     Pasts,
+    StoredValues,
 )
 
 _NAN = float("nan")
-EVENT_FIELDS = len(get_args(EventTuple))
+VALUE_FIELDS = len(DatedValue._fields)
 BLOCK = 1_024
 """Rows read together: few enough to stay in the processor's cache while column after column is taken from them."""
 
@@ -117,7 +119,7 @@ def build(
 
 def _blocks(events: Iterable[Sequence[EventTuple]]) -> Iterator[Sequence[EventTuple]]:
     for chunk in events:
-        if len(chunk) <= BLOCK:
+        if len(chunk) <= BLOCK or isinstance(chunk, PackedEvents):
             yield from (chunk,) if chunk else ()
         else:
             for begin in range(0, len(chunk), BLOCK):
@@ -177,10 +179,12 @@ def _columns(
     campaigns: _Codes,
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
-    ids, _, type_, at, value, message, campaign, item, human = _turned(chunk)
+    columns = PackedEvents.of(chunk).columns
+    ids, human = columns[0], columns[8]
     if 0 in human or not row_of.keys() >= set(ids):  # machines' rows, or others', are among them
-        kept = [row for row in chunk if row[8] != 0 and row[0] in row_of]
-        ids, _, type_, at, value, message, campaign, item, human = _turned(kept)
+        kept = [made_by != 0 and contact_id in row_of for contact_id, made_by in zip(ids, human, strict=True)]
+        columns = [list(compress(column, kept)) for column in columns]
+    ids, _, type_, at, value, message, campaign, item, human = columns
     n = len(ids)
     if None in human and "email_opened" in type_:
         type_ = [
@@ -191,31 +195,30 @@ def _columns(
         np.fromiter(map(row_of.__getitem__, ids), np.int32, n),
         np.fromiter(at, np.int64, n),
         types.of(type_),
-        np.fromiter([_NAN if one is None else one for one in value], np.float64, n),
+        _numbers(value),
         messages.of(message),
         campaigns.of(campaign),
         items.of(item),
     )
 
 
-def _turned(rows: Sequence[EventTuple]) -> list[list[Any]]:
-    """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
-    flat = list(chain.from_iterable(rows))
-    return [flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)]
+def _numbers(column: Sequence[float | None]) -> NDArray[np.float64]:
+    """Read numbers; NaN where there is none."""
+    n, absent = len(column), column.count(None)
+    if absent == n:
+        return np.full(n, _NAN)
+    return np.fromiter([_NAN if one is None else one for one in column] if absent else column, np.float64, n)
 
 
 def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:
     own: list[Collection[DatedValue]] = [() if fact is None else fact.attributes for fact in facts]
     if (alike := _given_columns(own)) is not None:
         return alike
-    entries = list(chain.from_iterable(own))
-    n, total = len(own), len(entries)
+    n = len(own)
     counts = np.fromiter(map(len, own), np.int64, n)
     contact = np.repeat(np.arange(n, dtype=np.int32), counts)
-    names = list(map(itemgetter(0), entries))
-    valid_from = np.fromiter(map(itemgetter(1), entries), np.int64, total)
-    values = list(map(itemgetter(2), entries))
-    dated = np.fromiter(map(itemgetter(3), entries), bool, total)
+    names, instants, values, marks = _value_columns(own)
+    valid_from, dated = np.fromiter(instants, np.int64, len(contact)), np.fromiter(marks, bool, len(contact))
     first = names[: len(own[0])] if own else []
     if len(set(first)) == len(first) and (counts == len(first)).all() and names == first * n:
         # Contacts of one call mostly have the same attributes in the same order: nothing has to be gathered or sorted.
@@ -236,6 +239,15 @@ def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, Attrib
             mine = [values[row] for row in rows.tolist()]
             found[name] = _attribute_column(contact[rows], valid_from[rows], mine, dated[rows])
     return {name: found[name] for name in sorted(found)}
+
+
+def _value_columns(own: Sequence[Collection[DatedValue]]) -> tuple[list[Any], ...]:
+    """Put the columns of all values one below the other."""
+    stored = [one.columns for one in own if isinstance(one, StoredValues)]
+    if len(stored) == len(own):
+        return tuple([list(chain.from_iterable(map(itemgetter(place), stored))) for place in range(VALUE_FIELDS)])
+    entries = list(chain.from_iterable(own))
+    return tuple([list(map(itemgetter(place), entries)) for place in range(VALUE_FIELDS)])
 
 
 def _given_columns(own: Sequence[Collection[DatedValue]]) -> dict[str, AttributeColumn] | None:

@@ -161,7 +161,7 @@ class ContactPasts:
         """
         self.contact_ids = tuple(contact_ids)
         self._facts = facts
-        self._events = events if isinstance(events, list | tuple) else list(events)
+        self._events = events if isinstance(events, Sequence) else list(events)
         self._built = False
 
     @classmethod

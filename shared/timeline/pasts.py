@@ -3,9 +3,11 @@
 One contact is a batch of one. `shared.timeline.columns` builds them.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,41 @@ UNVERIFIED_OPEN = "email_opened_unverified"
 
 EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None]
 """contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
+
+
+EVENT_FIELDS = len(get_args(EventTuple))
+
+
+class PackedEvents(Sequence[EventTuple]):
+    """Events column by column, as a store hands over many; a row is made only where somebody asks for one."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Take one column a field of `EventTuple`, all of one length."""
+        self.columns = columns
+
+    @classmethod
+    def of(cls, events: Iterable[EventTuple]) -> "PackedEvents":
+        """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
+        if isinstance(events, PackedEvents):
+            return events
+        flat = list(chain.from_iterable(events))
+        return cls([flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)])
+
+    def __len__(self) -> int:
+        """Count the events."""
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[EventTuple]:
+        """Make one row after the other."""
+        rows: Iterator[Any] = zip(*self.columns, strict=True)
+        return rows
+
+    def __getitem__(self, place: Any) -> Any:
+        """Make one row, or keep a stretch of them."""
+        taken = [column[place] for column in self.columns]
+        return PackedEvents(taken) if isinstance(place, slice) else tuple(taken)
 
 
 class DatedValue(NamedTuple):
@@ -58,6 +95,36 @@ class GivenValues(Collection[DatedValue]):
         return value in tuple(self)
 
 
+class StoredValues(Collection[DatedValue]):
+    """Values of one contact, column by column; each is made when it is asked for."""
+
+    __slots__ = ("columns", "names")
+
+    def __init__(self, names: tuple[str, ...], *columns: Sequence[Any]) -> None:
+        """Take the names, and further columns in the order of `DatedValue`."""
+        self.names = names
+        self.columns = (names, *columns)
+
+    def __len__(self) -> int:
+        """Count the values."""
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[DatedValue]:
+        """Make one after the other."""
+        return map(DatedValue, *self.columns)
+
+    def __contains__(self, value: object) -> bool:
+        """Whether it is one of them."""
+        return value in tuple(self)
+
+
+def names_of(values: Collection[DatedValue]) -> Collection[str]:
+    """Return the names of a contact's values."""
+    if isinstance(values, StoredValues):
+        return values.names
+    return values.by_name.keys() if isinstance(values, GivenValues) else [value.name for value in values]
+
+
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
     """What is known of a contact apart from events."""
@@ -76,7 +143,7 @@ class PastRows:
 
     facts: dict[str, ContactFacts]
     """Known contacts only."""
-    events: list[EventTuple]
+    events: Sequence[EventTuple]
     """In any order; each (contact_id, event_id) once."""
     older: list[EventTuple] = field(default_factory=list)
     """Events from before the lookback, of the types asked for; no feature ever sees them."""
@@ -134,6 +201,11 @@ class AttributeColumn:
     valid_from: NDArray[np.int64]
     value: tuple[Any, ...]
     dated: NDArray[np.bool_]
+
+
+def contacts_of(events: Sequence[EventTuple]) -> set[str]:
+    """Return who has any of some events."""
+    return set(events.columns[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
 
 
 def seen_type(event: EventTuple) -> str | None:
@@ -222,7 +294,7 @@ def outcome_type(outcome: Outcome, pasts: Pasts) -> int:
 
 def of_type(pasts: Pasts, *codes: int) -> Pasts:
     """Keep the events of some types, as a timeline to search in."""
-    keep = np.flatnonzero(np.isin(pasts.type, codes) if len(codes) > 1 else pasts.type == codes[0])
+    keep = np.flatnonzero(pasts.type == codes[0] if len(codes) == 1 else np.isin(pasts.type, codes))
     counts = np.zeros(len(pasts.offsets), dtype=np.int64)
     np.cumsum(np.bincount(np.searchsorted(pasts.offsets, keep, side="right") - 1, minlength=len(pasts)), out=counts[1:])
     return Pasts(

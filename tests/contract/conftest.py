@@ -23,7 +23,7 @@ from shared.registry.fetch import artifacts
 from shared.serving.capability_spec import AnySpec
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Database, MessageChange, migrate, open_database
+from shared.store import Database, MessageChange, message_variants, migrate, open_database
 from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -31,6 +31,8 @@ NOW_US = 1_780_272_000_000_000
 CONTACTS = 200
 ITEMS = 20
 DAYS = 130
+SALT = "1" * 32
+"""By it few contacts that tests ask about are in the control group of messages, and no stranger is."""
 MESSAGES = ("message-a", "message-b", "message-c")
 OUTCOMES = {line.name: outcome for line in TABLE if (outcome := spec_of(line.name).training.example_outcome)}
 """What each capability that is asked about outcomes is trained for."""
@@ -142,7 +144,9 @@ def account(
         rows += [*_events(draw, f"c-{number}", eagerness), _treatment(lot, f"c-{number}")]
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
     store.events.add_bulk(rows)
-    store.experiments.messages.put([MessageChange(name, {}) for name in MESSAGES], at=NOW_US - DAYS * DAY)
+    with pytest.MonkeyPatch.context() as patch:  # who is in the control group is the same in every run
+        patch.setattr(message_variants.secrets, "token_hex", lambda count: SALT[: 2 * count])
+        store.experiments.messages.put([MessageChange(name, {}) for name in MESSAGES], at=NOW_US - DAYS * DAY)
     store.experiments.decisions.add_imported(_decisions(draw))
     for outcome in OUTCOMES.values():
         store.outcomes.put(outcome)

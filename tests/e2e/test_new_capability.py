@@ -26,6 +26,18 @@ PAGE = ROOT / "docs" / "new-capability.md"
 COPIED = ("foretell", "gateway", "services", "shared", "tests", "docs", "k8s", "bench", ".ci")
 KEYS = {"FORETELL_SIGNING_KEY": "s" * 64, "FORETELL_IDENTITY_KEY": "i" * 64}
 HOUSE = "test_layout or test_derived or test_imports"
+TYPED = """
+import json, sys
+from typer.testing import CliRunner
+from foretell.cli.app import app
+printed = []
+for words in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    printed.append(result.stdout)
+print("\\n" + json.dumps(printed))
+"""
+"""Runs commands one after the other in one process, and prints what each printed as the last line."""
 BLOCK = re.compile(r"^```\w+ (?:file=(\S+)|line)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -109,13 +121,28 @@ def tree(tmp_path_factory: pytest.TempPathFactory, trained: Installation) -> Tre
     return tree
 
 
+@dataclass
+class Printed:
+    """What the command line printed, typed in the copy."""
+
+    help: str
+    key: str
+
+
 @pytest.fixture(scope="module")
-def with_its_model(tree: Tree) -> Tree:
+def printed(tree: Tree) -> Printed:
+    """Ask how to train the toy, define its outcome, train it, and make a key."""
     outcome = ("order", "--capability", "toy", "--event", "order_placed", "--within", "30d", "--repeatable")
-    tree.python("-m", "foretell", "outcomes", "set", *outcome)
-    training = tree.python("-m", "foretell", "train", "toy", "--outcome", "order", check=False)
-    assert training.returncode == 0, training.stdout + training.stderr
-    return tree
+    lines = [
+        ["train", "--help"],
+        ["outcomes", "set", *outcome],
+        ["train", "toy", "--outcome", "order"],
+        ["keys", "create"],
+    ]
+    done = tree.python("-c", TYPED, json.dumps(lines), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown, _, _, key = json.loads(done.stdout.splitlines()[-1])
+    return Printed(shown, key.strip())
 
 
 @contextmanager
@@ -168,14 +195,13 @@ def test_one_folder_and_one_line_are_all_that_is_touched_by_hand(tree: Tree) -> 
     assert {"gateway/openapi/toy.json", "k8s/services/toy/kustomization.yaml", "compose.yaml"} <= tree.written
 
 
-def test_it_is_in_the_api_document_the_help_and_the_manifests(tree: Tree) -> None:
+def test_it_is_in_the_api_document_the_help_and_the_manifests(tree: Tree, printed: Printed) -> None:
     document = json.loads((tree.root / "tests" / "contract" / "openapi" / "gateway.json").read_text())
-    shown = tree.python("-m", "foretell", "train", "--help").stdout
     compose = yaml.safe_load((tree.root / "compose.yaml").read_text())["services"]
 
     assert document["paths"]["/toy"]["post"]["operationId"] == "predict_toy"
     assert "toy" in document["components"]["schemas"]["OutcomeCapability"]["enum"]
-    assert re.search(r"^  toy +Train the toy", shown, re.MULTILINE)
+    assert re.search(r"^  toy +Train the toy", printed.help, re.MULTILINE)
     assert compose["toy"]["command"][:4] == ["python", "-m", "services", "toy"]
 
 
@@ -193,18 +219,18 @@ def test_it_is_in_the_rendered_manifests(tree: Tree) -> None:
     assert {one["kind"] for one in found} >= {"Service", "NetworkPolicy", "HorizontalPodAutoscaler"}
 
 
-def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree) -> None:
-    tree = with_its_model
-    key = tree.python("-m", "foretell", "keys", "create").stdout.strip()
+def test_trained_and_served_it_answers_through_the_gateway(tree: Tree, printed: Printed) -> None:
     place = sorted(path.name for path in (tree.root / "services").iterdir() if (path / "capability.py").exists())
     service = tree.port + len(place)
 
     with serving(tree, "services", "toy", port=service), serving(tree, "gateway", port=tree.port):
         url = f"http://127.0.0.1:{tree.port}/toy"
-        answer = posted(url, key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]})
+        answer = posted(
+            url, printed.key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]}
+        )
         asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
-        together = posted(f"http://127.0.0.1:{tree.port}/predict", key, asked)
-        page = console_page(f"http://127.0.0.1:{tree.port}/console", key, "toy")
+        together = posted(f"http://127.0.0.1:{tree.port}/predict", printed.key, asked)
+        page = console_page(f"http://127.0.0.1:{tree.port}/console", printed.key, "toy")
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")

@@ -39,7 +39,7 @@ def decide(pending: "PendingResponse[NextBestMessageRequest, MessageAdvice]") ->
         choosing.choose,
         outcome=considered.outcome,
         campaign_id=request.campaign_id or "",
-        since=pending.asked_at - considered.catalogue.reach(request.contact_cap_per_week),
+        since=pending.asked_at - considered.reach,
         erasures=pending.erasures,
     )
     return choosing.advice({(row.contact_id, row.slot): row for row in reversed(decided)})
@@ -58,7 +58,7 @@ def settle_preview(
     request = considered.request
     considered = with_groups(account, considered, contact_ids, rows)
     choosing = Choosing(considered, rows, contact_ids, cutoff, UNTRAINED, None)
-    decisions, reach = account.experiments.decisions, considered.catalogue.reach(request.contact_cap_per_week)
+    decisions, reach = account.experiments.decisions, considered.reach
     held = (
         decisions.held(contact_ids, outcome=considered.outcome, campaign_id=request.campaign_id)
         if request.campaign_id is not None
@@ -76,10 +76,7 @@ def settle_preview(
 
 
 def _needs_store(considered: "Consideration") -> bool:
-    request, catalogue = considered.request, considered.catalogue
-    return (
-        catalogue.needs_groups or request.campaign_id is not None or bool(catalogue.reach(request.contact_cap_per_week))
-    )
+    return considered.catalogue.needs_groups or considered.request.campaign_id is not None or bool(considered.reach)
 
 
 def with_groups(

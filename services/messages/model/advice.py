@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from services.messages.model.frequency import Pressed
 from shared.contracts.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ChosenMessage(NamedTuple):
     expected_reward: float | None = None
     interval: tuple[float, float] | None = None
     runner_ups: Sequence[RunnerUpMessage] = ()
+    pressed: Pressed | None = None
 
     def fields(self) -> dict[str, Any]:
         """Write as on the wire, without the slot."""
@@ -73,4 +75,17 @@ class MessageAdvice(Prediction):
         """Return what next best message adds to the head."""
         one = self.chosen[0] if self.chosen and not self.has_slots else NOTHING_CHOSEN
         choices = [{"slot": each.slot, **each.fields()} for each in self.chosen] if self.has_slots else []
-        return {**one.fields(), "choices": choices, "campaign_id": self.campaign_id}
+        return {**one.fields(), **_pressure(one.pressed), "choices": choices, "campaign_id": self.campaign_id}
+
+
+def _pressure(found: Pressed | None) -> dict[str, Any]:
+    """Write what is said of a contact's mails as on the wire."""
+    if found is None:
+        return dict.fromkeys(("pressure", "net_value", "unsubscribe_chance", "unsubscribe_interval"))
+    low_high = None if found.interval is None else {"low": found.interval[0], "high": found.interval[1], "level": LEVEL}
+    return {
+        "pressure": found.pressure,
+        "net_value": found.net_value,
+        "unsubscribe_chance": found.unsubscribe_chance,
+        "unsubscribe_interval": low_high,
+    }

@@ -1,7 +1,7 @@
 """One call: who may get what, with which chance, what is drawn, and how it is said. Pure but for the random numbers."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
+from services.messages.model.candidates import CandidateLists, Held, held_candidates
 from services.messages.model.catalogue import NONE, Catalogue, Mask, Recent
+from services.messages.model.frequency import WINDOW as FREQUENCY_REACH
+from services.messages.model.frequency import Considered, Frequency, Pressed, nothing_reason
 from services.messages.model.policy import Policy, equal_chances
+from services.messages.model.pressure import send_chances
 from services.messages.model.reasons import drawn_reason, gone_reason, reasons_of
 from services.messages.schemas import MessagePlace, NextBestMessageRequest
 from shared.contracts.decision import DecisionArm, DecisionRow
@@ -25,10 +29,9 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
-Held = Mapping[tuple[str, str], DecisionRow]
-"""By contact id and slot."""
 SURE = 1.959964
 """Standard deviations of a 95 % interval."""
+NOTHING_DETAIL = "No message is worth what it risks: send nothing now."
 CONTROL_DETAIL = "The contact is in the control group of messages: send nothing."
 
 
@@ -52,6 +55,14 @@ class Consideration:
     """(n, messages)"""
     truncated: Sequence[bool]
     inputs: Sequence[InputQuality]
+    frequency: Frequency | None = None
+    """None: nothing is never chosen instead of a message."""
+
+    @property
+    def reach(self) -> Microseconds:
+        """Return how far back it matters what contacts got; 0: not at all."""
+        caps = self.catalogue.reach(self.request.contact_cap_per_week)
+        return caps if self.frequency is None else max(caps, FREQUENCY_REACH)
 
     @property
     def places(self) -> Sequence[tuple[MessagePlace, Mask]]:
@@ -84,6 +95,14 @@ class Consideration:
         return self.policy.chances(self.design[rows], allowed, floor=self.request.exploration)
 
 
+class Weighings(NamedTuple):
+    """Messages weighed against nothing, for those whom a policy chooses for."""
+
+    found: Considered
+    place_of: Codes
+    """(k,) which of them each contact is; NONE: nothing is no candidate."""
+
+
 class Filled(NamedTuple):
     """What is chosen for one place, for every contact in turn."""
 
@@ -97,7 +116,32 @@ class Filled(NamedTuple):
     code: Codes
     """(k,) what is chosen; NONE: nothing is open."""
     nothing: Mask
-    """(k,) whether the contact gets nothing for the sake of comparison."""
+    """(k,) whether the contact gets nothing: for the sake of comparison, or as no message is worth it."""
+    sending: Vector
+    """(k,) chance that anything is sent, given the arm."""
+    weighed: Weighings | None = None
+    """None: nothing was no candidate."""
+
+    def pressed(self, place: int) -> Pressed | None:
+        """Return what is said of a contact's mails; None: nothing."""
+        if self.weighed is None or self.weighed.place_of[place] == NONE:
+            return None
+        return self.weighed.found.of(int(self.weighed.place_of[place]))
+
+    def is_held_back(self, place: int) -> bool:
+        """Whether a contact of the control group gets nothing: nothing else could be chosen."""
+        return bool(self.nothing[place]) and self.sending[place] == 1.0
+
+    def propensity(self, place: int) -> float:
+        """Return the chance of what was chosen for a contact."""
+        if self.is_held_back(place):
+            return 1.0
+        sending = float(self.sending[place])
+        return 1.0 - sending if self.nothing[place] else float(self.chances[place, self.code[place]])
+
+    def listed(self, place: int, messages: tuple[str, ...]) -> tuple[str, ...]:
+        """List what could be chosen for a contact: nothing is the empty text, and comes first."""
+        return messages if self.sending[place] == 1.0 else ("", *messages)
 
 
 @dataclass
@@ -146,7 +190,7 @@ class Choosing:
         )
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
-            self._filled(place, mask, before, blocked, held)
+            self._with_frequency(self._filled(place, mask, before, blocked, held), recent, held)
             for (place, mask), before in zip(self._places, self._before, strict=True)
         ]
         if self.random is None:
@@ -159,7 +203,7 @@ class Choosing:
     def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, held: Held) -> Filled:
         eligible = self.eligible & mask
         open_: Mask = eligible.copy() if blocked is None else eligible & ~blocked
-        for row, codes in self._held_candidates(place.slot, held):
+        for row, codes in held_candidates(self.contact_ids, place.slot, held, self.considered.catalogue):
             open_[row] = False
             open_[row, codes] = True
         chances, changed = before.copy(), np.flatnonzero((open_ != eligible).any(axis=1))
@@ -171,27 +215,40 @@ class Choosing:
             likely = chances[some]
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
-        return Filled(place.slot, np.asarray(eligible.any(axis=1)), open_, chances, code, nothing)
+        some_eligible = np.asarray(eligible.any(axis=1))
+        return Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)))
 
-    def _held_candidates(self, slot: str, held: Held) -> Iterator[tuple[int, Sequence[int]]]:
-        """Yield whose decision holds, with what could be chosen then: asked again, it is answered alike."""
-        code_of, known = self.considered.catalogue.code_of, dict[tuple[str, ...], list[int]]()
-        for row, name in enumerate(self.contact_ids if held else ()):
-            kept = held.get((name, slot))
-            if kept is not None and kept.message_id is not None:
-                if kept.candidates not in known:
-                    known[kept.candidates] = [code_of[one] for one in kept.candidates if one in code_of]
-                yield row, known[kept.candidates]
+    def _with_frequency(self, filled: Filled, recent: Recent, held: Held) -> Filled:
+        """Let nothing be chosen instead of a message, where it is worth more; never for the control group."""
+        frequency, policy = self.considered.frequency, self.considered.policy
+        if frequency is None or policy is None:
+            return filled
+        places = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
+        if not len(places):
+            return filled
+        rows = self.rows[places]
+        reward = np.where(filled.open[places], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
+        weighed = frequency.weighed(rows, [self.contact_ids[one] for one in places.tolist()], recent, reward)
+        sending, nothing, place_of = filled.sending.copy(), filled.nothing.copy(), np.full(len(self.rows), NONE)
+        sending[places] = send_chances(weighed.weighed.pays)
+        likely = sending[places] < 0.5
+        nothing[places] = likely if self.random is None else self.random(len(places)) >= sending[places]
+        place_of[places] = np.arange(len(places))
+        for place in places.tolist() if held else ():
+            kept = held.get((self.contact_ids[place], filled.slot))
+            sending[place] = sending[place] if kept is None else kept.sending
+        chances = filled.chances * sending[:, None]
+        return filled._replace(chances=chances, nothing=nothing, sending=sending, weighed=Weighings(weighed, place_of))
 
     def _decisions(self, filled: Filled, known: set[tuple[str, str]]) -> list[DecisionRow]:
         request, ids = self.considered.request, self.considered.catalogue.ids
-        prefix, candidates = id_prefix(self.at), _CandidateLists(ids)
+        prefix, candidates = id_prefix(self.at), CandidateLists(ids)
         made = []
         for place, (name, code) in enumerate(zip(self.contact_ids, filled.code.tolist(), strict=True)):
             if code == NONE or (name, filled.slot) in known:
                 continue
             known.add((name, filled.slot))
-            nothing = bool(filled.nothing[place])
+            nothing, listed = bool(filled.nothing[place]), candidates.of(filled.open[place])
             made.append(
                 DecisionRow(
                     decision_id=prefix + secrets.token_hex(8),
@@ -201,10 +258,11 @@ class Choosing:
                     campaign_id=request.campaign_id or "",
                     message_id=None if nothing else ids[code],
                     arm=DecisionArm.control.value if self.control[place] else DecisionArm.policy.value,
-                    propensity=1.0 if nothing else float(filled.chances[place, code]),
-                    candidates=("",) if nothing else candidates.of(filled.open[place]),
+                    propensity=filled.propensity(place),
+                    candidates=("",) if filled.is_held_back(place) else filled.listed(place, listed),
                     version=self.version,
                     decided_at=self.at,
+                    sending=float(filled.sending[place]),
                 )
             )
         return made
@@ -224,10 +282,11 @@ class Choosing:
     def _advice(self, place: int, chosen: Sequence[ChosenMessage]) -> MessageAdvice:
         considered, row = self.considered, int(self.rows[place])
         status = self._status(place, chosen)
+        idle = status == "ok" and all(one.message is None for one in chosen)
         has_slots = considered.request.slots is not None
         made = MessageAdvice(
             status=status,
-            detail=CONTROL_DETAIL if status == "control" else None,
+            detail=CONTROL_DETAIL if status == "control" else NOTHING_DETAIL if idle else None,
             chosen=chosen,
             campaign_id=considered.request.campaign_id,
             has_slots=has_slots,
@@ -243,7 +302,7 @@ class Choosing:
         return made
 
     def _status(self, place: int, chosen: Sequence[ChosenMessage]) -> Status:
-        if any(one.message is not None for one in chosen):
+        if any(one.message is not None or one.arm != DecisionArm.control.value for one in chosen):
             return "ok"
         if chosen:
             return "control"
@@ -260,7 +319,11 @@ class Choosing:
         code = considered.catalogue.code_of.get(chosen.message or "", NONE)
         open_ = np.flatnonzero(filled.open[place])
         made.margin = made.base = 0.0
-        if code == NONE:
+        if chosen.message is None:
+            if chosen.pressed is not None:
+                made.reasons = [nothing_reason(chosen.pressed, chosen.propensity)][:most]
+                made.margin = made.reasons[0].contribution
+        elif code == NONE:
             made.reasons = [gone_reason(chosen)][:most]
         elif considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
             made.reasons = [drawn_reason(chosen, len(open_), untrained=considered.policy is None)][:most]
@@ -284,14 +347,19 @@ class Choosing:
             if row is None and not previewed:
                 found.append(None)
             elif (row.message_id is None) if row is not None else bool(filled.nothing[place]):
-                found.append(self._nothing(filled.slot, row))
+                found.append(self._nothing(filled, place, row))
             else:
                 found.append(self._one(filled, place, row, int(code[place]), about))
         return found
 
-    def _nothing(self, slot: str, row: DecisionRow | None) -> ChosenMessage:
+    def _nothing(self, filled: Filled, place: int, row: DecisionRow | None) -> ChosenMessage:
+        own_arm = DecisionArm.control.value if self.control[place] else DecisionArm.policy.value
         return ChosenMessage(
-            slot, None if row is None else row.decision_id, arm=DecisionArm.control.value, propensity=1.0
+            filled.slot,
+            None if row is None else row.decision_id,
+            arm=own_arm if row is None else row.arm,
+            propensity=filled.propensity(place) if row is None else row.propensity,
+            pressed=filled.pressed(place),
         )
 
     def _one(self, filled: Filled, place: int, row: DecisionRow | None, code: int, about: "_Promises") -> ChosenMessage:
@@ -306,6 +374,7 @@ class Choosing:
             expected_reward=expected,
             interval=interval,
             runner_ups=about.runner_ups(place),
+            pressed=filled.pressed(place),
         )
 
 
@@ -372,21 +441,6 @@ def _most_promising(worth: Matrix, open_: Mask, code: Codes, most: int) -> tuple
     else:
         top = np.argsort(-left, axis=1, kind="stable")
     return top, np.take_along_axis(left, top, axis=1) > -np.inf
-
-
-class _CandidateLists:
-    """Names of what could have been chosen: few lists, for many contacts."""
-
-    def __init__(self, ids: Sequence[str]) -> None:
-        self._ids = ids
-        self._known: dict[bytes, tuple[str, ...]] = {}
-
-    def of(self, open_: Mask) -> tuple[str, ...]:
-        """Name them in order."""
-        key = open_.tobytes()
-        if key not in self._known:
-            self._known[key] = tuple(self._ids[code] for code in np.flatnonzero(open_).tolist())
-        return self._known[key]
 
 
 def drawn(chances: Matrix, numbers: Vector) -> Codes:

@@ -1,8 +1,8 @@
 """Rewards of messages as lines over what contacts did, drawn towards each other: the posterior in closed form. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ IMAGINED = 2.0
 """Weights of which the usual strength is imagined before any was seen: strengths do not fall to nothing by chance."""
 USUAL = 0.02
 """Of the reward's variance."""
+ALIKE = 3.0
+"""Weights of which the common strength is imagined for each column: what few messages say of it is not all."""
 LEAST, MOST = 1e-6, 4.0
 LEAST_NOISE = 1e-6
 
@@ -27,11 +29,28 @@ class Strengths(NamedTuple):
 
     shared_slope: float = USUAL
     group_level: float = USUAL
-    group_slope: float = USUAL
+    group_slopes: tuple[float, ...] = (USUAL,)
+    """Of each column: some tell messages apart, most do not. One alone stands for all columns."""
     own_level: float = USUAL
-    own_slope: float = USUAL
+    own_slopes: tuple[float, ...] = (USUAL,)
+    """Of each column, as those of groups."""
     noise: float = 1.0
     """Of one reward."""
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any], columns: int) -> Self:
+        """Read what `_asdict` wrote.
+
+        Raises:
+            ValueError: they are not those of so many columns.
+        """
+        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in described.items()}
+        read = cls(**values)
+        levels = (read.shared_slope, read.group_level, read.own_level, read.noise)
+        whole = all(len(slopes) in (1, columns) for slopes in (read.group_slopes, read.own_slopes))
+        if not whole or not all(one > 0 for one in (*levels, *read.group_slopes, *read.own_slopes)):
+            raise ValueError("the strengths do not fit")
+        return read
 
 
 SHARED_LEVEL = 1.0
@@ -152,7 +171,8 @@ def posterior(
 
 def prior_variances(strengths: Strengths, groups: int, width: int) -> Matrix:
     """Return the variance of each shared weight, shape (1 + groups, d)."""
-    prior = np.full((1 + groups, width), strengths.group_slope)
+    prior = np.empty((1 + groups, width))
+    prior[:, 1:] = strengths.group_slopes
     prior[:, 0] = strengths.group_level
     prior[0] = strengths.shared_slope
     prior[0, 0] = SHARED_LEVEL
@@ -161,8 +181,8 @@ def prior_variances(strengths: Strengths, groups: int, width: int) -> Matrix:
 
 def own_variances(strengths: Strengths, width: int) -> Vector:
     """Return the variance of each weight of a message's own, shape (d,)."""
-    own = np.full(width, strengths.own_slope)
-    own[0] = strengths.own_level
+    own = np.empty(width)
+    own[0], own[1:] = strengths.own_level, strengths.own_slopes
     return own
 
 
@@ -200,18 +220,35 @@ def _stronger(sums: RewardSums, found: Posterior) -> Strengths:
     return Strengths(
         shared_slope=_variance(shared[0, 1:], spread[0, 1:], before.shared_slope),
         group_level=_variance(shared[1:, 0], spread[1:, 0], before.group_level),
-        group_slope=_variance(shared[1:, 1:], spread[1:, 1:], before.group_slope),
+        group_slopes=_variances(shared[1:, 1:], spread[1:, 1:], before.group_slopes),
         own_level=_variance(own[:, 0], own_spread[:, 0], before.own_level),
-        own_slope=_variance(own[:, 1:], own_spread[:, 1:], before.own_slope),
+        own_slopes=_variances(own[:, 1:], own_spread[:, 1:], before.own_slopes),
         noise=float(noise),
     )
 
 
-def _variance(mean: NDArray[np.float64], spread: NDArray[np.float64], before: float) -> float:
+def _variance(mean: NDArray[np.float64], spread: NDArray[np.float64], before: float | tuple[float, ...]) -> float:
     """Return the variance of weights that the data determines; what it says nothing of does not count."""
-    determined = float(np.clip(1.0 - spread / before, 0.0, 1.0).sum())
+    determined = float(_determined(spread, before).sum())
     found = (float(np.sum(mean**2)) + IMAGINED * USUAL) / (determined + IMAGINED)
     return float(np.clip(found, LEAST, MOST))
+
+
+def _variances(mean: Matrix, spread: Matrix, before: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the variance of each column's weights, drawn towards that of all.
+
+    Source: automatic relevance determination; MacKay (1994), Bayesian methods for backpropagation networks.
+    """
+    common = _variance(mean, spread, before)
+    determined = _determined(spread, before).sum(axis=0)
+    found = (np.sum(mean**2, axis=0) + ALIKE * common) / (determined + ALIKE)
+    return tuple(np.clip(found, LEAST, MOST).tolist())
+
+
+def _determined(spread: NDArray[np.float64], before: float | tuple[float, ...]) -> NDArray[np.float64]:
+    """Return how much of each weight comes from the data, 0 to 1."""
+    found: NDArray[np.float64] = np.clip(1.0 - spread / np.asarray(before), 0.0, 1.0)
+    return found
 
 
 def members(attributes: Sequence[frozenset[tuple[str, str]]], groups: Sequence[tuple[str, str]]) -> Matrix:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from services.messages.model.advice import MessageAdvice
 from services.messages.model.catalogue import Catalogue
 from services.messages.model.consideration import Choosing, Consideration
+from services.messages.model.frequency import Frequency
 from services.messages.model.hierarchy import Strengths
 from services.messages.model.policy import MessageTraits, Policy
 from services.messages.model.policy_columns import PolicyColumns
+from services.messages.model.pressure import PressureModel
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import UNTRAINED
 from shared.contracts.message_variant import MessageVariant
@@ -66,6 +68,8 @@ class MessagePolicy:
     """What may be chosen; as trained until the account's own is put in."""
     policy: Policy | None
     """Over the catalogue."""
+    pressure: PressureModel | None = None
+    """What mails cost; None: nothing is known of it."""
     reached_by: ClassVar[tuple[str, ...]] = ()
     begun_by: ClassVar[tuple[str, ...]] = ()
     lookback_days: ClassVar[int] = LOOKBACK_DAYS
@@ -85,11 +89,12 @@ class MessagePolicy:
         grade: Grade,
         horizon_days: int | None,
         trained_at: datetime,
+        pressure: PressureModel | None = None,
     ) -> "MessagePolicy":
         """Return a version over the messages that it was trained on."""
         catalogue = Catalogue.of(MessageVariant(id=one.id, attributes=one.attributes) for one in learned.traits)
         policy = learned.policy.with_messages(catalogue.traits)
-        return cls(outcome, grade, horizon_days, trained_at, learned, catalogue, policy)
+        return cls(outcome, grade, horizon_days, trained_at, learned, catalogue, policy, pressure)
 
     @property
     def kind(self) -> str:
@@ -172,6 +177,7 @@ class MessagePolicy:
             eligible=eligible,
             truncated=truncated_of(pasts, cutoffs.tolist()),
             inputs=inputs,
+            frequency=Frequency.of(self.pressure, pasts, cutoffs, request),
         )
 
     @property
@@ -216,6 +222,7 @@ class MessagePolicy:
             "least": policy.least,
             "features": learned.feature_set.to_json(),
             "inputs": learned.inputs.to_json(),
+            "pressure": None if self.pressure is None else self.pressure.to_json(),
         }
         text = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / "model.json").write_text(text, encoding="utf-8")
@@ -237,12 +244,14 @@ class MessagePolicy:
                 raise ArtifactRefused(f"The artifact has format {described['format']}; this release reads {FORMAT}.")
             with np.load(folder / "weights.npz", allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
+            written = described.get("pressure")
             return MessagePolicy.of(
                 _learned_of(described, arrays),
                 outcome=described["outcome"],
                 grade=described["grade"],
                 horizon_days=described["horizon_days"],
                 trained_at=datetime.fromisoformat(described["trained_at"]),
+                pressure=None if written is None else PressureModel.from_json(written),
             )
         except _UNREADABLE as error:
             raise ArtifactRefused(f"The artifact cannot be read ({type(error).__name__}). Train it again.") from error
@@ -268,7 +277,7 @@ def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> C
         draws=arrays["draws"].astype(np.float32),
         groups=groups,
         shared=arrays["shared"].astype(np.float32),
-        strengths=Strengths(**described["strengths"]),
+        strengths=Strengths.of(described["strengths"], len(columns)),
         scale=float(described["scale"]),
         least=float(described["least"]),
     )

@@ -11,12 +11,15 @@ from shared.learners.simple import LEAST_SCALE, Columns, encode, encoding
 
 Matrix = NDArray[np.float64]
 MOST_COLUMNS = 32
-"""Weights of a message beside its level: more are neither learned from a few thousand sends nor quick to draw."""
+"""Columns of contacts: more are neither learned from a few thousand sends nor quick to draw. Numbers come twice."""
 
 
 @dataclass(frozen=True)
 class PolicyColumns:
-    """Numbers compressed by log, categories as 0 or 1; 0 is the average, also of what is not known."""
+    """Numbers compressed by log, categories as 0 or 1; 0 is the average, also of what is not known.
+
+    Each number comes once more, bent: what a message earns often rises with it and then no further.
+    """
 
     source: NDArray[np.intp]
     """Column of the matrix that each one comes from."""
@@ -24,6 +27,8 @@ class PolicyColumns:
     """For a category its code; NaN: a number; -1: whether the value is missing."""
     center: Matrix
     scale: Matrix
+    bent: NDArray[np.bool_]
+    """Whether the standardised number is bent by tanh."""
 
     def __len__(self) -> int:
         """Count the columns."""
@@ -51,16 +56,20 @@ class PolicyColumns:
         is_number = np.isnan(code[usable])
         order = np.lexsort((np.arange(len(usable)), -scale[usable] * ~is_number, ~is_number))
         kept = np.sort(usable[order[:most]])
-        return cls(source[kept], code[kept], center[kept], scale[kept])
+        numbers = kept[np.isnan(code[kept])]
+        every = np.concatenate([kept, numbers])
+        return cls(source[every], code[every], center[every], scale[every], np.arange(len(every)) >= len(kept))
 
     def of(self, values: Matrix) -> Matrix:
         """Return the columns of contacts, shape (n, len(self))."""
         found: Matrix = np.nan_to_num((encode(values, self.source, self.code) - self.center) / self.scale)
+        found[:, self.bent] = np.tanh(found[:, self.bent])
         return found
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Write as arrays by name."""
-        return {"source": self.source, "code": self.code, "center": self.center, "scale": self.scale}
+        names = ("source", "code", "center", "scale", "bent")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int) -> Self:
@@ -75,7 +84,8 @@ class PolicyColumns:
         """
         source = arrays["source"].astype(np.intp)
         code, center, scale = (arrays[name].astype(np.float64) for name in ("code", "center", "scale"))
-        whole = len(source) == len(code) == len(center) == len(scale)
+        bent = arrays["bent"].astype(np.bool_)
+        whole = len(source) == len(code) == len(center) == len(scale) == len(bent)
         if not whole or source.max(initial=-1) >= width or not (scale > LEAST_SCALE).all():
             raise ValueError("the columns do not fit")
-        return cls(source, code, center, scale)
+        return cls(source, code, center, scale, bent)

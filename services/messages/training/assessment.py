@@ -79,9 +79,9 @@ def judged(material: MessageMaterial, design: Matrix, train: Rows, rows: Rows, p
     candidates = candidates_of(material, rows)
     predicted = policy.expected(design[rows])
     best = best_message(material, train)
-    logged = LoggedDecisions(
-        _numbered(material.contact[rows]), material.reward[rows], material.decisions.propensity[rows]
-    )
+    # Of what was sent: whether anything was is another decision, which a message does not change.
+    propensity = material.decisions.propensity[rows] / material.decisions.sending[rows]
+    logged = LoggedDecisions(_numbered(material.contact[rows]), material.reward[rows], propensity)
     return JudgedDecisions(
         logged,
         target(material, rows, policy.chances(design[rows], candidates, floor=FLOOR), candidates, predicted),

@@ -10,14 +10,17 @@ from services.messages.features import contact_features
 from services.messages.model.messages import ContactPolicy, MessagePolicy
 from services.messages.model.policy import Policy, fit
 from services.messages.model.policy_columns import PolicyColumns
+from services.messages.model.sends import with_decisions
 from services.messages.training.assessment import JudgedDecisions, joined, judged
 from services.messages.training.material import DecisionSplit, MessageMaterial, splits_of
+from services.messages.training.pressure import PressureFit, fitted_pressure
 from services.messages.training.report import PolicyReport, report
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import of_mean
 from shared.features import Inputs, matrix
 from shared.learners import Columns
+from shared.timeline.pasts import outcome_type
 
 Matrix = NDArray[np.float64]
 HALF_LIVES: tuple[int | None, ...] = (None, 90, 30)
@@ -80,15 +83,31 @@ def fitted(
     policy = policy_of(material, design, np.arange(len(material)), half_life)
     importance = importance_of(policy, columns, len(features.feature_set))
     learned = ContactPolicy(features.feature_set, columns, policy, inputs.weighed(importance), material.messages)
-    made = report(material, found, features, importance, by_time=by_time, half_life=half_life)
+    progress("learning what mails cost", 0.9)
+    pressure = pressure_of(material, now=now)
+    made = report(material, found, features, importance, by_time=by_time, half_life=half_life, pressure=pressure)
     model = MessagePolicy.of(
         learned,
         outcome=material.outcome.name,
         grade=made.grade,
         horizon_days=material.outcome.horizon_days,
         trained_at=instant_of(now),
+        pressure=pressure.model,
     )
     return MessageFit(model, made, values, found, by_time)
+
+
+def pressure_of(material: MessageMaterial, *, now: Microseconds) -> PressureFit:
+    """Learn what mails cost, from events and from decisions that are no events."""
+    outcome, pasts = material.outcome, with_decisions(material.pasts, material.contact, material.at)
+    code = outcome_type(outcome, pasts)
+    return fitted_pressure(
+        pasts,
+        reward_types=() if code < 0 else (pasts.types[code],),
+        reward_days=outcome.horizon_days,
+        until=now,
+        sums_value=outcome.sums_value,
+    )
 
 
 def policy_of(material: MessageMaterial, design: Matrix, rows: NDArray[np.intp], half_life_days: int | None) -> Policy:

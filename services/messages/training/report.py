@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.messages.training.assessment import BEST, EQUAL, LOGGING, POLICY, JudgedDecisions
 from services.messages.training.material import MessageMaterial
+from services.messages.training.pressure import PressureFit, pressure_notes
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation.gate import grade
@@ -40,6 +41,8 @@ class PolicyReport:
     notes: Sequence[str]
     usable: bool
     unusable_because: str
+    pressure: Figures | None
+    """How well it is known what mails cost; None: too few contacts left."""
     winner: str = POLICY
     kind: str = "thompson"
 
@@ -61,6 +64,7 @@ class PolicyReport:
             "left_out": list(self.left_out),
             "columns": list(self.columns),
             "notes": list(self.notes),
+            "pressure": self.pressure,
         }
 
 
@@ -72,6 +76,7 @@ def report(
     *,
     by_time: bool,
     half_life: int | None,
+    pressure: PressureFit,
 ) -> PolicyReport:
     """Write down what a fit found.
 
@@ -82,6 +87,7 @@ def report(
         importance: of each feature, any unit.
         by_time: whether what judged is later.
         half_life: days after which a decision counts half; None: all count alike.
+        pressure: what mails cost.
     """
     value = found.value(found.policy)
     over_equal, over_best = found.gain(found.policy, found.equal), found.gain(found.policy, found.best)
@@ -97,9 +103,10 @@ def report(
         importance=_shares(features.feature_set.names, importance),
         left_out=[{"name": one.name, "reason": one.reason, "remedy": one.remedy} for one in features.left_out],
         columns=[one.to_json() for one in features.columns],
-        notes=_notes(material, found, by_time=by_time, half_life=half_life),
+        notes=_notes(material, found, by_time=by_time, half_life=half_life) + pressure_notes(pressure),
         usable=not because,
         unusable_because=because,
+        pressure=None if pressure.report is None else pressure.report.to_json(),
     )
 
 

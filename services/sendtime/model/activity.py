@@ -6,6 +6,8 @@ Source: Minka (2000), Estimating a Dirichlet distribution; mixtures of them, Hol
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +30,8 @@ MOST_OF_ONE = 100.0
 GROUP_PRIOR = 50.0
 """Acts' worth of the population in each group."""
 ROUNDS = 25
+BLOCK = 128
+"""Contacts weighed together: few enough that what is computed of them stays in the processor's cache."""
 LEVELLING = 50
 """Rounds of iterative proportional fitting (Deming and Stephan, 1940)."""
 
@@ -112,12 +116,17 @@ class Activity:
         """Return how well each group explains each contact, shape (n, k), rows sum to 1."""
         if len(self.group_share) == 1:
             return np.ones((len(counts), 1))
-        logs = (
-            _log_evidence(by_hour(counts), self.pooling.strength * self.group_hours)
-            + _log_evidence(by_day(counts), self.pooling.day_strength * self.group_days)
-            + np.log(self.group_share)
-        )
+        hours, days = self._priors
+        logs = hours.log_evidence(by_hour(counts)) + days.log_evidence(by_day(counts)) + np.log(self.group_share)
         return normalised(logs)
+
+    @cached_property
+    def _priors(self) -> tuple["_Prior", "_Prior"]:
+        """Weigh the groups' hours and weekdays."""
+        return (
+            _Prior.of(self.pooling.strength * self.group_hours),
+            _Prior.of(self.pooling.day_strength * self.group_days),
+        )
 
     def stages(self, counts: Matrix) -> Stages:
         """Draw each contact from the population by its look-alikes to its own habits.
@@ -168,22 +177,39 @@ def _shares(values: Matrix) -> Matrix:
     return shares
 
 
-def _log_evidence(counts: Matrix, prior: Matrix) -> Matrix:
-    """Return the log of the Dirichlet-multinomial likelihood of each row under each prior, up to a term of the row.
+class _Prior(NamedTuple):
+    """Pseudo-counts of each group, and what of the likelihood they settle alone."""
 
-    Args:
-        counts: shape (n, p).
-        prior: pseudo-counts of each group, shape (k, p).
+    pseudo: Matrix
+    """Shape (k, p)."""
+    log_gammas: Matrix
+    """Of the pseudo-counts, shape (k, p)."""
+    whole: Vector
+    """Sum of each group's, shape (k,)."""
+    log_gamma_of_whole: Vector
 
-    Returns:
-        Shape (n, k).
-    """
-    whole = prior.sum(axis=1)
-    summed = np.empty((len(counts), len(prior)))
-    for group, pseudo in enumerate(prior):
-        summed[:, group] = (log_gamma(counts + pseudo) - log_gamma(pseudo)).sum(axis=1)
-    result: Matrix = summed + log_gamma(whole) - log_gamma(counts.sum(axis=1)[:, None] + whole)
-    return result
+    @classmethod
+    def of(cls, pseudo: Matrix) -> "_Prior":
+        """Compute once what every contact is compared with."""
+        whole = pseudo.sum(axis=1)
+        return cls(pseudo, log_gamma(pseudo), whole, log_gamma(whole))
+
+    def log_evidence(self, counts: Matrix) -> Matrix:
+        """Return the log of the Dirichlet-multinomial likelihood of each row in each group, up to a term of the row.
+
+        Args:
+            counts: shape (n, p).
+
+        Returns:
+            Shape (n, k).
+        """
+        found = np.empty((len(counts), len(self.pseudo)))
+        for begin in range(0, len(counts), BLOCK):
+            rows = slice(begin, begin + BLOCK)
+            gained = (log_gamma(counts[rows, None, :] + self.pseudo) - self.log_gammas).sum(axis=2)
+            whole = log_gamma(counts[rows].sum(axis=1)[:, None] + self.whole)
+            found[rows] = gained + self.log_gamma_of_whole - whole
+        return found
 
 
 def log_gamma(x: Matrix) -> Matrix:

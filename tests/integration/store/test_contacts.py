@@ -60,8 +60,8 @@ def test_a_correction_of_the_same_instant_wins_and_can_be_replayed(database: Dat
     put(database, ContactRow("a", attributes=(attribute("pro", 10),)), at=2_000)
     store = database.of("default")
 
-    before = store.contacts.pasts(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes
-    after = store.contacts.pasts(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes
+    before = tuple(store.contacts.pasts(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes)
+    after = tuple(store.contacts.pasts(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes)
 
     assert before == (DatedValue("plan", 10, "free"),)
     assert after == (DatedValue("plan", 10, "pro"),)
@@ -89,7 +89,7 @@ def test_a_static_attribute_has_its_newest_value_at_any_cutoff(database: Databas
     store.contacts.declare_static(["plan"])
 
     assert store.contacts.static_attributes() == {"plan"}
-    assert store.contacts.pasts(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes == (
+    assert tuple(store.contacts.pasts(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes) == (
         DatedValue("plan", ALWAYS, "pro", dated=True),
     )
 

@@ -15,7 +15,9 @@ from shared.store import AddedDecisions, Choose, Database, Held, Recent, open_da
 from tests.stores import hashing
 
 NOVEMBER = 1_795_000_000_000_000
-ROW = DecisionRow("d-1", "a", "clicked", "", "", "tea", "policy", 0.75, ("", "cake", "tea"), "3", NOVEMBER)
+ROW = DecisionRow(
+    "d-1", "a", "clicked", "", "", "tea", "policy", 0.75, ("", "cake", "tea"), "3", NOVEMBER, sending=0.98
+)
 
 
 def choosing(*rows: DecisionRow) -> Choose:

@@ -1,5 +1,6 @@
 """The driver's own connections: one state for all reads, limits that hold, and lost connections that are replaced."""
 
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,23 @@ def test_events_with_a_value_and_without_come_as_they_were_stored(store: Account
         ("a", "e2", "order_placed", 11, third, None, None, "i", 1),
         ("b", "e3", "page_viewed", 12, None, None, None, None, None),
     ]
+
+
+@pytest.mark.parametrize("event_ids", [True, False])
+def test_every_value_comes_to_the_last_bit(store: AccountStore, event_ids: bool) -> None:
+    draw = random.Random(5)
+    odd = [5e-324, 1e-300, 0.1 + 0.2, 1 / 3, 9_007_199_254_740_991.0, 2.0**53 + 2, 1e15 + 0.25, 1e17, 1e300]
+    cents = [draw.randrange(10**power) / 100 for power in range(1, 17) for _ in range(20)]
+    any_ = [draw.uniform(-1, 1) * 10.0 ** draw.randrange(-20, 20) for _ in range(300)]
+    values = [0.0, *(sign * value for value in (*odd, *cents, *any_) if value for sign in (1, -1))]
+    store.events.add(
+        [EventRow("a", f"e{n}", "order_placed", 1, 1, value=value, item=str(n)) for n, value in enumerate(values)]
+    )
+
+    read = store.predictions.request_reads("scoring", "x", wanted("a", event_ids=event_ids), around=10)
+
+    found = {event[7]: event[4] for event in read.rows.events}
+    assert [found[str(n)].hex() for n in range(len(values))] == [value.hex() for value in values]
 
 
 def test_what_is_written_between_two_statements_is_seen_by_both_or_none(

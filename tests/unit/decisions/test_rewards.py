@@ -171,3 +171,11 @@ def test_every_reward_is_the_oracle_s(
     rule = RewardRule(5 * DAY, sums_value)
 
     assert_array_equal(earned(decisions, events, rule, until=15 * DAY), oracle(decisions, events, rule, 15 * DAY))
+
+
+def test_a_mail_is_answered_though_nothing_was_sent_meanwhile() -> None:
+    nothing = decision("b", 2)._replace(message_id=None, candidates=("", "new", "sale"), sending=0.02)
+
+    assert earned([decision("a", 1), nothing], [event(3)]) == [1.0, 0.0]
+    assert earned([decision("a", 1), nothing], [event(8.5)]) == [0.0, 1.0]
+    assert earned([nothing], [event(3)]) == [1.0]

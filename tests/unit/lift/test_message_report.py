@@ -237,6 +237,31 @@ def test_how_many_more_sends_follows_from_the_interval() -> None:
     assert RewardGap(Rate(0.0, -0.1, 0.1), 0.0, 10).more_needed() is None
 
 
+def test_messages_are_compared_by_their_chances_among_what_was_sent() -> None:
+    rate = {"a": 0.3, "b": 0.1, "c": 0.1}
+    rows, rewards = sends(3_000, rate, version="1", seed=3)
+    # To every other contact hardly anything is sent, whatever message it would be.
+    random = np.random.default_rng(5)
+    made, earned = [], []
+    for place, (row, reward) in enumerate(zip(rows, rewards, strict=True)):
+        sending = 0.02 if place % 2 else 0.98
+        idle = random.random() >= sending
+        kept = row._replace(candidates=("", *MESSAGES), sending=sending)
+        chosen = {"message_id": None, "propensity": 1 - sending} if idle else {"propensity": row.propensity * sending}
+        made.append(kept._replace(**chosen))
+        earned.append(0.0 if idle else reward)
+
+    found = reported((made, earned))
+
+    (first, *_) = (one for one in found.messages if one.message == "a")
+    assert first.with_everybody is not None
+    assert first.with_everybody.low < 0.3 < first.with_everybody.high
+    assert first.with_everybody.high - first.with_everybody.low < 0.1
+    assert found.equal_chances is not None
+    assert found.equal_chances.value == pytest.approx(0.5 / 3, abs=0.02)
+    assert found.arms[0].decisions == 3_000
+
+
 def test_less_is_written_as_an_amount_and_nothing_as_the_same() -> None:
     rates = {"a": 0.02, "b": 0.02, "c": 0.02}
     found = reported(sends(4_000, rates, version="1"), sends(4_000, 0.1, arm="control", seed=2))

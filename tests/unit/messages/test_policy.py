@@ -23,7 +23,7 @@ def test_the_posterior_is_that_of_the_whole_joint_model() -> None:
     design = np.column_stack([np.ones(80), draw.normal(size=80)])
     message, reward = draw.integers(0, 3, 80), draw.normal(size=80)
     member = members([frozenset({("t", "x")}), frozenset({("t", "x")}), frozenset()], [("t", "x")])
-    strengths = Strengths(0.3, 0.2, 0.1, 0.4, 0.05, 0.7)
+    strengths = Strengths(0.3, 0.2, (0.1,), 0.4, (0.05,), 0.7)
 
     found = posterior(RewardSums.of(design, message, reward, np.ones(80), 3), member, strengths, steps=0)
 
@@ -50,7 +50,7 @@ def test_strengths_tell_what_differs_between_messages_from_what_does_not() -> No
     found = posterior(RewardSums.of(design, message, reward, np.ones(20_000), 20), np.ones((20, 1)))
 
     assert found.strengths.own_level == pytest.approx(0.25, rel=0.5)
-    assert found.strengths.own_slope < 0.01
+    assert max(found.strengths.own_slopes) < 0.01
     assert found.strengths.noise == pytest.approx(1.0, rel=0.03)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from services.sendtime.model.activity import Activity, Pooling
+from services.sendtime.model.activity import BLOCK, Activity, Pooling
 from services.sendtime.model.local_week import SLOTS, by_hour
 
 POOLING = Pooling(groups=2, strength=20.0, day_strength=20.0, smoothing=0.1)
@@ -79,3 +79,11 @@ def test_without_any_act_it_is_exactly_the_population(activity: Activity) -> Non
     stages = activity.stages(np.zeros((1, SLOTS)))
 
     assert_allclose(stages.days[0], stages.population, rtol=1e-6)
+
+
+def test_many_contacts_are_weighed_as_each_is_alone(activity: Activity) -> None:
+    counts = np.random.default_rng(4).gamma(0.3, 2.0, (2 * BLOCK + 3, SLOTS))
+
+    together = activity.membership(counts)
+
+    np.testing.assert_array_equal(together, np.concatenate([activity.membership(one[None]) for one in counts]))

@@ -3,7 +3,7 @@ from dataclasses import replace
 from shared.contracts.contact import EventInput
 from shared.ingest import event_row
 from shared.serving.request_contacts import AttributeNames, RequestContact, merge_inline, slots
-from shared.timeline import ContactFacts, DatedValue, PastRows
+from shared.timeline import ContactFacts, DatedValue, PackedEvents, PastRows
 
 AT = "2026-05-03T10:00:00Z"
 LINE = {"type": "order_placed", "occurred_at": AT, "value": 9.99, "currency": "EUR", "item": "SKU-A"}
@@ -72,3 +72,20 @@ def test_a_name_that_two_attributes_of_the_training_could_be_is_neither() -> Non
     contact = valid({"id": "c-1", "attributes": {"NetValue": 1}})
 
     assert names.matched([contact])[1] == [{"NetValue"}]
+
+
+def test_events_that_nothing_is_united_with_stay_the_columns_that_they_were() -> None:
+    past = replace(stored(LINE), events=PackedEvents.of(stored(LINE).events))
+
+    assert merge_inline([valid({"id": "c-1"}), valid({"id": "c-2"})], past, cutoff=CUTOFF).events is past.events
+
+
+def test_packed_events_are_united_with_those_of_a_call_as_their_rows_are() -> None:
+    past = stored(LINE, {**LINE, "item": "SKU-B"})
+    packed = replace(past, events=PackedEvents.of(past.events))
+    contacts = [valid({"id": "c-1", "events": [LINE, {**LINE, "item": "SKU-C"}]}), valid({"id": "c-1"})]
+
+    found = merge_inline(contacts, packed, cutoff=CUTOFF)
+
+    assert len(found.events) == 5
+    assert found == merge_inline(contacts, past, cutoff=CUTOFF)

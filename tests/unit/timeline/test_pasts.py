@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY
-from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, GivenValues, build
+from shared.timeline import (
+    NEVER,
+    ContactFacts,
+    DatedValue,
+    EventTuple,
+    GivenValues,
+    PackedEvents,
+    Pasts,
+    StoredValues,
+    build,
+    contacts_of,
+    names_of,
+)
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
 
@@ -193,3 +205,73 @@ def test_rows_in_order_and_rows_in_disorder_give_the_same_columns(
     for name in ("offsets", "at", "type", "item"):
         assert getattr(ordered, name).tolist() == getattr(shuffled, name).tolist()
     assert (ordered.types, ordered.items) == (shuffled.types, shuffled.items)
+
+
+def require_same(found: Pasts, expected: Pasts) -> None:
+    for name in ("contact_ids", "known", "offsets", "at", "type", "value", "message", "campaign", "item"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert (found.types, found.campaigns, found.items) == (expected.types, expected.campaigns, expected.items)
+    assert list(found.attributes) == list(expected.attributes)
+    for name, column in expected.attributes.items():
+        assert found.attributes[name].value == column.value
+        for part in ("contact", "valid_from", "dated"):
+            np.testing.assert_array_equal(getattr(found.attributes[name], part), getattr(column, part))
+
+
+NAMES = st.sampled_from((None, "pen", "ink"))
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b", "somebody else")),
+        NAMES,
+        st.sampled_from(("email_opened", "order_placed")),
+        st.integers(0, 3),
+        st.none() | st.floats(-9, 9),
+        NAMES,
+        NAMES,
+        NAMES,
+        st.sampled_from((None, 0, 1)),
+    )
+)
+
+
+@given(events=EVENTS)
+def test_columns_of_events_become_the_same_pasts_as_their_rows(events: list[EventTuple]) -> None:
+    packed = PackedEvents.of(events)
+
+    require_same(build(["b", "a"], {}, [packed]), build(["b", "a"], {}, [events]))
+    assert contacts_of(packed) == contacts_of(events)
+
+
+@given(events=EVENTS)
+def test_packed_events_are_their_rows_to_whoever_asks_for_rows(events: list[EventTuple]) -> None:
+    packed = PackedEvents.of(events)
+
+    assert list(packed) == events
+    assert list(packed[1:3]) == events[1:3]
+    assert [packed[place] for place in range(len(packed))] == events
+
+
+@given(
+    held=st.lists(
+        st.lists(st.builds(DatedValue, st.sampled_from(("plan", "size")), st.integers(0, 3), NAMES, st.booleans()))
+    ),
+    is_stored=st.lists(st.booleans(), min_size=9, max_size=9),
+)
+def test_stored_columns_of_values_become_the_same_columns_as_their_rows(
+    held: list[list[DatedValue]], is_stored: list[bool]
+) -> None:
+    ids = [f"c-{place}" for place in range(len(held))]
+    listed = [tuple(own) for own in held]
+    packed = [
+        StoredValues(*map(tuple, zip(*own, strict=True))) if own and as_columns else own
+        for own, as_columns in zip(listed, is_stored * len(listed), strict=False)
+    ]
+
+    found, expected = (
+        build(ids, {name: ContactFacts(attributes=own) for name, own in zip(ids, values, strict=True)}, [])
+        for values in (packed, listed)
+    )
+
+    require_same(found, expected)
+    assert [tuple(own) for own in packed] == listed
+    assert [tuple(names_of(own)) for own in packed] == [tuple(names_of(own)) for own in listed]
