@@ -221,6 +221,7 @@ def measured_goals(results: Results, *, quick: bool) -> None:
     )
     if not quick:
         results.verdicts.append(goals.of_capabilities(results.rounds))
+        results.verdicts.append(goals.of_decisions(results.rounds))
 
 
 def layer_text(plan: Plan, prepared: Prepared, foretell: systems.Foretell) -> str:

@@ -16,6 +16,7 @@ from foretell.train import recipe_of
 from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
 from services.specs import spec_of
 from shared.capabilities import TABLE
+from shared.contracts.decision import CLICKED, UNTRAINED, DecisionArm, DecisionRow
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow
 from shared.contracts.training import Progress
@@ -24,12 +25,13 @@ from shared.features import Inputs
 from shared.learners import Columns, Trees, TreeShape
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
-from shared.store import AccountStore, migrate, open_database
+from shared.store import AccountStore, MessageChange, migrate, open_database
 from shared.training.material import Material
 from shared.training.recipe import train
 
 Matrix = NDArray[np.float64]
-ACCOUNT, OUTCOME, SILENCE = "bench", "order", "silent"
+ACCOUNT, OUTCOME, SILENCE, ANSWERED = "bench", "order", "silent", "answered"
+MESSAGES, DECISIONS = 100, 10_000
 TREES, LEAVES, FEATURES = 200, 15, 60
 EVENTS, FEW_EVENTS, ATTRIBUTES = 200, 50, 20
 FEW = 1_000
@@ -150,13 +152,49 @@ def train_others(store: AccountStore, settings: Settings) -> None:
         name=SILENCE, capability="churn", silence=("order_placed",), horizon_days=60, active_within_days=180
     )
     store.outcomes.put(silence)
+    store.outcomes.put(
+        Outcome(name=ANSWERED, capability="uplift", event_types=("form_submitted",), horizon_days=30, repeatable=True)
+    )
+    wanted = {"churn": SILENCE, "messages": CLICKED, "uplift": ANSWERED}
+    try_out(store, _many(LEARNED_FROM))
     for line in TABLE:
         if line.name == "scoring":
             continue
-        wanted = SILENCE if line.per_outcome else ""
-        published = train(recipe_of(spec_of(line.name)), store, settings, wanted, now=now_us())
+        published = train(recipe_of(spec_of(line.name)), store, settings, wanted.get(line.name, ""), now=now_us())
         if not published.promoted:
             raise Void(f"{line.name} has no model that answers: {published.reason}")
+
+
+def try_out(store: AccountStore, contacts: Sequence[str]) -> None:
+    """Log decisions about messages, and an experiment with a letter: each works with some contacts, or on average."""
+    draw, now = np.random.default_rng(4), now_us()
+    names = tuple(f"message-{number:03}" for number in range(MESSAGES))
+    store.experiments.messages.put(
+        [MessageChange(name, {"attributes": {"topic": WORDS[place % len(WORDS)]}}) for place, name in enumerate(names)],
+        at=now - DAYS * DAY,
+    )
+    facts = store.contacts.pasts(contacts, cutoff=now, asked_at=now).facts
+    suits = {one: {value.name: value.value for value in facts[one].attributes}["attribute_1"] for one in contacts}
+    rows = []
+    for number in range(DECISIONS):
+        contact, chosen = contacts[number % len(contacts)], int(draw.integers(MESSAGES))
+        share = 0.3 if WORDS[chosen % len(WORDS)] == suits[contact] else 0.05
+        at, reward = now - int(draw.integers(10, 200)) * DAY - number, float(draw.random() < share)
+        arm, known = DecisionArm.imported.value, (f"d-{number}", contact, CLICKED, "", "", names[chosen])
+        rows.append(DecisionRow(*known, arm, 1 / MESSAGES, names, UNTRAINED, at, reward))
+    store.experiments.decisions.add_imported(rows)
+    letters = draw.random(len(contacts)) < 0.5
+    assigned, answers = now - 60 * DAY, draw.random(len(contacts)) < np.where(letters, 0.6, 0.2)
+    experiment = [
+        EventRow(one, "lot", "treatment_assigned", assigned, assigned, 0.5, item="letter" if letter else "control")
+        for one, letter in zip(contacts, letters.tolist(), strict=True)
+    ]
+    answered = [
+        EventRow(one, "answer", "form_submitted", assigned + DAY, assigned + DAY)
+        for one, answer in zip(contacts, answers.tolist(), strict=True)
+        if answer
+    ]
+    store.events.add_bulk([*experiment, *answered])
 
 
 def outcome() -> Outcome:

@@ -22,6 +22,7 @@ TWO = "/score, 1 by id, 2 connections"
 INLINE = "/score at the service, 1 inline, 20 attributes"
 BULK_INLINE, BULK_GATEWAY = "/score at the service, 1,000 inline, 20 attributes", "/score, 1,000 inline, 20 attributes"
 STORED = "/score, 1,000 stored, 50 events each"
+DECIDED = "/next-best-message, 1,000 stored, 50 events each, 100 messages"
 RAW, RAW_THREADED = "Booster.predict, 1 thread, 1,000 rows", "Booster.predict, all cores, 1,000 rows"
 ROW, ROWS = "1 row", "1,000 rows"
 PROGRAMS = (("bare ASGI, the body unread", "bare_asgi"), ("FastAPI echo with checked types", "fastapi_echo"))
@@ -75,6 +76,9 @@ def of_others(prepared: Prepared, foretell: Foretell, folder: Path) -> Iterator[
             sent = requests.through_gateway(prepared, requests.by_id(prepared.contacts, path=line.path))
             whole = foretell.with_service(line.name)
             yield over_http(other(line.path), whole, partial(list, sent), folder, connections=CONNECTIONS)
+            if line.name == "messages":
+                many = requests.through_gateway(prepared, requests.many_by_id(prepared.few, line.path))
+                yield over_http(DECIDED, whole, partial(list, many), folder, connections=1, rows=BULK)
 
 
 def of_peer(peer: Peer, running: Running, prepared: Prepared, folder: Path) -> Iterator[Cell]:

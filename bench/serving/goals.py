@@ -123,6 +123,12 @@ def of_capabilities(found: Measured) -> Verdict:
     return judged(6, "one contact by id of every other capability: at most 1.5 times `/score`", parts)
 
 
+def of_decisions(found: Measured) -> Verdict:
+    """Judge the goal of next best message."""
+    parts = [Part("p50", Bound(300.0, at_least=False), lambda: found.spread(cells.DECIDED, p50), " ms", 1)]
+    return judged(10, "1,000 stored contacts and 100 messages decided in one call: under 300 ms", parts)
+
+
 def rate(load: Load) -> float:
     """Return requests a second."""
     return load.rate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.serving.account import ACCOUNT, OUTCOME, SILENCE, Matrix, Prepared, attributes
+from bench.serving.account import ACCOUNT, ANSWERED, OUTCOME, SILENCE, Matrix, Prepared, attributes
 from bench.serving.load import request
 from shared.capabilities import TABLE
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
@@ -40,10 +40,10 @@ def checked(prepared: Prepared, capabilities: Sequence[str]) -> list[Question]:
     return [*listed, inline(1, 1), inline(BULK, 1), many_by_id(prepared.few)]
 
 
-def many_by_id(contacts: Sequence[str]) -> Question:
+def many_by_id(contacts: Sequence[str], path: str = "/score") -> Question:
     """Ask about many stored contacts a call."""
     listed = [{"id": contact} for contact in contacts]
-    return Question("/score", [_body(listed, 0, "/score")], len(listed))
+    return Question(path, [_body(listed, 0, path)], len(listed))
 
 
 def inline(count: int, bodies: int) -> Question:
@@ -61,7 +61,7 @@ def inline(count: int, bodies: int) -> Question:
 
 
 def _body(contacts: Sequence[Mapping[str, object]], reasons: int, path: str) -> bytes:
-    outcomes = {"/score": OUTCOME, "/churn-risk": SILENCE}
+    outcomes = {"/score": OUTCOME, "/churn-risk": SILENCE, "/uplift": ANSWERED}
     outcome = {"outcome": outcomes[path]} if path in outcomes else {}
     return json.dumps({**outcome, "reasons": reasons, "contacts": contacts}, separators=(",", ":")).encode()
 

@@ -1,6 +1,6 @@
 """A contact's features as standardised columns that weights can be put on. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from shared.learners.simple import LEAST_SCALE, Columns, encode, encoding
 
 Matrix = NDArray[np.float64]
+Telling = Callable[[Matrix], Matrix]
+"""From standardised columns, shape (n, k), to how much each tells, shape (k,)."""
 MOST_COLUMNS = 32
 """Columns of contacts: more are neither learned from a few thousand sends nor quick to draw. Numbers come twice."""
 
@@ -35,13 +37,14 @@ class PolicyColumns:
         return len(self.source)
 
     @classmethod
-    def fit(cls, values: Matrix, columns: Columns, *, most: int = MOST_COLUMNS) -> Self:
+    def fit(cls, values: Matrix, columns: Columns, telling: Telling | None = None, *, most: int = MOST_COLUMNS) -> Self:
         """Learn which columns a matrix has.
 
         Args:
             values: shape (n, p); NaN is missing.
             columns: names and which are categories.
-            most: columns that are kept: all numbers first, then the categories that differ most among contacts.
+            telling: says how much each of some standardised columns tells; None: those that vary most tell most.
+            most: columns that are kept, those that tell most.
         """
         source, code = encoding(values, columns)
         raw = encode(values, source, code)
@@ -53,9 +56,10 @@ class PolicyColumns:
         raw[missing] = 0.0
         scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / max(len(raw), 1))
         usable = np.flatnonzero(scale > LEAST_SCALE)
-        is_number = np.isnan(code[usable])
-        order = np.lexsort((np.arange(len(usable)), -scale[usable] * ~is_number, ~is_number))
-        kept = np.sort(usable[order[:most]])
+        if len(usable) > most:
+            tells = scale[usable] if telling is None else telling(raw[:, usable] / scale[usable])
+            usable = np.sort(usable[np.argsort(-tells, kind="stable")[:most]])
+        kept = usable
         numbers = kept[np.isnan(code[kept])]
         every = np.concatenate([kept, numbers])
         return cls(source[every], code[every], center[every], scale[every], np.arange(len(every)) >= len(kept))

@@ -119,12 +119,12 @@ async def test_a_new_message_is_tried_out_by_what_its_attributes_promise(service
         reply = await client.post("/next-best-message", body, account="learned")
     store.experiments.messages.delete(["subject-new"], at=NOW_US)
 
-    chance = [
-        next(one["chance"] for one in contact["runner_ups"] if one["message"] == "subject-new")
+    french, german = [
+        next(one for one in contact["runner_ups"] if one["message"] == "subject-new")
         for contact in reply.json["predictions"]
     ]
-    assert chance[0] > 0.05
-    assert chance[0] > chance[1]
+    assert french["chance"] > 0.05
+    assert french["expected_reward"] > german["expected_reward"]
 
 
 def test_a_second_training_without_newer_decisions_leaves_the_champion(
