@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Index, SelectBase, bindparam, or_, tuple_
+from sqlalchemy import Index, SelectBase, and_, bindparam, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.decision import DecisionArm, DecisionRow, RecentDecision
@@ -237,7 +237,7 @@ def _hold(connection: AccountConnection, contact_ids: Sequence[str]) -> None:
 
 def _recent(connection: AccountConnection, ids: Sequence[str], since: Microseconds) -> dict[str, list[RecentDecision]]:
     found = dict[str, list[RecentDecision]]()
-    question = {"since": since, "control": DecisionArm.control.value}
+    question = {"since": since, "control": DecisionArm.control.value, "surely": 1.0}
     for part in batches(ids):
         for contact_id, *row in connection.read(_RECENT, {IDS: part, **question}):
             found.setdefault(contact_id, []).append(RecentDecision(*row))
@@ -250,7 +250,10 @@ def _recent_rows(sqlite: bool) -> SelectBase:
         .where(
             among_ids(_TABLE.contact_id, sqlite=sqlite),
             _TABLE.decided_at >= bindparam("since"),
-            or_(_TABLE.message_id.is_not(None), _TABLE.arm == bindparam("control")),
+            or_(
+                _TABLE.message_id.is_not(None),
+                and_(_TABLE.arm == bindparam("control"), _TABLE.sending >= bindparam("surely")),
+            ),
         )
         .order_by(*_ORDER)
     )

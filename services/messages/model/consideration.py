@@ -118,7 +118,9 @@ class Filled(NamedTuple):
     nothing: Mask
     """(k,) whether the contact gets nothing: for the sake of comparison, or as no message is worth it."""
     sending: Vector
-    """(k,) chance that anything is sent, given the arm."""
+    """(k,) chance that anything is sent, given the arm; of who is held back, 1 where it would have been sent."""
+    held_back: Mask
+    """(k,) whether the contact gets nothing for the sake of comparison."""
     weighed: Weighings | None = None
     """None: nothing was no candidate."""
 
@@ -130,7 +132,7 @@ class Filled(NamedTuple):
 
     def is_held_back(self, place: int) -> bool:
         """Whether a contact of the control group gets nothing: nothing else could be chosen."""
-        return bool(self.nothing[place]) and self.sending[place] == 1.0
+        return bool(self.held_back[place])
 
     def propensity(self, place: int) -> float:
         """Return the chance of what was chosen for a contact."""
@@ -216,29 +218,36 @@ class Choosing:
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
         some_eligible = np.asarray(eligible.any(axis=1))
-        return Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)))
+        return Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)), nothing)
 
     def _with_frequency(self, filled: Filled, recent: Recent, held: Held) -> Filled:
-        """Let nothing be chosen instead of a message, where it is worth more; never for the control group."""
+        """Let nothing be chosen instead of a message, where it is worth more; of who is held back, say whether."""
         frequency, policy = self.considered.frequency, self.considered.policy
         if frequency is None or policy is None:
             return filled
-        places = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
+        places = np.flatnonzero(filled.open.any(axis=1) & (~self.control | filled.held_back))
         if not len(places):
             return filled
         rows = self.rows[places]
         reward = np.where(filled.open[places], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
         weighed = frequency.weighed(rows, [self.contact_ids[one] for one in places.tolist()], recent, reward)
-        sending, nothing, place_of = filled.sending.copy(), filled.nothing.copy(), np.full(len(self.rows), NONE)
+        sending, place_of = np.ones(len(self.rows)), np.full(len(self.rows), NONE)
         sending[places] = send_chances(weighed.weighed.pays)
-        likely = sending[places] < 0.5
-        nothing[places] = likely if self.random is None else self.random(len(places)) >= sending[places]
-        place_of[places] = np.arange(len(places))
         for place in places.tolist() if held else ():
             kept = held.get((self.contact_ids[place], filled.slot))
             sending[place] = sending[place] if kept is None else kept.sending
-        chances = filled.chances * sending[:, None]
-        return filled._replace(chances=chances, nothing=nothing, sending=sending, weighed=Weighings(weighed, place_of))
+        idle = sending < 0.5
+        if self.random is not None:
+            idle[places] = self.random(len(places)) >= sending[places]
+        # Who is held back is asked about again as soon as others to whom nothing is sent.
+        sending[filled.held_back & ~idle] = 1.0
+        place_of[places] = np.where(filled.held_back[places], NONE, np.arange(len(places)))
+        return filled._replace(
+            chances=filled.chances * sending[:, None],
+            nothing=filled.held_back | idle,
+            sending=sending,
+            weighed=Weighings(weighed, place_of),
+        )
 
     def _decisions(self, filled: Filled, known: set[tuple[str, str]]) -> list[DecisionRow]:
         request, ids = self.considered.request, self.considered.catalogue.ids
