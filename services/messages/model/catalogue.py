@@ -144,7 +144,7 @@ class Catalogue:
             contact_ids: in the order of the rows.
             recent: what they got lately.
             eligible: what is for them, shape (contacts, messages).
-            held_back: who gets nothing for the sake of comparison, shape (contacts,); of others nothing is no send.
+            held_back: who is of the control group, shape (contacts,); of others nothing is no send.
         """
         found = dict(recent)
         for row, name in enumerate(contact_ids):

@@ -185,10 +185,10 @@ class Choosing:
         Returns:
             New decisions; of what is only previewed none.
         """
-        request, (_, mask) = self.considered.request, self._places[0]
-        cap, held_back = request.contact_cap_per_week, self.control & request.control_gets_nothing
+        cap = self.considered.request.contact_cap_per_week
+        eligible = self.eligible & np.any([mask for _, mask in self._places], axis=0)
         recent = self.considered.catalogue.as_if_sent(
-            self.contact_ids, recent, eligible=self.eligible & mask, held_back=held_back
+            self.contact_ids, recent, eligible=eligible, held_back=self.control
         )
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [

@@ -60,7 +60,7 @@ async def test_within_a_campaign_a_contact_keeps_its_decision(client: Any, accou
     assert [one["message"] for one in again] == [one["message"] for one in first]
 
 
-async def test_what_is_asked_again_in_a_campaign_is_answered_alike_though_it_pauses_now(
+async def test_a_decision_that_holds_is_answered_alike_though_its_message_pauses_now(
     client: Any, account: AccountStore
 ) -> None:
     declare(account, **{name: {"cooldown_hours": 24} for name in SUBJECTS})

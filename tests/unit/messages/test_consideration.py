@@ -109,7 +109,7 @@ def test_what_contradicts_itself_is_refused(fields: dict[str, object], words: st
         NextBestMessageRequest.model_validate({"contacts": [{"id": "c-1"}], **fields})
 
 
-def test_the_control_group_is_asked_about_as_rarely_as_others_whom_caps_keep() -> None:
+def test_the_control_group_has_as_few_decisions_as_others_whom_caps_keep() -> None:
     names = [f"c-{number}" for number in range(60)]
     call = considered(len(names), catalogue("a", "b", cap_per_week=1), control_share=0.5)
     recent: dict[str, list[RecentDecision]] = {}
@@ -126,3 +126,13 @@ def test_the_control_group_is_asked_about_as_rarely_as_others_whom_caps_keep() -
     assert 0 < held_back < len(names)
     assert times[:2] == [{"policy": len(names) - held_back, "control": held_back}] * 2
     assert times[2:] == [{"policy": 0, "control": 0}] * 2
+
+
+def test_what_was_held_back_counts_where_the_control_group_gets_any_message_too() -> None:
+    slots = [{"slot": "subject", "messages": ["a"]}, {"slot": "banner", "messages": ["b"]}]
+    call = choosing(considered(1, catalogue("a", "b", cap_per_week=1), slots=slots), "c-0", numbers=[0.5])
+    call.control = np.array([True])
+    recent = {"c-0": [RecentDecision(None, "", "", AT - 2 * DAY), RecentDecision(None, "", "", AT - DAY)]}
+
+    assert call.choose({}, {}) != []
+    assert call.choose(recent, {}) == []
