@@ -28,6 +28,9 @@ Rows = NDArray[np.bool_]
 MOST_ESTIMATED: Final = 50
 """Messages of which it is estimated what they would earn with everybody, the most frequent ones."""
 WEEK: Final = 7 * DAY
+Z_999: Final = 3.2905
+LEAST_APART: Final = 0.1
+"""Of decisions a contact, below which two sides are compared all the same."""
 LEAST_LIFT: Final = 0.1
 """The smallest difference, relative to what is compared with, of which it is said how many sends would show it."""
 
@@ -148,9 +151,38 @@ class MessageResults:
             for rows, weight in zip((one, other), weights, strict=True)
         )
         decisions = int(counts[0][counts[1] > 0].sum() + counts[1][counts[0] > 0].sum())
-        if first is None or second is None:
+        if first is None or second is None or self.decisions_a_contact(one, other) is not None:
             return RewardGap(None, 0.0 if second is None else second.value, decisions)
         return RewardGap(difference(first, second), second.value, decisions)
+
+    def decisions_a_contact(self, one: Rows, other: Rows) -> tuple[float, float] | None:
+        """Return how many decisions a contact has in a week, campaign and slot, where the two sides surely differ.
+
+        Then what a decision earned does not compare: a contact's events are shared among more decisions on one side.
+        None: they do not differ by more than chance (99.9 %) and a tenth.
+        """
+        sides = [self._times(rows) for rows in (one, other)]
+        most = int(self._strata.max(initial=-1)) + 1
+        counts = [np.bincount(stratum, minlength=most) for stratum, _, _ in sides]
+        there, means, variance = np.maximum(counts[0] + counts[1], 1), [], 0.0
+        for (stratum, contact, times), others in zip(sides, counts[::-1], strict=True):
+            weight = (others / there)[stratum]
+            if not weight.any():
+                return None
+            means.append(float(weight @ times / weight.sum()))
+            apart = np.bincount(contact, weight * (times - means[-1])) / weight.sum()
+            variance += float(apart @ apart)
+        apart_by = abs(means[0] - means[1])
+        differ = apart_by > Z_999 * variance**0.5 and apart_by > LEAST_APART * min(means)
+        return (means[0], means[1]) if differ else None
+
+    def _times(self, rows: Rows) -> tuple[NDArray[np.intp], NDArray[np.intp], Vector]:
+        """Return stratum and contact of closed decisions, each pair once, and how many decisions it has."""
+        mine = rows & self.closed
+        key = self._strata[mine].astype(np.int64) * len(self.columns.contacts) + self.columns.contact[mine]
+        pairs, times = np.unique(key, return_counts=True)
+        stratum, contact = np.divmod(pairs, max(1, len(self.columns.contacts)))
+        return stratum.astype(np.intp), contact.astype(np.intp), times.astype(np.float64)
 
     def alone(self, one: Rows, other: Rows) -> int:
         """Count the closed decisions that have none of the others in their week, campaign and slot."""

@@ -217,6 +217,20 @@ def test_times_campaigns_and_slots_with_few_in_control_are_no_effect(
     assert len(alone) == (0 if controls[1] else 1)
 
 
+def test_sides_with_more_decisions_a_contact_on_one_are_not_compared() -> None:
+    rates = dict.fromkeys(MESSAGES, 0.3)
+    once, rewards = sends(1_000, rates)
+    again = [row._replace(decision_id=f"{row.decision_id}-again") for row in once[:600]]
+
+    found = reported((once + again, rewards + [0.0] * 600), sends(1_000, rates, arm="control", seed=2))
+
+    assert [one.verdict for one in found.comparisons if one.against == "control_random"] == ["nothing_yet"]
+    assert found.arms[0].against_control is None
+    (warning,) = [one for one in found.warnings if one.startswith("A contact has")]
+    assert warning.startswith("A contact has 1.60 decisions a week by the policy and 1.00 in the control group that ")
+    assert "gets any message" in warning
+
+
 def test_values_are_written_as_values() -> None:
     rows, rewards = sends(2_000, {"a": 0.2, "b": 0.2, "c": 0.2})
     control, few = sends(2_000, 0.05, arm="control", seed=2)
