@@ -19,6 +19,8 @@ from shared.values.words import is_missing, same_name_key, same_value_key
 
 Mask = NDArray[np.bool_]
 WEEK = 7 * DAY
+NONE = -1
+"""Code of no message."""
 
 
 class LatestGroup(NamedTuple):
@@ -33,7 +35,7 @@ class LatestGroup(NamedTuple):
 LatestGroups = Mapping[str, Sequence[LatestGroup]]
 """By contact id; who was never asked about is missing."""
 Recent = Mapping[str, Sequence[RecentDecision]]
-"""By contact id what it got lately; who got nothing is missing."""
+"""By contact id what it got lately, the oldest first; who is not decided for is missing."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,43 @@ class Catalogue:
         pauses = [round(one.cooldown_hours * HOUR) for one in self.variants if one.cooldown_hours is not None]
         return max([WEEK if capped else 0, *pauses])
 
+    def as_if_sent(self, contact_ids: Sequence[str], recent: Recent, *, eligible: Mask, held_back: Mask) -> Recent:
+        """Let what was held back count as sent, for those of whom it is compared with what was.
+
+        Otherwise they would be asked about when others are capped, and had more decisions to share their events among.
+
+        Args:
+            contact_ids: in the order of the rows.
+            recent: what they got lately.
+            eligible: what is for them, shape (contacts, messages).
+            held_back: who is of the control group, shape (contacts,); of others nothing is no send.
+        """
+        found = dict(recent)
+        for row, name in enumerate(contact_ids):
+            mine = recent.get(name, ())
+            if all(one.message_id is not None for one in mine):
+                continue
+            sent = [one for one in mine if one.message_id is not None or held_back[row]]
+            codes = np.flatnonzero(eligible[row])
+            limited = bool((np.isfinite(self._caps[codes]) | (self._pauses[codes] > 0)).all())
+            found[name] = self._in_turn(sent, codes) if limited else sent
+        return found
+
+    def _in_turn(self, sent: Sequence[RecentDecision], codes: NDArray[np.intp]) -> Sequence[RecentDecision]:
+        """Put an open message in place of each nothing: the one that was taken longest ago."""
+        last, found = np.zeros(len(self) + 1, dtype=np.int64), list[RecentDecision]()
+        for one in sent:
+            if one.message_id is None:
+                week = [each.message_id for each in found if each.decided_at > one.decided_at - WEEK]
+                taken = np.array([self.code_of.get(each or "", len(self)) for each in week], dtype=np.intp)
+                times = np.bincount(taken, minlength=len(self) + 1)[:NONE]
+                open_ = codes[((times < self._caps) & (last[:NONE] <= one.decided_at - self._pauses))[codes]]
+                if len(open_):
+                    one = one._replace(message_id=self.ids[open_[last[open_].argmin()]])
+            last[self.code_of.get(one.message_id or "", NONE)] = one.decided_at
+            found.append(one)
+        return found
+
     def blocked(
         self, contact_ids: Sequence[str], recent: Recent, *, at: Microseconds, contact_cap: int | None
     ) -> Mask | None:
@@ -150,7 +189,7 @@ class Catalogue:
         if not pairs:
             return None
         row = np.array([row for row, _ in pairs], dtype=np.intp)
-        code = np.array([self.code_of.get(one.message_id, -1) for _, one in pairs], dtype=np.intp)
+        code = np.array([self.code_of.get(one.message_id or "", NONE) for _, one in pairs], dtype=np.intp)
         decided = np.array([one.decided_at for _, one in pairs], dtype=np.int64)
         lately, known = decided > at - WEEK, code >= 0
         shape = (len(contact_ids), len(self))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -6,7 +8,7 @@ from services.messages.model.consideration import control_group, drawn
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import RecentDecision
 from shared.errors import BadRequest
-from tests.unit.messages.conftest import AT, HOUR, catalogue, choosing, considered
+from tests.unit.messages.conftest import AT, DAY, HOUR, catalogue, choosing, considered
 
 
 def test_what_is_drawn_follows_the_chances() -> None:
@@ -105,3 +107,32 @@ def test_runner_ups_are_the_most_promising_others() -> None:
 def test_what_contradicts_itself_is_refused(fields: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         NextBestMessageRequest.model_validate({"contacts": [{"id": "c-1"}], **fields})
+
+
+def test_the_control_group_has_as_few_decisions_as_others_whom_caps_keep() -> None:
+    names = [f"c-{number}" for number in range(60)]
+    call = considered(len(names), catalogue("a", "b", cap_per_week=1), control_share=0.5)
+    recent: dict[str, list[RecentDecision]] = {}
+    times = []
+
+    for day in range(4):
+        once = replace(choosing(call, *names, numbers=[0.5] * len(names)), at=AT + day * DAY)
+        made = once.choose(recent, {})
+        times.append({arm: sum(row.arm == arm for row in made) for arm in ("policy", "control")})
+        for row in made:
+            recent.setdefault(row.contact_id, []).append(RecentDecision(row.message_id, "", "", row.decided_at))
+
+    held_back = int(once.control.sum())
+    assert 0 < held_back < len(names)
+    assert times[:2] == [{"policy": len(names) - held_back, "control": held_back}] * 2
+    assert times[2:] == [{"policy": 0, "control": 0}] * 2
+
+
+def test_what_was_held_back_counts_where_the_control_group_gets_any_message_too() -> None:
+    slots = [{"slot": "subject", "messages": ["a"]}, {"slot": "banner", "messages": ["b"]}]
+    call = choosing(considered(1, catalogue("a", "b", cap_per_week=1), slots=slots), "c-0", numbers=[0.5])
+    call.control = np.array([True])
+    recent = {"c-0": [RecentDecision(None, "", "", AT - 2 * DAY), RecentDecision(None, "", "", AT - DAY)]}
+
+    assert call.choose({}, {}) != []
+    assert call.choose(recent, {}) == []
