@@ -49,7 +49,7 @@ def question_of(store: AccountStore, requested: AttributionRequest, *, today: da
     """
     outcome = _outcome(store, requested.outcome)
     until = requested.until or today + timedelta(days=1)
-    since = requested.since or until - timedelta(days=PERIOD_DAYS)
+    since = requested.since or until - min(timedelta(days=PERIOD_DAYS), until - date.min)
     if not 1 <= (until - since).days <= LONGEST_DAYS:
         detail = f"`from` lies before `to`, by at most {LONGEST_DAYS:,} days; the day `to` itself does not count."
         raise BadRequest(detail, errors=[{"pointer": "/query/from", "detail": detail}])

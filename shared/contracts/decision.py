@@ -51,14 +51,14 @@ class DecisionRow(NamedTuple):
     """Of an imported decision, what it earned; None: the contact's events say it."""
     sending: float = 1.0
     """Chance with which anything was sent, where nothing was a candidate beside messages; `propensity / sending` is the
-    chance of the message among messages."""
+    chance of the message among messages. Where control got nothing: 1 if a message would have been sent, else below."""
 
 
 class RecentDecision(NamedTuple):
     """What a contact got lately, as far as caps and pauses need it."""
 
     message_id: str | None
-    """None: nothing, for the sake of comparison."""
+    """None: it got nothing as one of the control group, where a message would have been sent."""
     slot: str
     campaign_id: str
     decided_at: Microseconds

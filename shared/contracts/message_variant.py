@@ -78,8 +78,8 @@ class MessageVariantFields(BaseModel):
         None
     )
     until: Annotated[Instant | None, Field(description="Not chosen from this instant on; null: for ever.")] = None
-    eligible: Annotated[Eligibility, Field(description="Whom it is for; everybody unless you say otherwise.")] = (
-        Eligibility()
+    eligible: Annotated[Eligibility, Field(description="Whom it is for; everybody unless you say otherwise.")] = Field(
+        default_factory=Eligibility
     )
     cap_per_week: Annotated[
         int | None,

@@ -1,6 +1,6 @@
 """Decisions as columns: ids and names become codes once, and everything after it is arithmetic. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.decision import DecisionRow
+from shared.contracts.decision_input import UNNAMED
 
 Codes = NDArray[np.int32]
 Instants = NDArray[np.int64]
@@ -114,9 +115,8 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
     whole: dict[str, NDArray[Any]] = {
         name: np.concatenate(each) if each else np.empty(0, np.int32) for name, each in coded.items()
     }
-    names = tuple(
-        sorted({name for names in texts["candidates"] for name in names if name} | {one for one in messages if one})
-    )
+    lists, whole["candidates"] = _named(whole, list(texts["candidates"]), [one or "" for one in messages])
+    names = tuple(sorted({name for names in lists for name in names if name} | {one for one in messages if one}))
     place = {name: code for code, name in enumerate(names)} | {None: NOTHING, "": NOTHING}
     settled = np.array([place[name] for name in messages], dtype=np.int32)
     return DecisionColumns(
@@ -138,5 +138,38 @@ def columns_of(parts: Iterable[Sequence[DecisionRow]]) -> DecisionColumns:
         messages=names,
         arms=tuple(texts["arm"]),
         versions=tuple(texts["version"]),
-        candidate_sets=tuple(texts["candidates"]),
+        candidate_sets=tuple(lists),
     )
+
+
+def _named(
+    columns: Mapping[str, NDArray[Any]], lists: list[tuple[str, ...]], chosen: Sequence[str]
+) -> tuple[list[tuple[str, ...]], Codes]:
+    """Name candidates that were only counted, where a slot and campaign show which they were.
+
+    They are the others that were chosen there, unless these are more than were counted: then the choice changed
+    meanwhile, and nobody knows.
+
+    Returns:
+        All lists, and the index of each decision's one.
+    """
+    code: Codes = columns["candidates"].copy()
+    counted = np.array([any(name.startswith(UNNAMED) for name in names) for names in lists], dtype=bool)
+    if not counted.any():
+        return lists, code
+    rows = np.flatnonzero(counted[code])
+    group = columns["slot"].astype(np.int64) * (int(columns["campaign_id"].max()) + 1) + columns["campaign_id"]
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    place = {names: number for number, names in enumerate(lists)}
+    for mine in np.split(rows, np.flatnonzero(np.diff(group[rows])) + 1):
+        seen = {chosen[number] for number in np.unique(columns["message_id"][mine]).tolist()}
+        for number in np.unique(code[mine]).tolist():
+            if len(seen) <= len(lists[number]):
+                kept = [name for name in lists[number] if name.startswith(UNNAMED)][: len(lists[number]) - len(seen)]
+                names = tuple(sorted(seen.union(kept)))
+                if names not in place:
+                    place[names] = len(lists)
+                    lists.append(names)
+                code[mine[code[mine] == number]] = place[names]
+    used, place_of = np.unique(code, return_inverse=True)
+    return [lists[number] for number in used.tolist()], place_of.astype(np.int32)

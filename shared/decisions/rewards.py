@@ -150,9 +150,9 @@ def _within(
 
 
 def _chose_nothing(decisions: DecisionColumns) -> NDArray[np.bool_]:
-    """Return which decisions sent nothing though they could have sent something, shape (n,)."""
+    """Return which decisions sent nothing though they could have sent something, or would have sent nothing, (n,)."""
     could = np.array([any(names) for names in decisions.candidate_sets], dtype=bool)
-    found: NDArray[np.bool_] = (decisions.message == NOTHING) & could[decisions.candidates]
+    found: NDArray[np.bool_] = (decisions.message == NOTHING) & (could[decisions.candidates] | (decisions.sending < 1))
     return found
 
 

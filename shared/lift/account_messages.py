@@ -45,7 +45,7 @@ def messages_report(store: AccountStore, requested: MessageReportRequest, *, now
     """
     outcome = _outcome(store, requested.outcome)
     until = requested.until or instant_of(now).date() + timedelta(days=1)
-    since = requested.since or until - timedelta(days=PERIOD_DAYS)
+    since = requested.since or until - min(timedelta(days=PERIOD_DAYS), until - date.min)
     if since >= until:
         raise _refused("from", "`from` lies before `to`; the day `to` itself does not count.")
     start, end = _beginning(since), _beginning(until)

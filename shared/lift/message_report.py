@@ -49,7 +49,10 @@ class MessageArm(Answer):
     ]
     against_control: Annotated[
         Estimate | None,
-        Field(description="Minus what the control group earned in the same time; null where there is none."),
+        Field(
+            description="Minus what the control group earned in the same weeks, campaigns and slots; null where there "
+            "is none."
+        ),
     ]
 
 
@@ -322,6 +325,21 @@ class _Words:
                 f"Who gets nothing cannot reach {self._question.outcome}: with control: random the control group gets "
                 "any message by lot, and the comparison says what choosing brings."
             )
+        control = self._nothing | self._random
+        alone = self._results.alone(self._policy, control) if control.any() else 0
+        if alone:
+            found.append(
+                f"{alone:,} decisions of the policy are compared with no control group: it had nobody in their week, "
+                "campaign and slot."
+            )
+        for rows in (self._nothing, self._random):
+            apart = self._results.decisions_a_contact(self._policy, rows) if rows.any() else None
+            if apart is not None:
+                found.append(
+                    f"A contact has {apart[0]:.2f} decisions a week by the policy and {apart[1]:.2f} in the control "
+                    f"group that gets {'nothing' if rows is self._nothing else 'any message'}: they are not compared. "
+                    "Caps, or whom messages are for, kept one side away more often."
+                )
         if len(np.unique(columns.slot)) > 1:
             found.append("Several slots are in one report: ask for one slot to compare what may stand there.")
         if len(self._results.frequent()) > MOST_ESTIMATED:

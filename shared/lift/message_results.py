@@ -1,7 +1,9 @@
 """What messages brought, as figures: arms, versions, messages, and how they differ. Pure.
 
 Every figure is a mean a decision, every interval one by contact. What is compared with the control group is what
-happened: who is in it is settled by the contact's id. What equal chances, or one message for everybody who may get it,
+happened: who is in it is settled by the contact's id. Like is compared with like: decisions of one week, campaign and
+slot, each of them counting for as much as both sides have of it. Otherwise a busy week in which few were held back, or
+a campaign without control, would look like an effect. What equal chances, or one message for everybody who may get it,
 would have earned is estimated from the same decisions by their chances (`shared.evaluation.off_policy`).
 """
 
@@ -15,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.decision import UNTRAINED, DecisionArm
+from shared.contracts.decision_input import UNNAMED
+from shared.contracts.rows import DAY
 from shared.decisions.columns import NOTHING, DecisionColumns, Vector
 from shared.evaluation.metrics import Interval
 from shared.evaluation.off_policy import LoggedDecisions, Target, policy_difference, policy_value
@@ -23,6 +27,10 @@ from shared.lift.intervals import Z_95, Z_POWER_80, Rate, difference, wilson
 Rows = NDArray[np.bool_]
 MOST_ESTIMATED: Final = 50
 """Messages of which it is estimated what they would earn with everybody, the most frequent ones."""
+WEEK: Final = 7 * DAY
+Z_999: Final = 3.2905
+LEAST_APART: Final = 0.1
+"""Of decisions a contact, below which two sides are compared all the same."""
 LEAST_LIFT: Final = 0.1
 """The smallest difference, relative to what is compared with, of which it is said how many sends would show it."""
 
@@ -135,12 +143,68 @@ class MessageResults:
         )
 
     def gap(self, one: Rows, other: Rows) -> RewardGap:
-        """Compare decisions about some contacts with those about others."""
-        first, second = self._mean(one & self.closed), self._mean(other & self.closed)
-        decisions = int(((one | other) & self.closed).sum())
-        if first is None or second is None:
+        """Compare decisions about some contacts with those about others, each week, campaign and slot with itself.
+
+        Source: Mantel and Haenszel (1959): a stratum weighs as much as n m / (n + m) decisions, n and m those of both
+        sides, which is as much as it knows of the difference.
+        """
+        counts = [self._in_strata(rows) for rows in (one, other)]
+        there = np.maximum(counts[0] + counts[1], 1)
+        weights = [(count / there)[self._strata] for count in counts[::-1]]
+        first, second = (
+            self._mean(rows & self.closed & (weight > 0), weight)
+            for rows, weight in zip((one, other), weights, strict=True)
+        )
+        decisions = int(counts[0][counts[1] > 0].sum() + counts[1][counts[0] > 0].sum())
+        if first is None or second is None or self.decisions_a_contact(one, other) is not None:
             return RewardGap(None, 0.0 if second is None else second.value, decisions)
         return RewardGap(difference(first, second), second.value, decisions)
+
+    def decisions_a_contact(self, one: Rows, other: Rows) -> tuple[float, float] | None:
+        """Return how many decisions a contact has in a week, campaign and slot, where the two sides surely differ.
+
+        Then what a decision earned does not compare: a contact's events are shared among more decisions on one side.
+        None: they do not differ by more than chance (99.9 %) and a tenth.
+        """
+        sides = [self._times(rows) for rows in (one, other)]
+        most = int(self._strata.max(initial=-1)) + 1
+        counts = [np.bincount(stratum, minlength=most) for stratum, _, _ in sides]
+        there, means, variance = np.maximum(counts[0] + counts[1], 1), [], 0.0
+        for (stratum, contact, times), others in zip(sides, counts[::-1], strict=True):
+            weight = (others / there)[stratum]
+            if not weight.any():
+                return None
+            means.append(float(weight @ times / weight.sum()))
+            apart = np.bincount(contact, weight * (times - means[-1])) / weight.sum()
+            variance += float(apart @ apart)
+        apart_by = abs(means[0] - means[1])
+        differ = apart_by > Z_999 * variance**0.5 and apart_by > LEAST_APART * min(means)
+        return (means[0], means[1]) if differ else None
+
+    def _times(self, rows: Rows) -> tuple[NDArray[np.intp], NDArray[np.intp], Vector]:
+        """Return stratum and contact of closed decisions, each pair once, and how many decisions it has."""
+        mine = rows & self.closed
+        key = self._strata[mine].astype(np.int64) * len(self.columns.contacts) + self.columns.contact[mine]
+        pairs, times = np.unique(key, return_counts=True)
+        stratum, contact = np.divmod(pairs, max(1, len(self.columns.contacts)))
+        return stratum.astype(np.intp), contact.astype(np.intp), times.astype(np.float64)
+
+    def alone(self, one: Rows, other: Rows) -> int:
+        """Count the closed decisions that have none of the others in their week, campaign and slot."""
+        return int(self._in_strata(one)[self._in_strata(other) == 0].sum())
+
+    @cached_property
+    def _strata(self) -> NDArray[np.intp]:
+        """Number weeks by campaign and slot, shape (n,)."""
+        columns = self.columns
+        week = columns.at // WEEK * len(columns.campaigns) + columns.campaign
+        _, found = np.unique(week * len(columns.slots) + columns.slot, return_inverse=True)
+        return np.asarray(found, dtype=np.intp)
+
+    def _in_strata(self, rows: Rows) -> NDArray[np.intp]:
+        """Count the closed ones of some decisions in each stratum."""
+        mine, most = self._strata[rows & self.closed], int(self._strata.max(initial=-1)) + 1
+        return np.bincount(mine, minlength=most)
 
     def value_of(self, target: "Chances", rows: Rows) -> Rate | None:
         """Estimate what a policy would have earned with the decisions that chose; None: that cannot be known."""
@@ -165,9 +229,15 @@ class MessageResults:
     def _choosable(self) -> Rows:
         return self.columns.choosable()
 
+    @cached_property
+    def _partly_unnamed(self) -> Rows:
+        """Which lists of candidates count some without a name: any message may have been one of them."""
+        lists = self.columns.candidate_sets
+        return np.array([any(name.startswith(UNNAMED) for name in names) for names in lists], dtype=bool)
+
     def always(self, message: int) -> Vector:
         """Return the chance of what was chosen if one message were, wherever it could have been, shape (n,)."""
-        there = self._choosable[:, message][self.columns.candidates]
+        there = (self._choosable[:, message] | self._partly_unnamed)[self.columns.candidates]
         return np.where(there, (self.columns.message == message).astype(np.float64), self.equal)
 
     def frequent(self) -> list[int]:
@@ -176,11 +246,11 @@ class MessageResults:
         order = np.lexsort((np.arange(len(counts)), -counts))
         return [int(one) for one in order if counts[one]]
 
-    def _mean(self, rows: Rows) -> Rate | None:
-        logged = self._logged(rows)
+    def _mean(self, rows: Rows, weight: Vector | None = None) -> Rate | None:
+        logged, mine = self._logged(rows), np.ones(int(rows.sum())) if weight is None else weight[rows]
         if self.sums_value or not ((logged.reward == 0) | (logged.reward == 1)).all():
-            return _rate(policy_value(logged, Target(logged.propensity, np.zeros(len(logged)))).value)
-        return _share(logged)
+            return _rate(policy_value(logged, Target(logged.propensity * mine, np.zeros(len(logged)))).value)
+        return _share(logged, mine)
 
     def _logged(self, rows: Rows) -> LoggedDecisions:
         _, contact = np.unique(self.columns.contact[rows], return_inverse=True)
@@ -210,20 +280,19 @@ def _target(chance: Vector, rows: Rows) -> Target:
     return Target(chance[rows], np.zeros(int(rows.sum())))
 
 
-def _share(logged: LoggedDecisions) -> Rate | None:
-    """Return a share with Wilson's interval; None: of nothing.
+def _share(logged: LoggedDecisions, weight: Vector) -> Rate | None:
+    """Return a weighted share with Wilson's interval; None: of nothing.
 
-    Decisions of one contact that are more alike than by chance count for fewer. Source: Kish, "Survey sampling" (1965),
-    the design effect.
+    Decisions of one contact that are more alike than by chance count for fewer, and so do uneven weights. Source: Kish,
+    "Survey sampling" (1965), the design effect.
     """
-    reward, n = logged.reward, len(logged)
-    if not n:
+    total = float(weight.sum())
+    if not total:
         return None
-    share = float(reward.mean())
-    together = np.bincount(logged.contact, reward - share)
-    chance = n * share * (1 - share)
-    effect = max(1.0, float(together @ together) / chance) if chance else 1.0
-    fewer = max(1, round(n / effect))
+    share = float(weight @ logged.reward) / total
+    together = np.bincount(logged.contact, weight * (logged.reward - share)) / total
+    variance, even = float(together @ together), total**2 / float(weight @ weight)
+    fewer = max(1, round(min(even, share * (1 - share) / variance) if variance else even))
     found = wilson(share * fewer, fewer)
     return Rate(share, found.low, found.high)
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Index, SelectBase, bindparam, tuple_
+from sqlalchemy import Index, SelectBase, and_, bindparam, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.decision import DecisionArm, DecisionRow, RecentDecision
@@ -75,7 +75,7 @@ class AddedDecisions(NamedTuple):
 
 
 Recent = Mapping[str, Sequence[RecentDecision]]
-"""By contact id what it got lately, the oldest first; who got nothing is missing."""
+"""By contact id what it got lately, the oldest first; nothing counts where it was the control group's."""
 Held = Mapping[tuple[str, str], DecisionRow]
 """By contact id and slot the decision that holds within a campaign."""
 Choose = Callable[[Recent, Held], Sequence[DecisionRow]]
@@ -135,7 +135,7 @@ class Decisions:
         return [*held.values(), *new]
 
     def recent(self, contact_ids: Collection[str], *, since: Microseconds) -> Recent:
-        """Return what contacts got from an instant on; who got nothing is missing."""
+        """Return what contacts got from an instant on; who is not decided for is missing."""
         with self._scope.reading() as connection:
             return _recent(connection, sorted(set(contact_ids)), since)
 
@@ -237,8 +237,9 @@ def _hold(connection: AccountConnection, contact_ids: Sequence[str]) -> None:
 
 def _recent(connection: AccountConnection, ids: Sequence[str], since: Microseconds) -> dict[str, list[RecentDecision]]:
     found = dict[str, list[RecentDecision]]()
+    question = {"since": since, "control": DecisionArm.control.value, "surely": 1.0}
     for part in batches(ids):
-        for contact_id, *row in connection.read(_RECENT, {IDS: part, "since": since}):
+        for contact_id, *row in connection.read(_RECENT, {IDS: part, **question}):
             found.setdefault(contact_id, []).append(RecentDecision(*row))
     return found
 
@@ -246,7 +247,14 @@ def _recent(connection: AccountConnection, ids: Sequence[str], since: Microsecon
 def _recent_rows(sqlite: bool) -> SelectBase:
     return (
         select_by_parameter(_TABLE.contact_id, *(getattr(_TABLE, name) for name in RecentDecision._fields))
-        .where(among_ids(_TABLE.contact_id, sqlite=sqlite), _TABLE.decided_at >= bindparam("since"))
+        .where(
+            among_ids(_TABLE.contact_id, sqlite=sqlite),
+            _TABLE.decided_at >= bindparam("since"),
+            or_(
+                _TABLE.message_id.is_not(None),
+                and_(_TABLE.arm == bindparam("control"), _TABLE.sending >= bindparam("surely")),
+            ),
+        )
         .order_by(*_ORDER)
     )
 

@@ -117,6 +117,12 @@ class StoredValues(Collection[DatedValue]):
         """Whether it is one of them."""
         return value in tuple(self)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it holds the same values in the same order."""
+        return isinstance(other, Collection) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by value
+
 
 def names_of(values: Collection[DatedValue]) -> Collection[str]:
     """Return the names of a contact's values."""

@@ -64,7 +64,11 @@ def settle_preview(
         if request.campaign_id is not None
         else {}
     )
-    choosing.choose(decisions.recent(contact_ids, since=cutoff - reach) if reach else {}, held)
+    recent = decisions.recent(contact_ids, since=cutoff - reach) if reach else {}
+    if request.cutoff is not None:
+        held = {key: row for key, row in held.items() if row.decided_at < cutoff}
+        recent = {name: [one for one in mine if one.decided_at < cutoff] for name, mine in recent.items()}
+    choosing.choose(recent, held)
     settled = choosing.advice(held)
     for before, one in zip(advices, settled, strict=True):
         one.contact_id, one.data_quality, one.inputs = before.contact_id, before.data_quality, before.inputs

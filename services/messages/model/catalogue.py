@@ -1,11 +1,9 @@
 """The messages of an account, compiled once a revision: who is eligible, and what caps and pauses leave open. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,8 @@ from shared.values.words import is_missing, same_name_key, same_value_key
 
 Mask = NDArray[np.bool_]
 WEEK = 7 * DAY
+NONE = -1
+"""Code of no message."""
 
 
 class LatestGroup(NamedTuple):
@@ -35,7 +35,7 @@ class LatestGroup(NamedTuple):
 LatestGroups = Mapping[str, Sequence[LatestGroup]]
 """By contact id; who was never asked about is missing."""
 Recent = Mapping[str, Sequence[RecentDecision]]
-"""By contact id what was decided for it lately; of whom nothing was is missing."""
+"""By contact id what it got lately, the oldest first; who is not decided for is missing."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,43 @@ class Catalogue:
         pauses = [round(one.cooldown_hours * HOUR) for one in self.variants if one.cooldown_hours is not None]
         return max([WEEK if capped else 0, *pauses])
 
+    def as_if_sent(self, contact_ids: Sequence[str], recent: Recent, *, eligible: Mask, held_back: Mask) -> Recent:
+        """Let what was held back count as sent, for those of whom it is compared with what was.
+
+        Otherwise they would be asked about when others are capped, and had more decisions to share their events among.
+
+        Args:
+            contact_ids: in the order of the rows.
+            recent: what they got lately.
+            eligible: what is for them, shape (contacts, messages).
+            held_back: who is of the control group, shape (contacts,); of others nothing is no send.
+        """
+        found = dict(recent)
+        for row, name in enumerate(contact_ids):
+            mine = recent.get(name, ())
+            if all(one.message_id is not None for one in mine):
+                continue
+            sent = [one for one in mine if one.message_id is not None or held_back[row]]
+            codes = np.flatnonzero(eligible[row])
+            limited = bool((np.isfinite(self._caps[codes]) | (self._pauses[codes] > 0)).all())
+            found[name] = self._in_turn(sent, codes) if limited else sent
+        return found
+
+    def _in_turn(self, sent: Sequence[RecentDecision], codes: NDArray[np.intp]) -> Sequence[RecentDecision]:
+        """Put an open message in place of each nothing: the one that was taken longest ago."""
+        last, found = np.zeros(len(self) + 1, dtype=np.int64), list[RecentDecision]()
+        for one in sent:
+            if one.message_id is None:
+                week = [each.message_id for each in found if each.decided_at > one.decided_at - WEEK]
+                taken = np.array([self.code_of.get(each or "", len(self)) for each in week], dtype=np.intp)
+                times = np.bincount(taken, minlength=len(self) + 1)[:NONE]
+                open_ = codes[((times < self._caps) & (last[:NONE] <= one.decided_at - self._pauses))[codes]]
+                if len(open_):
+                    one = one._replace(message_id=self.ids[open_[last[open_].argmin()]])
+            last[self.code_of.get(one.message_id or "", NONE)] = one.decided_at
+            found.append(one)
+        return found
+
     def blocked(
         self, contact_ids: Sequence[str], recent: Recent, *, at: Microseconds, contact_cap: int | None
     ) -> Mask | None:
@@ -152,7 +189,7 @@ class Catalogue:
         if not pairs:
             return None
         row = np.array([row for row, _ in pairs], dtype=np.intp)
-        code = np.array([self.code_of.get(one.message_id or "", -1) for _, one in pairs], dtype=np.intp)
+        code = np.array([self.code_of.get(one.message_id or "", NONE) for _, one in pairs], dtype=np.intp)
         decided = np.array([one.decided_at for _, one in pairs], dtype=np.int64)
         lately, known = decided > at - WEEK, code >= 0
         shape = (len(contact_ids), len(self))
@@ -165,58 +202,6 @@ class Catalogue:
             sends = np.unique(np.column_stack([row[lately], decided[lately]]), axis=0)[:, 0]
             found[np.bincount(sends.astype(np.intp), minlength=shape[0]) >= contact_cap] = True
         return found if found.any() else None
-
-    def counted(self, contact_ids: Sequence[str], recent: Recent, eligible: Mask, held_back: Mask) -> Recent:
-        """Return what caps count: what was sent; of those who get nothing for comparison also what was held back.
-
-        Args:
-            contact_ids: in the order of the rows.
-            recent: what was decided for them lately.
-            eligible: (k, messages) which messages are for them.
-            held_back: (k,) who gets nothing again now.
-        """
-        idle = {name for name, mine in recent.items() if any(one.message_id is None for one in mine)}
-        if not idle:
-            return recent
-        found = {name: [one for one in recent[name] if one.message_id is not None] for name in idle}
-        for row in np.flatnonzero(held_back).tolist():
-            if (name := contact_ids[row]) in idle:
-                found[name] = self.as_if_sent(name, recent[name], np.flatnonzero(eligible[row]).tolist())
-        return {**recent, **found}
-
-    def as_if_sent(
-        self, contact_id: str, decisions: Sequence[RecentDecision], eligible: Sequence[int]
-    ) -> list[RecentDecision]:
-        """Put in the place of nothing the message that a contact of the control group would have got.
-
-        Caps then bind the control group as they bind everybody else: it has decisions in the same rhythm, and what it
-        does in a week is shared out among as many. Which message it is, is drawn by equal chances, from the id and the
-        instant.
-
-        Args:
-            contact_id: whose decisions these are.
-            decisions: what the contact got lately.
-            eligible: codes of the messages that are for it.
-        """
-        made = list[RecentDecision]()
-        for one in sorted(decisions, key=lambda each: each.decided_at):
-            if one.message_id is None and eligible:
-                shut = self._shut(made, one.decided_at)
-                among = [code for code in eligible if code not in shut] or eligible
-                place = crc32(f"{contact_id} {one.decided_at}".encode(errors="surrogatepass")) % len(among)
-                one = one._replace(message_id=self.ids[among[place]])
-            made.append(one)
-        return made
-
-    def _shut(self, made: Sequence[RecentDecision], at: Microseconds) -> set[int]:
-        """Return which messages caps and pauses keep from a contact that got these."""
-        times = Counter(self.code_of.get(one.message_id or "", -1) for one in made if one.decided_at > at - WEEK)
-        last = {self.code_of.get(one.message_id or "", -1): one.decided_at for one in made}
-        return {
-            code
-            for code, got_at in last.items()
-            if code >= 0 and (times[code] >= self._caps[code] or got_at > at - self._pauses[code])
-        }
 
     @cached_property
     def _caps(self) -> NDArray[np.float64]:

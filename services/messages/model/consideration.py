@@ -1,7 +1,7 @@
 """One call: who may get what, with which chance, what is drawn, and how it is said. Pure but for the random numbers."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.model.advice import ChosenMessage, MessageAdvice, RunnerUpMessage
-from services.messages.model.catalogue import Catalogue, Mask, Recent
+from services.messages.model.candidates import CandidateLists, Held, held_candidates
+from services.messages.model.catalogue import NONE, Catalogue, Mask, Recent
 from services.messages.model.frequency import WINDOW as FREQUENCY_REACH
 from services.messages.model.frequency import Considered, Frequency, Pressed, nothing_reason
 from services.messages.model.policy import Policy, equal_chances
 from services.messages.model.pressure import send_chances
-from services.messages.model.reasons import drawn_reason, reasons_of
+from services.messages.model.reasons import drawn_reason, gone_reason, reasons_of
 from services.messages.schemas import MessagePlace, NextBestMessageRequest
 from shared.contracts.decision import DecisionArm, DecisionRow
 from shared.contracts.holdout import Holdout
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
-Held = Mapping[tuple[str, str], DecisionRow]
-"""By contact id and slot."""
-NONE = -1
-"""Code of no message."""
 SURE = 1.959964
 """Standard deviations of a 95 % interval."""
 NOTHING_DETAIL = "No message is worth what it risks: send nothing now."
@@ -121,7 +118,9 @@ class Filled(NamedTuple):
     nothing: Mask
     """(k,) whether the contact gets nothing: for the sake of comparison, or as no message is worth it."""
     sending: Vector
-    """(k,) chance that anything is sent, given the arm."""
+    """(k,) chance that anything is sent, given the arm; of who is held back, 1 where it would have been sent."""
+    held_back: Mask
+    """(k,) whether the contact gets nothing for the sake of comparison."""
     weighed: Weighings | None = None
     """None: nothing was no candidate."""
 
@@ -133,7 +132,7 @@ class Filled(NamedTuple):
 
     def is_held_back(self, place: int) -> bool:
         """Whether a contact of the control group gets nothing: nothing else could be chosen."""
-        return bool(self.nothing[place]) and self.sending[place] == 1.0
+        return bool(self.held_back[place])
 
     def propensity(self, place: int) -> float:
         """Return the chance of what was chosen for a contact."""
@@ -187,12 +186,13 @@ class Choosing:
             New decisions; of what is only previewed none.
         """
         cap = self.considered.request.contact_cap_per_week
-        held_back = self.control & self.considered.request.control_gets_nothing
-        among = self.eligible & np.any([mask for _, mask in self._places], axis=0)
-        recent = self.considered.catalogue.counted(self.contact_ids, recent, among, held_back)
+        eligible = self.eligible & np.any([mask for _, mask in self._places], axis=0)
+        recent = self.considered.catalogue.as_if_sent(
+            self.contact_ids, recent, eligible=eligible, held_back=self.control
+        )
         blocked = self.considered.catalogue.blocked(self.contact_ids, recent, at=self.at, contact_cap=cap)
         self.filled = [
-            self._filled(place, mask, before, blocked, recent)
+            self._with_frequency(self._filled(place, mask, before, blocked, held), recent, held)
             for (place, mask), before in zip(self._places, self._before, strict=True)
         ]
         if self.random is None:
@@ -202,14 +202,14 @@ class Choosing:
             made += self._decisions(one, known)
         return made
 
-    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, recent: Recent) -> Filled:
+    def _filled(self, place: MessagePlace, mask: Mask, before: Matrix, blocked: Mask | None, held: Held) -> Filled:
         eligible = self.eligible & mask
-        open_: Mask = eligible
-        chances = before.copy()
-        if blocked is not None:
-            open_ = eligible & ~blocked
-            changed = np.flatnonzero((eligible & blocked).any(axis=1))
-            chances[changed] = self.considered.chances(self.rows[changed], open_[changed])
+        open_: Mask = eligible.copy() if blocked is None else eligible & ~blocked
+        for row, codes in held_candidates(self.contact_ids, place.slot, held, self.considered.catalogue):
+            open_[row] = False
+            open_[row, codes] = True
+        chances, changed = before.copy(), np.flatnonzero((open_ != eligible).any(axis=1))
+        chances[changed] = self.considered.chances(self.rows[changed], open_[changed])
         chances[self.control] = equal_chances(open_[self.control])
         code = np.full(len(chances), NONE)
         some = np.flatnonzero(open_.any(axis=1))
@@ -218,31 +218,40 @@ class Choosing:
             code[some] = likely.argmax(axis=1) if self.random is None else drawn(likely, self.random(len(some)))
         nothing = self.control & self.considered.request.control_gets_nothing
         some_eligible = np.asarray(eligible.any(axis=1))
-        filled = Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)))
-        return self._with_frequency(filled, recent) if len(some) else filled
+        return Filled(place.slot, some_eligible, open_, chances, code, nothing, np.ones(len(chances)), nothing)
 
-    def _with_frequency(self, filled: Filled, recent: Recent) -> Filled:
-        """Let nothing be chosen instead of a message, where it is worth more; never for the control group."""
+    def _with_frequency(self, filled: Filled, recent: Recent, held: Held) -> Filled:
+        """Let nothing be chosen instead of a message, where it is worth more; of who is held back, say whether."""
         frequency, policy = self.considered.frequency, self.considered.policy
         if frequency is None or policy is None:
             return filled
-        places = np.flatnonzero(filled.open.any(axis=1) & ~self.control)
+        places = np.flatnonzero(filled.open.any(axis=1) & (~self.control | filled.held_back))
         if not len(places):
             return filled
         rows = self.rows[places]
         reward = np.where(filled.open[places], policy.expected(self.considered.design[rows]), -np.inf).max(axis=1)
         weighed = frequency.weighed(rows, [self.contact_ids[one] for one in places.tolist()], recent, reward)
-        sending, nothing, place_of = filled.sending.copy(), filled.nothing.copy(), np.full(len(self.rows), NONE)
+        sending, place_of = np.ones(len(self.rows)), np.full(len(self.rows), NONE)
         sending[places] = send_chances(weighed.weighed.pays)
-        likely = sending[places] < 0.5
-        nothing[places] = likely if self.random is None else self.random(len(places)) >= sending[places]
-        place_of[places] = np.arange(len(places))
-        chances = filled.chances * sending[:, None]
-        return filled._replace(chances=chances, nothing=nothing, sending=sending, weighed=Weighings(weighed, place_of))
+        for place in places.tolist() if held else ():
+            kept = held.get((self.contact_ids[place], filled.slot))
+            sending[place] = sending[place] if kept is None else kept.sending
+        idle = sending < 0.5
+        if self.random is not None:
+            idle[places] = self.random(len(places)) >= sending[places]
+        # Who is held back is asked about again as soon as others to whom nothing is sent.
+        sending[filled.held_back & ~idle] = 1.0
+        place_of[places] = np.where(filled.held_back[places], NONE, np.arange(len(places)))
+        return filled._replace(
+            chances=filled.chances * sending[:, None],
+            nothing=filled.held_back | idle,
+            sending=sending,
+            weighed=Weighings(weighed, place_of),
+        )
 
     def _decisions(self, filled: Filled, known: set[tuple[str, str]]) -> list[DecisionRow]:
         request, ids = self.considered.request, self.considered.catalogue.ids
-        prefix, candidates = id_prefix(self.at), _CandidateLists(ids)
+        prefix, candidates = id_prefix(self.at), CandidateLists(ids)
         made = []
         for place, (name, code) in enumerate(zip(self.contact_ids, filled.code.tolist(), strict=True)):
             if code == NONE or (name, filled.slot) in known:
@@ -323,10 +332,11 @@ class Choosing:
             if chosen.pressed is not None:
                 made.reasons = [nothing_reason(chosen.pressed, chosen.propensity)][:most]
                 made.margin = made.reasons[0].contribution
-            return
-        if considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
+        elif code == NONE:
+            made.reasons = [gone_reason(chosen)][:most]
+        elif considered.policy is None or considered.learned is None or chosen.arm != DecisionArm.policy.value:
             made.reasons = [drawn_reason(chosen, len(open_), untrained=considered.policy is None)][:most]
-        elif code >= 0:
+        else:
             made.reasons, made.margin = reasons_of(considered, made.row, code, open_, chosen, most)
 
     def _chosen(self, filled: Filled, decided: Held) -> list[ChosenMessage | None]:
@@ -442,21 +452,6 @@ def _most_promising(worth: Matrix, open_: Mask, code: Codes, most: int) -> tuple
     return top, np.take_along_axis(left, top, axis=1) > -np.inf
 
 
-class _CandidateLists:
-    """Names of what could have been chosen: few lists, for many contacts."""
-
-    def __init__(self, ids: Sequence[str]) -> None:
-        self._ids = ids
-        self._known: dict[bytes, tuple[str, ...]] = {}
-
-    def of(self, open_: Mask) -> tuple[str, ...]:
-        """Name them in order."""
-        key = open_.tobytes()
-        if key not in self._known:
-            self._known[key] = tuple(self._ids[code] for code in np.flatnonzero(open_).tolist())
-        return self._known[key]
-
-
 def drawn(chances: Matrix, numbers: Vector) -> Codes:
     """Draw a column of each row by its chances.
 
@@ -487,6 +482,6 @@ def id_prefix(at: Microseconds) -> str:
     """Return how ids of decisions begin that are made at an instant: they sort by time.
 
     >>> id_prefix(1_780_272_000_000_000)
-    'd-019e80c56c00-'
+    'd-019e807aec00-'
     """
     return f"d-{at * 1_000 // SECOND:012x}-"

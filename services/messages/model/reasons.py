@@ -29,6 +29,12 @@ def drawn_reason(chosen: ChosenMessage, open_: int, *, untrained: bool) -> Reaso
     return ReasonPart(DRAWN, chosen.propensity, 0.0, text)
 
 
+def gone_reason(chosen: ChosenMessage) -> ReasonPart:
+    """Say that a message was decided on before it was taken out of the catalogue."""
+    text = "Decided on earlier in this campaign; the message is not in the catalogue any more"
+    return ReasonPart(DRAWN, chosen.propensity, 0.0, text)
+
+
 def reasons_of(
     considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage, most: int
 ) -> tuple[list[ReasonPart], float]:

@@ -39,6 +39,8 @@ class ArmAssignments:
     """Of the arms, control first."""
     is_planned: bool
     """Whether chances were known before; False: shares that were counted stand for them."""
+    notes: tuple[str, ...] = ()
+    """What was left out, in sentences."""
 
     def __len__(self) -> int:
         """Count the assignments."""

@@ -172,7 +172,7 @@ def followed_up(
             reached=reached,
             needed_reached=LEAST_CONTACTS,
         )
-    notes = []
+    notes = [*assigned.notes]
     left = [assigned.names[number] for number in range(len(counts)) if number not in enough]
     if left:
         notes.append(f"Left out, with fewer than {LEAST_OF_ARM} contacts: {', '.join(left)}.")

@@ -1,8 +1,9 @@
 """Where an experiment is read: a holdout, decisions about messages, a send plan, imported events, an attribute."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,13 +17,14 @@ from services.uplift.training.assignments import (
 )
 from shared.contracts.decision import DecisionRow
 from shared.contracts.outcome import no_contact_has, written
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import DAY, Microseconds
 from shared.errors import BadRequest, InsufficientData
 from shared.store import AccountStore
 from shared.timeline import Pasts
 from shared.timeline.pasts import entry_at
 
 DEFAULT_EVENT = "treatment_assigned"
+WEEK: Final = 7 * DAY
 SOURCES = "holdout:NAME, messages, sendtime:CAMPAIGN, event:TYPE or attribute:NAME"
 
 
@@ -142,7 +144,9 @@ def of_decisions(pasts: Pasts, rows: Sequence[DecisionRow], *, control: str | No
     """Read decisions about messages: nothing against each message, or one message against the others.
 
     The logged chance is that of the choice, given who chose: policy, control or another tool. Here it is taken times
-    the share of contacts for whom that one chose; an arm that two of them can give counts half from each.
+    the share of contacts for whom that one chose in the same week and campaign, for a share of control may change while
+    other things do; an arm that two of them can give counts half from each. Where there was no control in a week and
+    campaign, or nothing else, nothing can be compared: these are left out.
 
     Args:
         pasts: of everybody who may be learned from.
@@ -152,18 +156,36 @@ def of_decisions(pasts: Pasts, rows: Sequence[DecisionRow], *, control: str | No
     slot, _ = Counter(row.slot for row in rows).most_common(1)[0]
     place = {name: number for number, name in enumerate(pasts.contact_ids)}
     known = [row for row in rows if row.slot == slot and row.contact_id in place]
-    names = [row.message_id or NO_TREATMENT for row in known]
-    people = Counter(group for _, group in {(row.contact_id, row.arm) for row in known})
-    share = {group: count / people.total() for group, count in people.items()}
-    givers = Counter(name for name, _ in {(name, row.arm) for name, row in zip(names, known, strict=True)})
-    chances = [min(1.0, share[row.arm] * row.propensity * givers[name]) for name, row in zip(names, known, strict=True)]
-    return assigned(
-        [place[row.contact_id] for row in known],
-        [row.decided_at for row in known],
-        names,
-        chances,
-        control=control or NO_TREATMENT,
+    by_group = defaultdict[tuple[int, str], list[DecisionRow]](list)
+    for row in known:
+        by_group[row.decided_at // WEEK, row.campaign_id].append(row)
+    first = control or NO_TREATMENT
+    compared = [mine for mine in by_group.values() if {first} < {_arm_of(row) for row in mine}]
+    kept = [row for mine in compared for row in mine] or known
+    found = assigned(
+        [place[row.contact_id] for row in kept],
+        [row.decided_at for row in kept],
+        [_arm_of(row) for row in kept],
+        [chance for mine in (compared or [known]) for chance in _chances_of_group(mine)],
+        control=first,
     )
+    alone = len(known) - len(kept)
+    note = (
+        f"Left out, {alone:,} decisions: in their week and campaign all contacts, or none, were in control ({first})."
+    )
+    return replace(found, notes=(note,)) if alone else found
+
+
+def _chances_of_group(rows: Sequence[DecisionRow]) -> list[float]:
+    """Return the chance of what each contact got, whoever chose, among decisions of one week and campaign."""
+    people = Counter(group for _, group in {(row.contact_id, row.arm) for row in rows})
+    share = {group: count / people.total() for group, count in people.items()}
+    givers = Counter(name for name, _ in {(_arm_of(row), row.arm) for row in rows})
+    return [min(1.0, share[row.arm] * row.propensity * givers[_arm_of(row)]) for row in rows]
+
+
+def _arm_of(row: DecisionRow) -> str:
+    return row.message_id or NO_TREATMENT
 
 
 def of_events(pasts: Pasts, name: str, *, control: str | None) -> ArmAssignments:

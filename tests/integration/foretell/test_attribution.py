@@ -198,7 +198,9 @@ def test_questions_that_cannot_be_answered_are_refused_with_what_to_do(store: Ac
             question_of(store, wanted, today=TODAY)
     store.outcomes.set_default("scoring", "customer")
     understood = question_of(store, AttributionRequest(), today=TODAY)
+    earliest = question_of(store, AttributionRequest(until=date(1, 1, 15)), today=TODAY)
 
+    assert earliest.since.date() == date(1, 1, 1)
     assert (understood.outcome, f"{understood.since:%m-%d}", f"{understood.until:%m-%d}") == (
         "customer",
         "12-03",

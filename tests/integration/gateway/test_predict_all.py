@@ -129,9 +129,11 @@ async def test_options_go_to_their_capability_alone(trained, services, upstream)
 
     asked = sent(upstream)
     shared = {"contacts", "cutoff", "reasons"}
-    own = {**{name: set() for name in NAMES}, "scoring": {"outcome"}, "churn": {"horizon_days"}}
+    named = {"scoring": {"outcome"}, "churn": {"horizon_days"}, "messages": {"purpose"}}
+    own = {**{name: set() for name in NAMES}, **named}
     assert {name: one.keys() - shared for name, one in asked.items()} == own
     assert (asked["scoring"]["outcome"], asked["churn"]["horizon_days"]) == ("customer", 90)
+    assert asked["messages"]["purpose"] == "preview"
 
 
 async def test_capabilities_without_a_model_are_left_out_and_not_called(gateway, services, upstream) -> None:

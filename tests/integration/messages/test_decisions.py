@@ -60,6 +60,29 @@ async def test_within_a_campaign_a_contact_keeps_its_decision(client: Any, accou
     assert [one["message"] for one in again] == [one["message"] for one in first]
 
 
+async def test_a_decision_that_holds_is_answered_alike_though_its_message_pauses_now(
+    client: Any, account: AccountStore
+) -> None:
+    declare(account, **{name: {"cooldown_hours": 24} for name in SUBJECTS})
+    first = await answered(client, *EVERYBODY, campaign_id="spring", control="random")
+
+    again = await answered(client, *EVERYBODY, campaign_id="spring", control="random")
+
+    assert again == first
+
+
+async def test_a_decision_that_holds_says_so_when_its_message_is_gone(client: Any, account: AccountStore) -> None:
+    (first,) = await answered(client, "c-1", campaign_id="spring", control_share=0)
+    account.experiments.messages.delete([*SUBJECTS], at=NOW_US + 1)
+
+    (again,) = await answered(client, "c-1", campaign_id="spring", control_share=0)
+
+    assert (again["message"], again["propensity"], again["runner_ups"]) == (first["message"], 1 / 3, [])
+    assert [one["text"] for one in again["reasons"]] == [
+        "Decided on earlier in this campaign; the message is not in the catalogue any more"
+    ]
+
+
 async def test_the_control_group_is_the_same_in_every_call_and_gets_nothing(client: Any, account: AccountStore) -> None:
     calls = [await answered(client, *EVERYBODY, control_share=0.5) for _ in range(2)]
 
@@ -200,6 +223,20 @@ def latest(contact_id: str, capability: str, outcome: str, **fields: Any) -> Pre
         body="{}",
         segment=fields.get("segment"),
     )
+
+
+async def test_a_preview_of_the_past_sees_no_later_decision(client: Any, account: AccountStore) -> None:
+    declare(account, **{name: {"cap_per_week": 1} for name in SUBJECTS})
+    (held,) = await answered(client, "c-1", campaign_id="spring", control_share=0)
+    for _ in range(2):
+        await answered(client, "c-1", control_share=0)
+    asked = {"campaign_id": "spring", "control_share": 0, "purpose": "preview"}
+
+    (past,) = await answered(client, "c-1", cutoff="2026-05-20T00:00:00Z", **asked)
+    (now,) = await answered(client, "c-1", **asked)
+
+    assert (past["status"], past["decision_id"]) == ("ok", None)
+    assert now["decision_id"] == held["decision_id"]
 
 
 async def test_while_the_store_cannot_keep_a_decision_nothing_is_answered(

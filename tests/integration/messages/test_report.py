@@ -49,6 +49,13 @@ async def test_a_time_that_ends_before_it_begins_is_refused(service: Any, accoun
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/query/from")
 
 
+async def test_a_time_that_ends_in_the_first_year_begins_with_it(service: Any, account: AccountStore) -> None:
+    async with service() as client:
+        reply = await reported(client, account, "to=0001-01-15")
+
+    assert (reply.status, reply.json["since"]) == (200, "0001-01-01T00:00:00Z")
+
+
 def _as(post: Any, account: AccountStore) -> Any:
     async def posting(path: str, body: Any) -> Any:
         return await post(path, body, account=account.account)

@@ -143,6 +143,7 @@ def found_of(store: AccountStore) -> list[object]:
 
 
 def everything(store: AccountStore) -> dict[str, object]:
+    past = store.contacts.pasts(["a"], cutoff=99, asked_at=99)
     return {
         "keys.all": store.keys.all(),
         "contacts.find": store.contacts.find("a"),
@@ -170,8 +171,10 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.types": store.events.types(),
         "events.currencies": store.events.currencies(["order_placed"]),
         "events.newest_at": store.events.newest_at(),
-        "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
-        "past events": store.contacts.pasts(["a"], cutoff=99, asked_at=99).events,
+        "contacts.pasts": [tuple(facts.attributes) for facts in past.facts.values()],
+        "past events": [*past.events],
+        "events.between": [row for part in store.events.between(["a"], ["order_placed"], 0, 99) for row in part],
+        "predictions.latest_groups": store.predictions.latest_groups(["a"]),
         "contacts.scan": store.contacts.scan()[0],
         "events.times_of": store.events.times_of(["a"], ["order_placed"]),
         "events.scan": list(store.events.scan()),

@@ -65,6 +65,8 @@ def test_a_caller_sees_what_contacts_got_lately(database: Database) -> None:
         ROW._replace(decision_id="d-3", decided_at=NOVEMBER + 6, message_id=None),
         ROW._replace(decision_id="d-4", decided_at=NOVEMBER - 1),
         ROW._replace(decision_id="d-5", contact_id="c"),
+        ROW._replace(decision_id="d-6", decided_at=NOVEMBER + 7, message_id=None, arm="control", sending=1.0),
+        ROW._replace(decision_id="d-7", decided_at=NOVEMBER + 8, message_id=None, arm="control", sending=0.02),
     ]
     decisions.decide(["a", "c"], choosing(*rows), outcome="clicked", since=0)
     told = list[Recent]()
@@ -76,13 +78,8 @@ def test_a_caller_sees_what_contacts_got_lately(database: Database) -> None:
 
     decisions.decide(["a", "b"], choose, outcome="order", since=NOVEMBER)
 
-    lately = {
-        "a": [
-            RecentDecision("tea", "", "", NOVEMBER),
-            RecentDecision("tea", "banner", "may", NOVEMBER + 5),
-            RecentDecision(None, "", "", NOVEMBER + 6),
-        ]
-    }
+    got = (("tea", "", "", NOVEMBER), ("tea", "banner", "may", NOVEMBER + 5), (None, "", "", NOVEMBER + 7))
+    lately = {"a": [RecentDecision(*one) for one in got]}
     assert told == [lately]
     assert decisions.recent(["a", "b"], since=NOVEMBER) == lately
 

@@ -179,3 +179,11 @@ def test_a_mail_is_answered_though_nothing_was_sent_meanwhile() -> None:
     assert earned([decision("a", 1), nothing], [event(3)]) == [1.0, 0.0]
     assert earned([decision("a", 1), nothing], [event(8.5)]) == [0.0, 1.0]
     assert earned([nothing], [event(3)]) == [1.0]
+
+
+def test_who_is_held_back_earns_as_others_where_nothing_would_have_been_sent() -> None:
+    held_back = decision("a", 1)._replace(message_id=None, candidates=("",), arm="control", propensity=1.0)
+    idle = held_back._replace(decision_id="b", decided_at=2 * DAY, sending=0.02)
+
+    assert earned([held_back, idle], [event(3)]) == [1.0, 0.0]
+    assert earned([held_back, idle], [event(8.5)]) == [0.0, 1.0]

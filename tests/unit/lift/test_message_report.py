@@ -210,6 +210,76 @@ def test_contacts_with_many_decisions_that_are_alike_widen_the_interval() -> Non
     assert five_times.high - five_times.low == pytest.approx(once.high - once.low, rel=0.01)
 
 
+@pytest.mark.parametrize("number", [3, 2])
+def test_candidates_without_a_name_may_have_been_any_message(number: int) -> None:
+    rates = {"a": 0.3, "b": 0.1, "c": 0.02}
+    rows, rewards = sends(6_000, rates, arm="imported")
+    unnamed = tuple(f"~{place}" for place in range(1, number))
+    rows = [row._replace(candidates=(str(row.message_id), *unnamed)) for row in rows]
+
+    found = reported((rows, rewards))
+
+    everybody = {one.message: one.with_everybody for one in found.messages}
+    for message, rate in rates.items():
+        estimate = everybody[message]
+        assert estimate is not None
+        assert estimate.low < rate < estimate.high
+
+
+def moved(group: tuple[list[DecisionRow], list[float]], **fields: object) -> tuple[list[DecisionRow], list[float]]:
+    """Put decisions into another campaign or time, about other contacts."""
+    mark = repr(fields)
+    named = [
+        row._replace(decision_id=row.decision_id + mark, contact_id=row.contact_id + mark, **fields) for row in group[0]
+    ]
+    return named, group[1]
+
+
+def few_and_many(policies: tuple[int, int], controls: tuple[int, int], **second: object) -> MessagesReport:
+    """Two parts without any effect, the second of which earns six times as much."""
+    parts = []
+    for n, held_back, rate, fields in zip(policies, controls, (0.05, 0.3), ({"decided_at": 0}, second), strict=True):
+        rates = dict.fromkeys(MESSAGES, rate)
+        parts += [
+            moved(sends(n, rates), **fields),
+            moved(sends(held_back, rate, arm="control", seed=2), **fields),
+        ]
+    return reported(*parts)
+
+
+@pytest.mark.parametrize(
+    ("policies", "controls", "second"),
+    [
+        ((2_000, 3_000), (2_000, 300), {"decided_at": 40 * DAY}),
+        ((2_000, 3_000), (2_000, 300), {"decided_at": 0, "campaign_id": "sale"}),
+        ((2_000, 3_000), (2_000, 0), {"decided_at": 0, "slot": "banner"}),
+    ],
+)
+def test_times_campaigns_and_slots_with_few_in_control_are_no_effect(
+    policies: tuple[int, int], controls: tuple[int, int], second: dict[str, object]
+) -> None:
+    found = few_and_many(policies, controls, **second)
+
+    assert found.comparisons[0].against == "control_nothing"
+    assert found.comparisons[0].verdict == "too_few"
+    alone = [one for one in found.warnings if one.startswith("3,000 decisions of the policy are compared with no")]
+    assert len(alone) == (0 if controls[1] else 1)
+
+
+def test_sides_with_more_decisions_a_contact_on_one_are_not_compared() -> None:
+    rates = dict.fromkeys(MESSAGES, 0.3)
+    once, rewards = sends(1_000, rates)
+    again = [row._replace(decision_id=f"{row.decision_id}-again") for row in once[:600]]
+
+    found = reported((once + again, rewards + [0.0] * 600), sends(1_000, rates, arm="control", seed=2))
+
+    assert [one.verdict for one in found.comparisons if one.against == "control_random"] == ["nothing_yet"]
+    assert found.arms[0].against_control is None
+    (warning,) = [one for one in found.warnings if one.startswith("A contact has")]
+    assert warning.startswith("A contact has 1.60 decisions a week by the policy and 1.00 in the control group that ")
+    assert "gets any message" in warning
+
+
 def test_values_are_written_as_values() -> None:
     rows, rewards = sends(2_000, {"a": 0.2, "b": 0.2, "c": 0.2})
     control, few = sends(2_000, 0.05, arm="control", seed=2)

@@ -86,13 +86,29 @@ def test_it_is_known_how_far_back_caps_look() -> None:
     assert catalogue("a", cooldown_hours=200).reach(None) == 200 * HOUR
 
 
-def test_what_was_held_back_counts_for_each_message_in_turn() -> None:
-    known = catalogue("a", "b", "c", cap_per_week=1)
-    nothing = [RecentDecision(None, "", "", AT - hours * HOUR) for hours in (1, 2, 3)]
+def held_back(*ago: int) -> list[RecentDecision]:
+    return [RecentDecision(None, "", "", AT - one) for one in ago]
 
-    found = known.as_if_sent("c-0", [*nothing, got("b", 4 * HOUR)], [0, 1])
 
-    assert [one.message_id for one in found[:2]] == ["b", "a"]
-    assert {one.message_id for one in found} == {"a", "b"}
-    assert found == known.as_if_sent("c-0", [*nothing, got("b", 4 * HOUR)], [0, 1])
-    assert known.as_if_sent("c-0", nothing, []) == nothing[::-1]
+@pytest.mark.parametrize(
+    ("fields", "recent", "cap", "expected"),
+    [
+        ({"cap_per_week": 1}, held_back(DAY), None, [True, False]),
+        ({"cap_per_week": 1}, held_back(2 * DAY, DAY), None, [True, True]),
+        ({"cap_per_week": 2}, held_back(3 * DAY, 2 * DAY, DAY), None, [True, False]),
+        ({"cooldown_hours": 36}, held_back(3 * DAY, 2 * DAY, DAY), None, [True, False]),
+        ({}, held_back(2 * DAY, DAY), 2, [True, True]),
+        ({}, held_back(2 * DAY, DAY), 3, [False, False]),
+    ],
+)
+def test_what_is_held_back_counts_for_caps_as_what_is_sent(
+    fields: dict[str, object], recent: list[RecentDecision], cap: int | None, expected: list[bool]
+) -> None:
+    known, everybody = catalogue("a", "b", **fields), np.ones((1, 2), dtype=bool)
+
+    counted = known.as_if_sent(["c-0"], {"c-0": recent}, eligible=everybody, held_back=np.array([True]))
+    treated = known.as_if_sent(["c-0"], {"c-0": recent}, eligible=everybody, held_back=np.array([False]))
+
+    blocked = known.blocked(["c-0"], counted, at=AT, contact_cap=cap)
+    assert (blocked is None and not any(expected)) or (blocked is not None and blocked[0].tolist() == expected)
+    assert known.blocked(["c-0"], treated, at=AT, contact_cap=cap) is None

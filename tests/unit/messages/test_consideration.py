@@ -1,5 +1,4 @@
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from services.messages.model.consideration import control_group, drawn
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import RecentDecision
 from shared.errors import BadRequest
-from tests.unit.messages.conftest import AT, HOUR, catalogue, choosing, considered
+from tests.unit.messages.conftest import AT, DAY, HOUR, catalogue, choosing, considered
 
 
 def test_what_is_drawn_follows_the_chances() -> None:
@@ -42,21 +41,6 @@ def test_what_caps_block_is_no_candidate() -> None:
 
     assert (one.message_id, one.propensity, one.candidates) == ("b", 1 / 2, ("b", "c"))
     assert (other.message_id, other.propensity) == ("a", 1 / 3)
-
-
-def test_caps_bind_the_control_group_as_if_it_had_got_what_was_held_back() -> None:
-    known, held_back = catalogue("a", "b", cap_per_week=1), RecentDecision(None, "", "", AT - HOUR)
-    twice = {"c-0": [held_back._replace(decided_at=AT - 2 * HOUR), held_back]}
-
-    def decided(recent: Mapping[str, list[RecentDecision]], **fields: Any) -> list[tuple[str | None, str]]:
-        call = choosing(considered(1, known, **fields), "c-0", numbers=[0.1])
-        return [(row.message_id, row.arm) for row in call.choose(recent, {})]
-
-    assert decided(twice, control_share=0.5) == []
-    assert decided({"c-0": [held_back]}, control_share=0.5) == [(None, "control")]
-    assert decided({"c-0": [held_back]}, control_share=0.5, contact_cap_per_week=1) == []
-    assert decided(twice, control_share=0.5, control="random") == [("a", "control")]
-    assert decided(twice, contact_cap_per_week=1) == [("a", "policy")]
 
 
 def test_a_contact_that_is_named_twice_gets_one_message() -> None:
@@ -123,3 +107,32 @@ def test_runner_ups_are_the_most_promising_others() -> None:
 def test_what_contradicts_itself_is_refused(fields: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         NextBestMessageRequest.model_validate({"contacts": [{"id": "c-1"}], **fields})
+
+
+def test_the_control_group_has_as_few_decisions_as_others_whom_caps_keep() -> None:
+    names = [f"c-{number}" for number in range(60)]
+    call = considered(len(names), catalogue("a", "b", cap_per_week=1), control_share=0.5)
+    recent: dict[str, list[RecentDecision]] = {}
+    times = []
+
+    for day in range(4):
+        once = replace(choosing(call, *names, numbers=[0.5] * len(names)), at=AT + day * DAY)
+        made = once.choose(recent, {})
+        times.append({arm: sum(row.arm == arm for row in made) for arm in ("policy", "control")})
+        for row in made:
+            recent.setdefault(row.contact_id, []).append(RecentDecision(row.message_id, "", "", row.decided_at))
+
+    held_back = int(once.control.sum())
+    assert 0 < held_back < len(names)
+    assert times[:2] == [{"policy": len(names) - held_back, "control": held_back}] * 2
+    assert times[2:] == [{"policy": 0, "control": 0}] * 2
+
+
+def test_what_was_held_back_counts_where_the_control_group_gets_any_message_too() -> None:
+    slots = [{"slot": "subject", "messages": ["a"]}, {"slot": "banner", "messages": ["b"]}]
+    call = choosing(considered(1, catalogue("a", "b", cap_per_week=1), slots=slots), "c-0", numbers=[0.5])
+    call.control = np.array([True])
+    recent = {"c-0": [RecentDecision(None, "", "", AT - 2 * DAY), RecentDecision(None, "", "", AT - DAY)]}
+
+    assert call.choose({}, {}) != []
+    assert call.choose(recent, {}) == []

@@ -71,6 +71,18 @@ def test_the_control_group_is_never_weighed() -> None:
     assert all("" not in row.candidates for row in rows if row.arm == "control")
 
 
+def test_of_who_is_held_back_it_is_kept_whether_a_message_would_have_been_sent() -> None:
+    call = asked(sends=2, numbers=[0.5, 0.5])
+    call.control = np.array([True, True])
+
+    over, under = call.choose({}, {})
+
+    assert (over.message_id, over.propensity, over.candidates, over.sending) == (None, 1.0, ("",), 0.02)
+    assert (under.message_id, under.propensity, under.candidates, under.sending) == (None, 1.0, ("",), 1.0)
+    held = {(row.contact_id, row.slot): row for row in (over, under)}
+    assert [(one.status, one.chosen[0].pressed) for one in call.advice(held)] == [("control", None)] * 2
+
+
 def test_a_preview_says_nothing_and_why() -> None:
     call = asked(sends=2, purpose="preview", reasons=1)
     call.choose({}, {})

@@ -11,7 +11,7 @@ from shared.contracts.holdout import Holdout
 from shared.errors import BadRequest, InsufficientData
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
-from tests.unit.uplift.conftest import NOW, event, pasts_of
+from tests.unit.uplift.conftest import DAY, NOW, event, pasts_of
 
 
 def test_counted_shares_stand_for_chances_that_nobody_stated() -> None:
@@ -103,6 +103,21 @@ def test_an_arm_that_two_can_give_counts_half_from_each() -> None:
     found = of_decisions(pasts, rows, control=None)
 
     assert_array_equal(found.propensity, [1.0, 0.5, 0.25])
+
+
+def test_the_share_of_control_is_that_of_the_week_and_campaign() -> None:
+    pasts = pasts_of(*(event(f"c-{number}", "x", 1) for number in range(8)))
+    even = [decision("c-0", None, "control", 1.0), decision("c-1", "a", "policy", 1.0)]
+    rare = [decision("c-2", None, "control", 1.0), *(decision(f"c-{n}", "a", "policy", 1.0) for n in (3, 4, 5))]
+    later = [row._replace(decided_at=NOW + 21 * DAY) for row in rare]
+    alone = [decision("c-6", "a", "policy", 1.0)._replace(campaign_id="sale")]
+
+    found = of_decisions(pasts, [*even, *later, *alone], control=None)
+
+    assert_array_equal(found.propensity, [0.5, 0.5, 0.25, 0.75, 0.75, 0.75])
+    assert found.notes == (
+        "Left out, 1 decisions: in their week and campaign all contacts, or none, were in control (none).",
+    )
 
 
 def attribute_of(*values: tuple[str, str, int], dated: bool = True) -> object:
