@@ -85,7 +85,9 @@ def _example_request(settings: Settings, champion: ChampionRow, contact: str) ->
     body: dict[str, object] = {"contacts": [{"id": contact}]}
     if line.per_outcome:
         body["outcome"] = champion.outcome
-    return ExampleRequest(champion.account, settings.keys_folder / champion.account, line.path, json.dumps(body))
+    # `foretell up` asks it at each start: no decision may come of that.
+    written = json.dumps(line.harmless_request(body))
+    return ExampleRequest(champion.account, settings.keys_folder / champion.account, line.path, written)
 
 
 def base_url(host: str, port: int) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.decision import UNTRAINED
 
 if TYPE_CHECKING:
-    from shared.lift.message_report import MessageArm, MessagesReport
+    from shared.lift.message_report import MessageArm, MessageResult, MessagesReport
     from shared.lift.report import Estimate
 
 REPORT_EXAMPLES = examples(
@@ -17,8 +18,9 @@ REPORT_EXAMPLES = examples(
     "foretell messages report --from 2026-05-01 --to 2026-06-01 --campaign welcome --json",
 )
 _DAYS = ["%Y-%m-%d"]
+YOUNG = "too young (earned)"
 _ARMS = {
-    "policy": "the policy", "control_nothing": "control: nothing", "control_random": "control: any message",
+    "policy": "the policy", "control_nothing": "control: nothing", "control_random": "control: any, by lot",
     "imported": "another tool",
 }  # fmt: skip
 
@@ -64,32 +66,39 @@ def report_lines(found: "MessagesReport") -> Iterator[str]:
     about += f", campaign {found.campaign_id}" if found.campaign_id else ""
     yield about + (f", slot {found.slot}" if found.slot else "")
     yield ""
-    yield found.conclusion
+    yield from found.findings
     yield from found.warnings
     is_share = found.unit == "share"
+    rewarded = found.outcome if is_share else "rewarded"
     if found.arms:
         yield ""
-        head = ["", "decisions", "too young", "contacts", "rewarded", "a decision", "95 % interval", "minus control"]
+        head = ["", "decisions", YOUNG, "contacts", rewarded, "a decision", "95 % interval", "minus control"]
         yield from aligned([head, *(_arm(one, is_share=is_share) for one in found.arms)])
     if found.messages:
         yield ""
-        cells = [["message", "sent", "too young", "rewarded", "a send", "with everybody", "95 % interval"]]
+        cells = [["message", "sent", YOUNG, rewarded, "a send", "with everybody", "95 % interval"]]
         for one in found.messages:
             value, _ = _cells(one.reward, is_share=is_share)
             named = one.message if one.name is None else f"{one.name} ({one.message})"
-            counts = [f"{number:,}" for number in (one.sent, one.pending, one.rewarded)]
+            counts = [f"{one.sent:,}", _young(one), f"{one.rewarded:,}"]
             cells.append([named, *counts, value, *_cells(one.with_everybody, is_share=is_share)])
         any_value, any_interval = _cells(found.equal_chances, is_share=is_share)
-        cells.append(["any, by equal chances", "", "", "", "", any_value, any_interval])
+        cells.append(["any, by lot", "", "", "", "", any_value, any_interval])
         yield from aligned(cells)
 
 
 def _arm(one: "MessageArm", *, is_share: bool) -> list[str]:
     named = _ARMS[one.arm] if one.version is None else f"  version {one.version}"
-    counts = [f"{number:,}" for number in (one.decisions, one.pending, one.contacts, one.rewarded)]
+    named += ", by lot" if one.version == UNTRAINED else ""
+    counts = [f"{one.decisions:,}", _young(one), f"{one.contacts:,}", f"{one.rewarded:,}"]
     value, interval = _cells(one.against_control, is_share=is_share)
     gap = "-" if one.against_control is None else f"{value} ({interval})"
     return [named, *counts, *_cells(one.reward, is_share=is_share), gap]
+
+
+def _young(one: "MessageArm | MessageResult") -> str:
+    """Return how many are not counted yet, and how many of them earned something already."""
+    return f"{one.pending:,} ({one.pending_rewarded:,})" if one.pending else "0"
 
 
 def _cells(one: "Estimate | None", *, is_share: bool) -> tuple[str, str]:

@@ -248,7 +248,8 @@ def described(outcome: "Outcome") -> str:
     if outcome.silence:
         active = f", asked about contacts active within {outcome.active_within_days} days"
         return f"no {' or '.join(outcome.silence)} for {outcome.horizon_days} days{active}"
-    words = [" or ".join(outcome.event_types), f"within {outcome.horizon_days} days"]
+    days = "1 day" if outcome.horizon_days == 1 else f"{outcome.horizon_days} days"
+    words = [" or ".join(outcome.event_types), f"within {days}"]
     if outcome.repeatable:
         words.append("repeatable")
     if outcome.sums_value:

@@ -90,9 +90,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
         own, popular = (_in_a_hundred(_middle(figures[name]) or 0.0) for name in _LISTED)
         yield f"Of the items bought next that ten can name, its ten name {own} in 100, the most popular {popular}."
     if "gain_over_equal_chances" in figures:
-        yield f"{data['decisions']:,} sent messages were learned from; a send earned {data['reward']:.3g} on average."
-        earned = [_middle(figures.get(f"reward_of_{name}")) or 0.0 for name in ("policy", "equal_chances")]
-        yield f"By this version a later send would have earned {earned[0]:.3g}, by equal chances {earned[1]:.3g}."
+        yield from _earned(data, figures)
     yield from _rules(report)
     yield from summary(report)
     if report.get("importance") and capability != _SENDING:
@@ -225,6 +223,19 @@ def _in_a_hundred(share: float) -> str:
     ('41', '1.2')
     """
     return f"{share * 100:.0f}" if share >= 0.1 or share == 0 else f"{share * 100:.2g}"
+
+
+def _earned(data: Figures, figures: Figures) -> Iterator[str]:
+    """Say what sends brought, and would bring."""
+    own, equal = (_middle(figures.get(f"reward_of_{name}")) or 0.0 for name in ("policy", "equal_chances"))
+    if data.get("sums_value", True):
+        yield f"{data['decisions']:,} sent messages were learned from; a send earned {data['reward']:.3g} on average."
+        yield f"By this version a later send would have earned {own:.3g}, by equal chances {equal:.3g}."
+        return
+    reached = f"{100 * data['reward']:.3g} of 100 reached the outcome"
+    yield f"{data['decisions']:,} sent messages were learned from; {reached}."
+    would = f"{100 * own:.3g} would have reached it by this version, {100 * equal:.3g} by equal chances"
+    yield f"Of 100 later sends {would}."
 
 
 def _middle(value: Any) -> float | None:

@@ -9,7 +9,7 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
 from shared.decisions.columns import DecisionColumns, Vector, columns_of
-from shared.decisions.rewards import EventReader, RewardRule, rewards
+from shared.decisions.rewards import EventReader, RewardRule, rewards_so_far, settled
 from shared.store import AccountStore
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
@@ -24,6 +24,16 @@ class EarnedPart(NamedTuple):
     """All of some contacts, contact by contact, each one's by time."""
     reward: Vector
     """(n,) NaN where the window is not over."""
+    so_far: Vector
+    """(n,) what each earned until now, whether its window is over or not."""
+
+
+class EarnedDecisions(NamedTuple):
+    """Decisions as columns with what each earned; as of a part."""
+
+    columns: DecisionColumns
+    reward: Vector
+    so_far: Vector
 
 
 def earned(
@@ -60,21 +70,24 @@ def earned(
         last = int(columns.at.max()) + rule.horizon
         stored = "email_opened" if type_ == UNVERIFIED_OPEN else type_
         parts = store.events.between(columns.contacts, [stored, type_], int(columns.at.min()), min(last, now))
-        reward = rewards(columns, reader.events_of(parts), rule, until=now)
-        yield EarnedPart([row for row, keep in zip(ours, wanted, strict=True) if keep], reward[wanted])
+        so_far = rewards_so_far(columns, reader.events_of(parts), rule)
+        reward = settled(columns, so_far, rule, until=now)
+        kept = [row for row, keep in zip(ours, wanted, strict=True) if keep]
+        yield EarnedPart(kept, reward[wanted], so_far[wanted])
 
 
-def joined(parts: Iterable[EarnedPart]) -> tuple[DecisionColumns, Vector]:
+def joined(parts: Iterable[EarnedPart]) -> EarnedDecisions:
     """Return all parts as columns, with what each decision earned, shape (n,): about 300 bytes a decision."""
-    found: list[Vector] = []
+    found: list[tuple[Vector, Vector]] = []
 
     def rows() -> Iterator[Sequence[DecisionRow]]:
         for one in parts:
-            found.append(one.reward)
+            found.append((one.reward, one.so_far))
             yield one.rows
 
     columns = columns_of(rows())
-    return columns, np.concatenate(found) if found else np.empty(0)
+    reward, so_far = (np.concatenate(each) for each in zip(*found, strict=True)) if found else (np.empty(0),) * 2
+    return EarnedDecisions(columns, reward, so_far)
 
 
 def _type_of(store: AccountStore, outcome: Outcome) -> str:

@@ -111,6 +111,17 @@ def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, 
         Shape (n,): 0.0 or 1.0, or a sum of values; what an imported decision brought, as it is; NaN where the window
         is not over.
     """
+    return settled(decisions, rewards_so_far(decisions, events, rule), rule, until=until)
+
+
+def settled(decisions: DecisionColumns, so_far: Vector, rule: RewardRule, *, until: Microseconds) -> Vector:
+    """Keep of what decisions earned so far only what cannot change any more, shape (n,); NaN of the others."""
+    is_open = np.isnan(decisions.given) & (decisions.at + rule.horizon > until)
+    return np.where(is_open, np.nan, so_far)
+
+
+def rewards_so_far(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule) -> Vector:
+    """Return what each decision earned by these events, whether its window is over or not, shape (n,)."""
     earned = np.zeros(len(decisions))
     if len(decisions) and len(events):
         order = np.lexsort((_ranks(decisions.ids), decisions.at, decisions.contact))
@@ -126,7 +137,6 @@ def rewards(decisions: DecisionColumns, events: RewardEvents, rule: RewardRule, 
         earned = np.bincount(row, worth, len(decisions)).astype(np.float64)  # counts of nothing are whole
     if not rule.sums_value:
         earned = np.minimum(earned, 1.0)
-    earned[decisions.at + rule.horizon > until] = np.nan
     return np.where(np.isnan(decisions.given), earned, decisions.given)
 
 

@@ -17,6 +17,8 @@ from shared.store import AccountStore
 CAPABILITY: Final = "messages"
 PERIOD_DAYS: Final = 90
 """Where no beginning is named."""
+MESSAGE_EVENTS: Final = ("email_", "sms_", "push_", "in_app_", "whatsapp_")
+"""How event types begin that only somebody who got a message can cause."""
 MOST_DECISIONS: Final = 2_000_000
 """Of a report: about 800 MB while it is made."""
 
@@ -48,12 +50,20 @@ def messages_report(store: AccountStore, requested: MessageReportRequest, *, now
         raise _refused("from", "`from` lies before `to`; the day `to` itself does not count.")
     start, end = _beginning(since), _beginning(until)
     parts = earned(store, outcome, microseconds(start), microseconds(end), now=now)
-    columns, reward = joined(_within(parts, requested))
+    columns, reward, so_far = joined(_within(parts, requested))
     names = {one.id: one.name for one in store.experiments.messages.all()}
     question = MessageQuestion(
-        outcome.name, start, end, instant_of(now), requested.campaign_id, requested.slot, outcome.horizon_days
+        outcome.name,
+        start,
+        end,
+        instant_of(now),
+        requested.campaign_id,
+        requested.slot,
+        outcome.horizon_days,
+        takes_a_message=all(one.startswith(MESSAGE_EVENTS) for one in outcome.event_types),
     )
-    return message_report(question, MessageResults(columns, reward, sums_value=outcome.sums_value), names)
+    results = MessageResults(columns, reward, sums_value=outcome.sums_value, so_far=so_far)
+    return message_report(question, results, names)
 
 
 def _outcome(store: AccountStore, name: str | None) -> Outcome:
@@ -79,7 +89,8 @@ def _within(parts: Iterator[EarnedPart], requested: MessageReportRequest) -> Ite
             raise _refused(
                 "from", f"More than {MOST_DECISIONS:,} decisions were made in this time: name a shorter one."
             )
-        yield EarnedPart([row for row, kept in zip(part.rows, keep, strict=True) if kept], part.reward[np.array(keep)])
+        rows, wanted = [row for row, kept in zip(part.rows, keep, strict=True) if kept], np.array(keep)
+        yield EarnedPart(rows, part.reward[wanted], part.so_far[wanted])
 
 
 def _beginning(day: date) -> datetime:

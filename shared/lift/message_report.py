@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.contracts.decision import DecisionArm
 from shared.contracts.prediction import Answer
+from shared.contracts.rows import DAY, instant_of
 from shared.lift.intervals import Rate
 from shared.lift.message_results import (
     MOST_ESTIMATED,
@@ -23,6 +24,8 @@ from shared.lift.message_results import (
 from shared.lift.report import FEW, Estimate
 
 ComparisonResult = Literal["more", "less", "too_few", "nothing_yet"]
+TRAINED: Final = "what trained versions chose"
+ESTIMATED: Final = "(estimated)"
 MOST_STATED: Final = 10_000_000
 """More sends than that are not said as a number."""
 
@@ -37,6 +40,7 @@ class MessageArm(Answer):
     version: Annotated[str | None, Field(description="Of the policy; null: all of them, or another arm.")]
     decisions: Annotated[int, Field(description="All of them.")]
     pending: Annotated[int, Field(description="Of these, too young to be counted: their window is not over.")]
+    pending_rewarded: Annotated[int, Field(description="How many of the pending ones earned something already.")]
     contacts: Annotated[int, Field(description="About whom the others are.")]
     rewarded: Annotated[int, Field(description="How many of the others earned something.")]
     total: Annotated[float, Field(description="What they earned in all.")]
@@ -59,6 +63,7 @@ class MessageResult(Answer):
     name: Annotated[str | None, Field(description="What people call it; null: nothing, or it is not there any more.")]
     sent: Annotated[int, Field(description="How often it was chosen.")]
     pending: Annotated[int, Field(description="Of these, too young to be counted.")]
+    pending_rewarded: Annotated[int, Field(description="How many of the pending ones earned something already.")]
     contacts: Annotated[int, Field(description="About whom the others are.")]
     rewarded: Annotated[int, Field(description="How many of the others earned something.")]
     reward: Annotated[
@@ -104,6 +109,10 @@ class MessagesReport(Answer):
     ]
     decisions: Annotated[int, Field(description="All of them.")]
     pending: Annotated[int, Field(description="Too young to be counted.")]
+    pending_rewarded: Annotated[int, Field(description="How many of the pending ones earned something already.")]
+    next_counted_at: Annotated[
+        datetime | None, Field(description="When the oldest pending one is counted; null: none is pending.")
+    ]
     arms: Annotated[list[MessageArm], Field(description="The policy, its versions, the control group, imported ones.")]
     messages: Annotated[list[MessageResult], Field(description="The most frequent first.")]
     equal_chances: Annotated[
@@ -112,6 +121,7 @@ class MessagesReport(Answer):
     best_message: Annotated[str | None, Field(description="Which one would have earned most with everybody.")]
     comparisons: Annotated[list[MessageComparison], Field(description="What follows from them.")]
     conclusion: Annotated[str, Field(description="The result in a few sentences.")]
+    findings: Annotated[list[str], Field(description="The same, one by one: what is sure first.")]
     warnings: Annotated[list[str], Field(description="What to know before the figures are believed.")]
 
 
@@ -125,6 +135,8 @@ class MessageQuestion(NamedTuple):
     campaign_id: str | None
     slot: str | None
     horizon_days: int
+    takes_a_message: bool = False
+    """Whether only somebody who got a message can reach it, as a click does."""
 
 
 def message_report(
@@ -137,11 +149,13 @@ def message_report(
         results: of its decisions.
         names: of messages by id.
     """
-    words = _Words(results, names)
+    words = _Words(question, results, names)
     messages = words.messages()
     best = max((one for one in messages if one.with_everybody), key=_with_everybody, default=None)
     comparisons = list(words.comparisons(messages))
     whole = results.earned(results.closed | ~results.closed)
+    next_counted_at = _next_counted_at(question, results)
+    findings = _findings(question, whole, comparisons, next_counted_at, is_trained=bool(results.trained.any()))
     return MessagesReport(
         outcome=question.outcome,
         since=question.since,
@@ -153,12 +167,15 @@ def message_report(
         unit="value" if results.sums_value else "share",
         decisions=whole.decisions,
         pending=whole.pending,
+        pending_rewarded=whole.pending_rewarded,
+        next_counted_at=next_counted_at,
         arms=list(words.arms()),
         messages=messages,
         equal_chances=_estimate(results.value_of(equal_chances, results.closed)),
         best_message=None if best is None else best.message,
         comparisons=comparisons,
-        conclusion=_conclusion(question, whole, comparisons, is_trained=bool(results.trained.any())),
+        conclusion=" ".join(findings),
+        findings=findings,
         warnings=words.warnings(whole),
     )
 
@@ -166,8 +183,8 @@ def message_report(
 class _Words:
     """Writes the parts of a report."""
 
-    def __init__(self, results: MessageResults, names: Mapping[str, str | None]) -> None:
-        self._results, self._names = results, names
+    def __init__(self, question: MessageQuestion, results: MessageResults, names: Mapping[str, str | None]) -> None:
+        self._question, self._results, self._names = question, results, names
         control = results.of_arm(DecisionArm.control)
         self._policy = results.of_arm(DecisionArm.policy)
         self._nothing, self._random = control & ~results.sent, control & results.sent
@@ -180,9 +197,7 @@ class _Words:
             for code, version in enumerate(self._results.columns.versions):
                 mine = self._policy & (self._results.columns.version == code)
                 if mine.any():
-                    at = self._results.columns.at
-                    meanwhile = control & (at >= at[mine].min()) & (at <= at[mine].max())
-                    yield self._arm("policy", version, mine, meanwhile)
+                    yield self._arm("policy", version, mine, self._meanwhile(mine, control))
         for name, rows in (
             ("control_nothing", self._nothing),
             ("control_random", self._random),
@@ -190,6 +205,12 @@ class _Words:
         ):
             if rows.any():
                 yield self._arm(name, None, rows, None)
+
+    def _meanwhile(self, rows: Rows, control: Rows) -> Rows:
+        """Return the decisions of a control group from the time of others."""
+        at = self._results.columns.at
+        found: Rows = control & (at >= at[rows].min()) & (at <= at[rows].max())
+        return found
 
     def _arm(self, arm: str, version: str | None, rows: Rows, control: Rows | None) -> MessageArm:
         found = self._results.earned(rows)
@@ -220,6 +241,7 @@ class _Words:
                     name=self._names.get(message),
                     sent=mine.decisions,
                     pending=mine.pending,
+                    pending_rewarded=mine.pending_rewarded,
                     contacts=mine.contacts,
                     rewarded=mine.rewarded,
                     reward=_estimate(mine.mean),
@@ -230,28 +252,29 @@ class _Words:
 
     def comparisons(self, messages: list[MessageResult]) -> Iterator[MessageComparison]:
         """Compare what follows from each other, the most important first."""
-        if self._policy.any() and self._nothing.any():
-            gap = self._results.gap(self._policy, self._nothing)
-            yield self._compared("what the policy sent", "nothing", "control_nothing", gap)
-        if self._policy.any() and self._random.any():
-            gap = self._results.gap(self._policy, self._random)
-            yield self._compared("what the policy sent", "any message by chance", "control_random", gap)
         trained = self._results.trained
+        chosen, what = (trained, TRAINED) if trained.any() else (self._policy, "what the policy chose")
+        if chosen.any() and self._nothing.any():
+            gap = self._results.gap(chosen, self._meanwhile(chosen, self._nothing))
+            yield self._compared(what, "sending nothing (control group)", "control_nothing", gap)
+        if chosen.any() and self._random.any():
+            gap = self._results.gap(chosen, self._meanwhile(chosen, self._random))
+            yield self._compared(what, "any message by lot (control group)", "control_random", gap)
         ranked = sorted((one for one in messages if one.with_everybody), key=_with_everybody, reverse=True)
         code_of = {name: code for code, name in enumerate(self._results.columns.messages)}
         if (trained & self._results.chosen).any():
             gap = self._results.estimated_gap(as_made, equal_chances, trained)
-            yield self._compared("what trained versions sent", "any message by chance", "equal_chances", gap)
+            yield self._compared(TRAINED, f"any message by lot {ESTIMATED}", "equal_chances", gap)
             if ranked:
                 best = always(code_of[ranked[0].message])
                 gap = self._results.estimated_gap(as_made, best, trained)
-                other = f"{self._quoted(ranked[0])} for everybody"
-                yield self._compared("what trained versions sent", other, "best_message", gap)
+                other = f"{self._quoted(ranked[0])} for everybody {ESTIMATED}"
+                yield self._compared(TRAINED, other, "best_message", gap)
         if len(ranked) > 1:
             first, second = (always(code_of[one.message]) for one in ranked[:2])
             gap = self._results.estimated_gap(first, second, self._results.closed)
             names = [f"{self._quoted(one)} for everybody" for one in ranked[:2]]
-            yield self._compared(names[0], f"{names[1]}, the next best", "second_message", gap)
+            yield self._compared(names[0], f"{names[1]}, the next best {ESTIMATED}", "second_message", gap)
 
     def _compared(self, what: str, other: str, against: str, gap: RewardGap) -> MessageComparison:
         verdict, text = "nothing_yet", f"{_capital(what)} against {other}: nothing can be said yet."
@@ -262,13 +285,17 @@ class _Words:
             elif found.low > 0 or found.high < 0:
                 verdict = "more" if found.low > 0 else "less"
                 near, far = sorted((abs(found.low), abs(found.high)))
-                by = f"by {self._amount(abs(found.value))} ({self._amount(near)} to {self._amount(far)})"
-                text = f"{_capital(what)} earned {verdict} than {other}, {by} {self._unit}."
+                by = self._difference(self._amount(found.value), verdict)
+                text = (
+                    f"{_capital(what)} earned {verdict} than {other}: {by} "
+                    f"({self._amount(near)} to {self._amount(far)})."
+                )
             else:
                 verdict, more = "too_few", gap.more_needed()
                 text = (
-                    f"{_capital(what)} against {other}: too few to tell. The difference lies between "
-                    f"{self._amount(found.low)} and {self._amount(found.high)} {self._unit}{_more_sends(more)}."
+                    f"{_capital(what)} against {other}: it cannot be told yet which earns more. The difference lies "
+                    f"between {self._amount(found.low)} {self._fewer} and {self._difference(self._amount(found.high))}"
+                    f"{_more_sends(more)}."
                 )
         return MessageComparison.model_validate(
             {
@@ -286,12 +313,17 @@ class _Words:
         found = []
         columns = self._results.columns
         if whole.pending:
-            found.append(f"{whole.pending:,} decisions are too young to be counted: their window is not over.")
-        if whole.decisions > whole.pending and whole.rewarded < FEW:
+            found.append(_too_young(whole))
+        if whole.decisions and not whole.rewarded and not whole.pending_rewarded:
+            found.append("No decision has earned anything yet: if that is odd, look whether its events come in at all.")
+        elif whole.decisions > whole.pending and whole.rewarded < FEW:
             found.append(f"Fewer than {FEW} decisions earned anything: the intervals are wide, wait for more.")
         if self._policy.any() and not self._nothing.any() and not self._random.any():
+            found.append("There is no control group: what messages bring beside no message, or by lot, is not known.")
+        if self._nothing.any() and self._question.takes_a_message:
             found.append(
-                "There is no control group: what messages bring beside no message, or by chance, is not known."
+                f"Who gets nothing cannot reach {self._question.outcome}: with control: random the control group gets "
+                "any message by lot, and the comparison says what choosing brings."
             )
         control = self._nothing | self._random
         alone = self._results.alone(self._policy, control) if control.any() else 0
@@ -320,26 +352,53 @@ class _Words:
         return f"“{one.name or one.message}”"
 
     @property
-    def _unit(self) -> str:
-        return "a decision" if self._results.sums_value else "percentage points"
+    def _fewer(self) -> str:
+        return "less" if self._results.sums_value else "fewer"
+
+    def _difference(self, amount: str, verdict: str = "more") -> str:
+        if self._results.sums_value:
+            return f"{amount} {verdict} a decision"
+        word = self._fewer if verdict == "less" else verdict
+        return f"{amount} {word} of 100 decisions reached {self._question.outcome}"
 
     def _amount(self, value: float) -> str:
-        return f"{value:,.2f}" if self._results.sums_value else f"{100 * value:.2f}"
+        return f"{abs(value):,.2f}" if self._results.sums_value else f"{100 * abs(value):.2f}"
 
 
-def _conclusion(
-    question: MessageQuestion, whole: Earned, comparisons: list[MessageComparison], *, is_trained: bool
-) -> str:
+def _next_counted_at(question: MessageQuestion, results: MessageResults) -> datetime | None:
+    young = results.columns.at[~results.closed]
+    return instant_of(int(young.min()) + question.horizon_days * DAY) if len(young) else None
+
+
+def _findings(
+    question: MessageQuestion,
+    whole: Earned,
+    comparisons: list[MessageComparison],
+    next_counted_at: datetime | None,
+    *,
+    is_trained: bool,
+) -> list[str]:
     if not whole.decisions:
-        return "Nothing was decided in this time."
-    if whole.decisions == whole.pending:
-        days = question.horizon_days
-        return f"Nothing can be said yet: each decision is counted {days} days after it was made, and none is so old."
+        return ["Nothing was decided in this time."]
+    if next_counted_at is not None and whole.decisions == whole.pending:
+        return [
+            f"Nothing can be compared yet: each decision is counted {question.horizon_days} days after it was made, "
+            f"the first ones from {next_counted_at:%Y-%m-%d %H:%M} UTC on."
+        ]
     found = [one.text for one in comparisons if one.verdict in ("more", "less")]
     if not is_trained:
         found.append("No trained version has decided yet: until then all messages have equal chances.")
-    found += [one.text for one in comparisons if one.verdict not in ("more", "less")]
-    return " ".join(found)
+    return found + [one.text for one in comparisons if one.verdict not in ("more", "less")]
+
+
+def _too_young(whole: Earned) -> str:
+    """Say how many are not counted, and that something comes in all the same."""
+    if whole.pending == 1:
+        young = "1 decision is too young to be counted: its window is not over"
+    else:
+        young = f"{whole.pending:,} decisions are too young to be counted: their window is not over"
+    already = f"{whole.pending_rewarded:,} earned something already" if whole.pending_rewarded else "nothing came yet"
+    return f"{young}; {already}."
 
 
 def _more_sends(more: int | None) -> str:

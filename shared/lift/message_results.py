@@ -42,6 +42,8 @@ class Earned(NamedTuple):
     """All of them."""
     pending: int
     """Of these, whose window is not over; they count nowhere else."""
+    pending_rewarded: int
+    """How many of the pending ones earned something already."""
     contacts: int
     rewarded: int
     total: float
@@ -82,6 +84,8 @@ class MessageResults:
     """(n,) NaN where the window is not over."""
     sums_value: bool = False
     """Whether rewards are values; else 0 or 1."""
+    so_far: Vector | None = None
+    """(n,) what each earned until now, whether its window is over or not; None: nobody knows."""
 
     @cached_property
     def closed(self) -> Rows:
@@ -131,6 +135,7 @@ class MessageResults:
         return Earned(
             decisions=int(rows.sum()),
             pending=int(rows.sum() - over.sum()),
+            pending_rewarded=0 if self.so_far is None else int(np.count_nonzero(self.so_far[rows & ~self.closed])),
             contacts=len(np.unique(self.columns.contact[over])),
             rewarded=int(np.count_nonzero(reward)),
             total=float(reward.sum()),

@@ -277,7 +277,8 @@ def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/cli.md", "docs/models.md", "docs/operations.md",
-         "docs/quickstart.md", "docs/webhooks-out.md", "docs/connectors.md", "docs/mlflow.md"]  # fmt: skip
+         "docs/quickstart.md", "docs/webhooks-out.md", "docs/connectors.md", "docs/mlflow.md",
+         "docs/next-best-message.md", "docs/uplift.md"]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(f"services/{line.name}/README.md" for line in TABLE)])

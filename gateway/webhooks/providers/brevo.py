@@ -103,7 +103,7 @@ class Brevo:
                 ),
                 type=_TYPES[event],
                 occurred_at=at,
-                message_id=message_id.strip("<>") or None if message_id else None,
+                message_id=custom.own_id("decision_id") or (message_id.strip("<>") or None if message_id else None),
                 campaign_id=campaign_id,
                 item=fields.link("link") if clicked else None,
                 properties=payload.without_missing(bounce=_BOUNCES.get(event), tags=tags),

@@ -96,7 +96,7 @@ class Mailgun:
                 ),
                 type=_type(event, fields),
                 occurred_at=fields.at_seconds("timestamp"),
-                message_id=message_id.strip("<>") or None if message_id else None,
+                message_id=variables.own_id("decision_id") or (message_id.strip("<>") or None if message_id else None),
                 campaign_id=variables.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if event == "clicked" else None,
                 properties=payload.without_missing(

@@ -101,7 +101,7 @@ class Mandrill:
                 recipient=Recipient(contact_id=metadata.own_id("contact_id"), email=message.address("email")),
                 type=_TYPES[event],
                 occurred_at=at,
-                message_id=message_id,
+                message_id=metadata.own_id("decision_id") or message_id,
                 campaign_id=metadata.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if clicked else None,
                 properties=payload.without_missing(

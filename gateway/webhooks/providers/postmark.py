@@ -98,7 +98,7 @@ class Postmark:
                 ),
                 type=type_,
                 occurred_at=at,
-                message_id=message_id,
+                message_id=metadata.own_id("decision_id") or message_id,
                 campaign_id=metadata.fact("campaign_id") or tag,
                 item=fields.link("OriginalLink") if clicked else None,
                 properties=payload.without_missing(

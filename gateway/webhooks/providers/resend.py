@@ -112,7 +112,7 @@ def _events(receipt: str, kind: str, message: payload.PayloadReader) -> list[Inc
             recipient=Recipient(contact_id=tags.own_id("contact_id"), email=one),
             type=_TYPES[kind],
             occurred_at=click.at_iso("timestamp") if click.raw("timestamp") else message.at_iso("created_at"),
-            message_id=data.text("email_id"),
+            message_id=tags.own_id("decision_id") or data.text("email_id"),
             campaign_id=tags.fact("campaign_id") or data.fact("broadcast_id"),
             item=click.link("link") if kind == "email.clicked" else None,
             properties=payload.without_missing(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),

@@ -95,7 +95,8 @@ class SendGrid:
                 type=_TYPES[event],
                 occurred_at=fields.at_seconds("timestamp"),
                 # What follows the first dot names the server and the recipient's place in the request.
-                message_id=message_id.split(".", 1)[0] or None if message_id else None,
+                message_id=fields.own_id("decision_id")
+                or (message_id.split(".", 1)[0] or None if message_id else None),
                 campaign_id=fields.fact("campaign_id")
                 or fields.fact("marketing_campaign_id")
                 or fields.fact("singlesend_id")

@@ -158,7 +158,7 @@ def _events(envelope: payload.PayloadReader, message: payload.PayloadReader) -> 
             recipient=Recipient(contact_id=_tag(tags, "contact_id").own_id("value"), email=email),
             type=type_,
             occurred_at=_at(kind, details, mail, envelope),
-            message_id=mail.text("messageId"),
+            message_id=_tag(tags, "decision_id").own_id("value") or mail.text("messageId"),
             campaign_id=_tag(tags, "campaign_id").fact("value"),
             item=details.link("link") if kind == "Click" else None,
             properties=payload.without_missing(

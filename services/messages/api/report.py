@@ -17,6 +17,10 @@ from shared.serving.service import Service, require_scope
 REPORT_PATH = "/next-best-message/report"
 _FEW = {"value": 0.021, "low": 0.013, "high": 0.034}
 _POLICY = {"value": 0.0412, "low": 0.0381, "high": 0.0445}
+_FOUND = (
+    "What the policy chose earned more than sending nothing (control group): 2.02 more of 100 decisions reached "
+    "clicked (0.67 to 2.94)."
+)
 REPORT_EXAMPLE: dict[str, Any] = {
     "outcome": "clicked",
     "since": "2026-05-01T00:00:00Z",
@@ -28,12 +32,15 @@ REPORT_EXAMPLE: dict[str, Any] = {
     "unit": "share",
     "decisions": 20_000,
     "pending": 4_200,
+    "pending_rewarded": 95,
+    "next_counted_at": "2026-06-01T10:00:00Z",
     "arms": [
         {
             "arm": "policy",
             "version": None,
             "decisions": 18_000,
             "pending": 3_800,
+            "pending_rewarded": 95,
             "contacts": 9_100,
             "rewarded": 585,
             "total": 585.0,
@@ -47,6 +54,7 @@ REPORT_EXAMPLE: dict[str, Any] = {
             "name": "Free delivery",
             "sent": 11_200,
             "pending": 2_300,
+            "pending_rewarded": 61,
             "contacts": 6_400,
             "rewarded": 412,
             "reward": {"value": 0.0463, "low": 0.0421, "high": 0.0509},
@@ -57,16 +65,17 @@ REPORT_EXAMPLE: dict[str, Any] = {
     "best_message": "subject-b",
     "comparisons": [
         {
-            "what": "what the policy sent, against nothing",
+            "what": "what the policy chose, against sending nothing (control group)",
             "against": "control_nothing",
             "difference": {"value": 0.0202, "low": 0.0067, "high": 0.0294},
             "verdict": "more",
             "more_sends": None,
-            "text": "What the policy sent earned more than nothing, by 2.02 (0.67 to 2.94) percentage points.",
+            "text": _FOUND,
         }
     ],
-    "conclusion": "What the policy sent earned more than nothing, by 2.02 (0.67 to 2.94) percentage points.",
-    "warnings": ["4,200 decisions are too young to be counted: their window is not over."],
+    "conclusion": _FOUND,
+    "findings": [_FOUND],
+    "warnings": ["4,200 decisions are too young to be counted: their window is not over; 95 earned something already."],
 }
 
 

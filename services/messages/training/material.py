@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.model.policy import MessageTraits
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.decisions.columns import DecisionColumns, Vector
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
@@ -85,7 +86,9 @@ def message_material(
     over = ~np.isnan(reward)
     kept = np.flatnonzero(sent & over & (contact >= 0))
     kept = kept[np.argsort(decisions.at[kept], kind="stable")]
-    _require_enough(decisions, reward, kept, waiting=int((sent & ~over).sum()))
+    waiting = decisions.at[sent & ~over]
+    until = instant_of(int(waiting.min()) + outcome.horizon_days * DAY) if len(waiting) else None
+    _require_enough(decisions, reward, kept, waiting=len(waiting), until=until)
     reward, notes = _without_giants(reward[kept]) if outcome.sums_value else (reward[kept], [])
     strangers = int((sent & over & (contact < 0)).sum())
     if strangers:
@@ -96,23 +99,27 @@ def message_material(
     )
 
 
-def _require_enough(decisions: DecisionColumns, reward: Vector, kept: NDArray[np.intp], *, waiting: int) -> None:
+def _require_enough(
+    decisions: DecisionColumns, reward: Vector, kept: NDArray[np.intp], *, waiting: int, until: datetime | None
+) -> None:
     counts = np.bincount(decisions.message[kept], minlength=len(decisions.messages)) if len(kept) else np.zeros(0, int)
     tried = int((counts >= LEAST_EACH).sum())
     rewarded = len(np.unique(decisions.contact[kept][reward[kept] > 0]))
     missing = []
     if len(kept) < LEAST_DECISIONS:
-        missing.append(f"{LEAST_DECISIONS - len(kept):,} more sent messages whose time to earn is over")
+        missing.append(f"{LEAST_DECISIONS - len(kept):,} more sent messages whose window is over")
     if tried < 2:
         missing.append(f"a second message that was sent {LEAST_EACH} times")
     if rewarded < LEAST_REWARDED:
         missing.append(f"{LEAST_REWARDED - rewarded:,} more contacts who brought something")
     if missing:
-        later = f"; {waiting:,} are waiting until their time is over" if waiting else ""
+        later = ""
+        if until is not None:
+            later = f" {waiting:,} more count once their window is over, the first from {until:%Y-%m-%d %H:%M} UTC on."
         raise InsufficientData(
             f"{len(kept):,} sent messages can be learned from, of {tried} messages with {LEAST_EACH} each, and "
-            f"{rewarded:,} contacts brought something{later}. Still needed: {' and '.join(missing)}. Until then "
-            "all messages have equal chances, which is just what a training needs.",
+            f"{rewarded:,} contacts brought something.{later} Still needed: "
+            f"{' and '.join(missing)}. Until then all messages have equal chances, which is what a training needs.",
             decisions=len(kept),
             needed_decisions=LEAST_DECISIONS,
             waiting=waiting,

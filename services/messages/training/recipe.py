@@ -35,7 +35,7 @@ MessageRun = Run[MessageChoices]
 
 def _material(run: MessageRun, pasts: Pasts) -> MessageMaterial:
     outcome = run.required_outcome
-    decisions, reward = joined(earned(run.store, outcome, 0, run.now, now=run.now))
+    decisions, reward, _ = joined(earned(run.store, outcome, 0, run.now, now=run.now))
     known = {one.id: dict(one.attributes) for one in run.store.experiments.messages.all()}
     return message_material(outcome, pasts, decisions, reward, known)
 

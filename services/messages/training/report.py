@@ -180,6 +180,7 @@ def _data(material: MessageMaterial, found: JudgedDecisions) -> Figures:
         "messages": len(np.unique(decisions.message)),
         "rewarded_contacts": len(np.unique(rewarded)),
         "reward": round(float(material.reward.mean()), 6),
+        "sums_value": material.outcome.sums_value,
         "by_arm": {name: int(count) for name, count in zip(decisions.arms, arms, strict=True) if count},
         "judged_decisions": len(found.logged),
         "judged_from": instant_of(int(material.at[found.rows].min())).date().isoformat(),

@@ -257,3 +257,13 @@ async def test_while_the_store_cannot_keep_a_decision_nothing_is_answered(
         reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}]}, account=account.account)
 
     assert (reply.status, reply.json["code"]) == (503, "store-unavailable")
+
+
+async def test_contacts_of_the_control_group_have_as_many_decisions_as_a_cap_leaves_others(
+    client: Any, account: AccountStore
+) -> None:
+    for campaign in ("monday", "tuesday", "wednesday"):
+        await answered(client, *EVERYBODY, control_share=0.5, contact_cap_per_week=1, campaign_id=campaign)
+
+    assert {*Counter(row.contact_id for row in kept(account)).values()} == {1}
+    assert {row.arm for row in kept(account)} == {"control", "policy"}

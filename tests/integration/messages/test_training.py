@@ -15,7 +15,7 @@ from shared.registry.fetch import artifacts
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database
 from shared.training.recipe import train
-from tests.integration.messages.conftest import NOW_US, SUBJECTS, declare
+from tests.integration.messages.conftest import NOW_US, SUBJECTS, answered, declare
 
 CONTACTS, WEEKS = 300, 4
 CLICKS = {("FR", "subject-c"): 0.6, ("DE", "subject-a"): 0.6}
@@ -79,8 +79,8 @@ def test_the_report_says_in_words_what_a_send_would_have_earned(learned: Any) ->
     lines = report_lines(learned, "learned.messages.clicked", details=True)
 
     assert lines[0] == "learned.messages.clicked version 1: grade C"
-    found = next(line for line in lines if "By this version a later send" in line)
-    assert re.search(r"would have earned 0\.\d+, by equal chances 0\.\d+\.", found)
+    found = next(line for line in lines if "Of 100 later sends" in line)
+    assert re.search(r"sends \d\S* would have reached it by this version, \d\S* by equal chances\.", found)
     assert any("the best single message, subject-" in line for line in lines)
 
 
@@ -144,3 +144,14 @@ def test_too_few_decisions_are_refused_in_counts(
         train(RECIPE, messages_database.of("beginner"), service_settings, "clicked", now=NOW_US)
 
     assert refused.value.members["decisions"] == 0
+
+
+async def test_sends_whose_window_is_open_are_named_with_the_instant_when_the_first_count(
+    client: Any, account: AccountStore, service_settings: ServiceSettings
+) -> None:
+    await answered(client, "c-1", "c-2", control_share=0)
+
+    with pytest.raises(InsufficientData, match="2 more count once their window is over, the first from ") as refused:
+        train(RECIPE, account, service_settings, "clicked", now=NOW_US + DAY)
+
+    assert refused.value.members["waiting"] == 2

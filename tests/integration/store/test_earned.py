@@ -33,7 +33,7 @@ def test_contacts_are_never_cut_however_small_the_parts(database: Database) -> N
     store = filled(database, rows, [clicked("e-1", 4, "b"), clicked("e-2", 6, "c", "d-c1")])
 
     parts = list(earned(store, CLICKED, MAY, MAY + 20 * DAY, now=MAY + 30 * DAY, part=2))
-    columns, reward = joined(parts)
+    columns, reward, _ = joined(parts)
 
     assert [{row.contact_id for row in one.rows} for one in parts] == [{"a"}, {"b"}, {"c"}]
     earned_by = dict(zip(columns.ids, reward.tolist(), strict=True))
@@ -47,12 +47,12 @@ def test_an_event_of_a_decision_outside_the_window_or_about_something_else_count
     rows = [decision("d-old", -1, "a"), decision("d-1", 1, "a"), decision("d-sale", 2, "a", outcome="sale")]
     store = filled(database, rows, [clicked("e-1", 3, "a", "d-old"), clicked("e-2", 3, "a", "d-sale")])
 
-    columns, reward = joined(earned(store, CLICKED, MAY, MAY + 5 * DAY, now=MAY + 30 * DAY))
+    columns, reward, _ = joined(earned(store, CLICKED, MAY, MAY + 5 * DAY, now=MAY + 30 * DAY))
 
     assert (columns.ids, reward.tolist()) == (("d-1",), [0.0])
 
 
 def test_without_decisions_nothing_is_read(database: Database) -> None:
-    columns, reward = joined(earned(database.of("default"), CLICKED, MAY, MAY + DAY, now=MAY + 2 * DAY))
+    columns, reward, _ = joined(earned(database.of("default"), CLICKED, MAY, MAY + DAY, now=MAY + 2 * DAY))
 
     assert (len(columns), reward.tolist()) == (0, [])

@@ -56,7 +56,8 @@ def test_a_campaign_and_a_time_narrow_it(store: AccountStore) -> None:
     assert messages_report(store, IN_MAY._replace(campaign_id=""), now=NOW).decisions == 25
     assert messages_report(store, IN_MAY._replace(until=date(2026, 5, 2)), now=NOW).decisions == 5
     assert messages_report(store, IN_MAY._replace(slot="banner"), now=NOW).decisions == 0
-    assert messages_report(store, MessageReportRequest(), now=MAY + 5 * DAY).pending == 30
+    early = messages_report(store, MessageReportRequest(), now=MAY + 5 * DAY)
+    assert (early.pending, early.pending_rewarded) == (30, 8)
 
 
 def test_what_cannot_be_reported_is_refused(store: AccountStore) -> None:
@@ -70,6 +71,7 @@ def test_the_result_is_printed_before_the_tables(store: AccountStore) -> None:
     lines = list(report_lines(messages_report(store, IN_MAY, now=NOW)))
 
     assert lines[0] == "clicked: decisions from 2026-05-01 to 2026-06-01"
-    assert lines[2].startswith("What the policy sent earned more than nothing, by 45.00 (")
-    assert any(line.startswith("control: nothing  20") for line in lines)
-    assert any(line.startswith("any, by equal chances") for line in lines)
+    assert lines[2].startswith("What the policy chose earned more than sending nothing (control group): 45.00 more of ")
+    assert lines[3] == "No trained version has decided yet: until then all messages have equal chances."
+    assert any(line.split()[:3] == ["control:", "nothing", "20"] for line in lines)
+    assert any(line.startswith("any, by lot") for line in lines)

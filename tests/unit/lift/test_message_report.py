@@ -52,10 +52,16 @@ def sends(
     return rows, rewards
 
 
-def reported(*groups: tuple[list[DecisionRow], list[float]], sums_value: bool = False) -> MessagesReport:
+def reported(
+    *groups: tuple[list[DecisionRow], list[float]],
+    sums_value: bool = False,
+    so_far: list[float] | None = None,
+    question: MessageQuestion = QUESTION,
+) -> MessagesReport:
     rows, rewards = [row for one in groups for row in one[0]], [reward for one in groups for reward in one[1]]
-    results = MessageResults(columns_of([rows]), np.array(rewards), sums_value=sums_value)
-    return message_report(QUESTION, results, {"a": "Free delivery"})
+    early = None if so_far is None else np.array(so_far)
+    results = MessageResults(columns_of([rows]), np.array(rewards), sums_value=sums_value, so_far=early)
+    return message_report(question, results, {"a": "Free delivery"})
 
 
 def test_a_clear_result_is_stated_with_its_interval() -> None:
@@ -68,7 +74,11 @@ def test_a_clear_result_is_stated_with_its_interval() -> None:
 
     assert verdicts["control_nothing"] == verdicts["equal_chances"] == verdicts["second_message"] == "more"
     assert found.best_message == "a"
-    assert found.conclusion.startswith("What the policy sent earned more than nothing, by 8.")
+    assert found.findings[0].startswith(
+        "What trained versions chose earned more than sending nothing (control group): "
+    )
+    assert " more of 100 decisions reached clicked (" in found.findings[0]
+    assert found.conclusion == " ".join(found.findings)
     assert "“Free delivery” for everybody earned more than “" in found.conclusion
     policy, version, control = found.arms
     assert (policy.arm, version.version, control.arm) == ("policy", "1", "control_nothing")
@@ -83,7 +93,8 @@ def test_with_few_clicks_it_says_how_many_more_sends_would_tell() -> None:
 
     assert [one.against for one in open_ones] == ["control_nothing", "second_message"]
     assert all(one.more_sends and one.more_sends > 300 for one in open_ones)
-    assert "too few to tell" in found.conclusion
+    assert "it cannot be told yet which earns more. The difference lies between " in found.conclusion
+    assert " fewer and " in found.conclusion
     assert "more sends would show it" in found.conclusion
     assert "No trained version has decided yet" in found.conclusion
     assert found.warnings == ["Fewer than 10 decisions earned anything: the intervals are wide, wait for more."]
@@ -92,14 +103,52 @@ def test_with_few_clicks_it_says_how_many_more_sends_would_tell() -> None:
 def test_decisions_that_are_too_young_are_counted_as_pending_and_nowhere_else() -> None:
     rows, rewards = sends(100, {"a": 0.5, "b": 0.5, "c": 0.5})
 
-    found = reported((rows, [nan] * 60 + rewards[60:]))
+    found = reported((rows, rewards[:40] + [nan] * 60), so_far=[0.0] * 98 + [1.0] * 2)
 
-    assert (found.decisions, found.pending) == (100, 60)
-    assert (found.arms[0].pending, found.arms[0].contacts) == (60, 40)
-    assert "60 decisions are too young to be counted: their window is not over." in found.warnings
-    assert reported((rows, [nan] * 100)).conclusion == (
-        "Nothing can be said yet: each decision is counted 7 days after it was made, and none is so old."
+    assert (found.decisions, found.pending, found.pending_rewarded) == (100, 60, 2)
+    assert (found.arms[0].pending, found.arms[0].pending_rewarded, found.arms[0].contacts) == (60, 2, 40)
+    assert sum(one.pending_rewarded for one in found.messages) == 2
+    assert found.next_counted_at == datetime(1970, 1, 8, 0, 57, 36, tzinfo=UTC)
+    assert found.warnings[0] == (
+        "60 decisions are too young to be counted: their window is not over; 2 earned something already."
     )
+
+
+def test_while_all_are_too_young_it_says_when_the_first_are_counted() -> None:
+    rows, _ = sends(100, {"a": 0.5, "b": 0.5, "c": 0.5})
+
+    found = reported((rows, [nan] * 100), so_far=[0.0] * 100)
+
+    assert found.findings == [
+        "Nothing can be compared yet: each decision is counted 7 days after it was made, the first ones from "
+        "1970-01-08 00:00 UTC on."
+    ]
+    assert found.warnings[1].startswith("No decision has earned anything yet: if that is odd, look whether its events")
+
+
+def test_what_trained_versions_chose_is_compared_with_the_control_group_of_their_time() -> None:
+    rates = {"a": 0.2, "b": 0.05, "c": 0.05}
+    before, clicks = sends(3_000, rates, seed=4)
+    control, few = sends(1_000, 0.1, arm="control", seed=3)
+    early = [row._replace(decided_at=row.decided_at - 30 * DAY, decision_id=f"e{row.decision_id}") for row in control]
+    found = reported(
+        ([row._replace(decided_at=row.decided_at - 30 * DAY) for row in before], clicks),
+        sends(3_000, rates, version="2", chances=(0.9, 0.05, 0.05)),
+        (control, few),
+        (early, [1.0] * 1_000),
+    )
+
+    assert found.comparisons[0].difference == found.arms[2].against_control
+    assert (found.arms[2].version, found.comparisons[0].verdict) == ("2", "more")
+
+
+def test_of_an_outcome_that_takes_a_message_nothing_is_no_comparison() -> None:
+    clicks = sends(400, {"a": 0.3, "b": 0.3, "c": 0.3}), sends(100, 0.0, arm="control", seed=2)
+
+    found = reported(*clicks, question=QUESTION._replace(takes_a_message=True))
+
+    assert any(one.startswith("Who gets nothing cannot reach clicked: with control: random") for one in found.warnings)
+    assert not any("control: random" in one for one in reported(*clicks).warnings)
 
 
 def test_nothing_decided_is_nothing_to_report() -> None:
@@ -238,8 +287,8 @@ def test_values_are_written_as_values() -> None:
     found = reported((rows, [30 * one for one in rewards]), (control, [30 * one for one in few]), sums_value=True)
 
     assert found.unit == "value"
-    assert found.conclusion.startswith("What the policy sent earned more than nothing, by 4.")
-    assert " a decision." in found.conclusion
+    assert found.conclusion.startswith("What the policy chose earned more than sending nothing (control group): 4.")
+    assert " more a decision (" in found.conclusion
 
 
 def test_how_many_more_sends_follows_from_the_interval() -> None:
@@ -283,6 +332,7 @@ def test_less_is_written_as_an_amount_and_nothing_as_the_same() -> None:
     less, same = found.comparisons[:2]
 
     assert less.verdict == "less"
-    assert less.text.startswith("What the policy sent earned less than nothing, by ")
+    assert less.text.startswith("What trained versions chose earned less than sending nothing (control group): ")
+    assert " fewer of 100 decisions reached clicked (" in less.text
     assert "-" not in less.text
-    assert same.text == "What trained versions sent and any message by chance: the same so far."
+    assert same.text == "What trained versions chose and any message by lot (estimated): the same so far."

@@ -4,6 +4,8 @@ from numpy.testing import assert_allclose
 
 from services.messages.model.hierarchy import RewardSums, Strengths, members, own_variances, posterior, prior_variances
 from services.messages.model.policy import MessageTraits, fit
+from services.messages.model.policy_columns import PolicyColumns
+from shared.learners.simple import Columns
 
 SENDS = 6_000
 TOPICS = [MessageTraits("a", {"topic": "price"}), MessageTraits("b", {"topic": "price"}), MessageTraits("c")]
@@ -125,3 +127,15 @@ def test_sums_of_values_are_learned_in_their_own_unit() -> None:
     assert policy.link == "identity"
     assert policy.expected(design).mean() == pytest.approx(50 * clicked.mean(), rel=0.05)
     assert (policy.expected(10 * design) >= 0).all()
+
+
+def test_beyond_what_was_learned_a_column_is_as_at_its_end() -> None:
+    learned = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, 1.0], [np.nan, 0.0]])
+    columns = PolicyColumns.fit(learned, Columns(("days", "country"), (1,)))
+
+    found = columns.of(np.array([[3.0, 1.0], [400.0, 1.0], [0.0, 0.0], [-5.0, 0.0], [np.nan, 1.0]]))
+
+    assert_allclose(found[1], found[0])
+    assert_allclose(found[3], found[2])
+    assert found[4, 0] == 0.0
+    assert_allclose(PolicyColumns.from_arrays(columns.to_arrays(), 2).of(np.array([[400.0, 1.0]])), found[:1])

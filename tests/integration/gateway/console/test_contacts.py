@@ -235,3 +235,21 @@ async def test_the_models_are_requested_now(gateway: RunningGateway, upstream: U
     assert "33 of 100" in page.text
     assert "gave no answer" in page.text
     assert (asked["contacts"], asked["survival"]) == ([{"id": "a/b"}], True)
+
+
+async def test_a_committed_message_differs_from_what_would_be_likeliest(gateway: RunningGateway) -> None:
+    put(gateway, "c-1")
+    browser = await signed_in(gateway)
+    pages = []
+
+    for said in (
+        {"message": "subject-a", "propensity": 0.97, "arm": "policy", "decision_id": "d-1", "campaign_id": "june"},
+        {"message": "subject-a", "propensity": 0.97, "arm": "policy", "decision_id": None},
+        {"message": None, "propensity": 0.2, "arm": "policy", "decision_id": "d-2"},
+    ):
+        predicted(gateway, "c-1", "messages", **said)
+        pages.append((await browser.get(page_of("c-1"))).text)
+
+    assert "Decided for june: drawn with a chance of 97 in 100." in pages[0]
+    assert "Likeliest now, with a chance of 97 in 100." in pages[1]
+    assert "<strong>Nothing</strong>" in pages[2]

@@ -1,7 +1,12 @@
+from typing import Any
+
+from aiohttp import web
+
+from services.messages.api.report import REPORT_EXAMPLE
 from shared.contracts.message_variant import MessageVariantFields
 from shared.contracts.rows import SECOND
 from shared.store import MessageChange
-from tests.integration.gateway.conftest import RunningGateway
+from tests.integration.gateway.conftest import RunningGateway, Upstream
 from tests.integration.gateway.console.browser import Browser
 
 NOW = 1_780_000_000 * SECOND
@@ -104,3 +109,60 @@ async def test_what_a_message_is_called_is_escaped(gateway: RunningGateway) -> N
 
     assert "alert(1)" in page
     assert evil not in page
+
+
+def reporting(upstream: Upstream, report: dict[str, Any], status: int = 200) -> list[dict[str, str]]:
+    """Let the service report, and keep what was asked."""
+    asked: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.path == "/next-best-message/report"
+        asked.append(dict(request.query))
+        return web.json_response(report, status=status)
+
+    upstream.answer = answer
+    return asked
+
+
+async def test_the_page_asks_for_the_report_in_its_place(gateway: RunningGateway, upstream: Upstream) -> None:
+    put(gateway, "a")
+    asked = reporting(upstream, REPORT_EXAMPLE)
+    browser = await signed_in(gateway, "read")
+
+    page = (await browser.get("/console/messages?campaign_id=june")).text
+    report = (await browser.get("/console/messages/report?campaign_id=june&from=2026-05-01")).text
+
+    assert 'hx-get="/console/messages/report?campaign_id=june"' in page
+    assert asked == [{"campaign_id": "june", "from": "2026-05-01"}]
+    for words in (
+        "2.02 more of 100 decisions reached clicked (0.67 to 2.94).", "4,200 decisions are too young", "95 earned",
+        '4.12<span class="range">3.81 to 4.45</span>', '+2.02<span class="range">+0.67 to +2.94</span>',
+        "Free delivery", "11,200", "Any message, by lot",
+    ):  # fmt: skip
+        assert words in report, words
+
+
+async def test_without_scripts_the_report_stands_in_the_page(gateway: RunningGateway, upstream: Upstream) -> None:
+    put(gateway, "a")
+    evil = "<script>alert(1)</script>"
+    reporting(upstream, REPORT_EXAMPLE | {"findings": [evil], "unit": "value", "decisions": 1})
+
+    page = (await (await signed_in(gateway, "read")).get("/console/messages?read=yes")).text
+
+    assert "alert(1)" in page
+    assert evil not in page
+    assert "hx-get" not in page
+    assert ">Each send</th>" in page
+
+
+async def test_what_the_report_refuses_is_shown_on_the_page(gateway: RunningGateway, upstream: Upstream) -> None:
+    put(gateway, "a")
+    browser = await signed_in(gateway, "read")
+
+    reporting(upstream, {"title": "x", "status": 422, "detail": "`from` lies before `to`."}, status=422)
+    refused = (await browser.get("/console/messages/report")).text
+    reporting(upstream, REPORT_EXAMPLE | {"decisions": 0})
+    nothing = (await browser.get("/console/messages/report")).text
+
+    assert "`from` lies before `to`." in refused
+    assert "Nothing was decided in this time" in nothing

@@ -126,6 +126,17 @@ def test_each_capability_of_one_account_is_tried_once_in_the_order_of_the_table(
     assert found[1][2] == {"contacts": [{"id": "acme-0"}], "outcome": "lapse"}
 
 
+def test_an_example_commits_nothing(database: Database, tmp_path: Path) -> None:
+    trained(database, "acme", ("messages", "clicked"), home_folder=tmp_path)
+
+    (found,) = asked(tmp_path)
+
+    assert found[1:] == (
+        "/next-best-message",
+        {"contacts": [{"id": "acme-0"}], "outcome": "clicked", "purpose": "preview"},
+    )
+
+
 def test_the_sample_is_shown_before_other_accounts_and_nobody_is_mixed_in(database: Database, tmp_path: Path) -> None:
     trained(database, "acme", ("scoring", "customer"), ("churn", "churn"), home_folder=tmp_path)
     trained(database, "demo", ("churn", "lapse"), home_folder=tmp_path)

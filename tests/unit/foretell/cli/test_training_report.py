@@ -117,6 +117,28 @@ def test_a_risk_is_reported_as_leaving() -> None:
     assert "  Of two contacts, one who leaves and one who stays, it puts the right one first in 84 of 100." in lines
 
 
+@dataclass(frozen=True)
+class SendsReport(FakeReport):
+    sums_value: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        figures = {"gain_over_equal_chances": 0.03, "reward_of_policy": 0.1043, "reward_of_equal_chances": 0.06432}
+        data = {"contacts": 3_000, "decisions": 21_000, "reward": 0.0643, "sums_value": self.sums_value}
+        return {**super().to_json(), "data": data, "figures": figures}
+
+
+def test_what_messages_earn_is_written_of_a_hundred_sends_or_in_their_value() -> None:
+    shares, values = (
+        report_lines(FakePublished(report=SendsReport(sums_value=one)), "acme.messages.clicked")
+        for one in (False, True)
+    )
+
+    assert "  21,000 sent messages were learned from; 6.43 of 100 reached the outcome." in shares
+    assert "  Of 100 later sends 10.4 would have reached it by this version, 6.43 by equal chances." in shares
+    assert "  21,000 sent messages were learned from; a send earned 0.0643 on average." in values
+    assert "  By this version a later send would have earned 0.104, by equal chances 0.0643." in values
+
+
 def test_send_time_is_not_graded_as_an_order_of_contacts() -> None:
     lines = report_lines(FakePublished(), "acme.sendtime")
 

@@ -174,3 +174,37 @@ def test_happenings_of_a_provider_have_receipts_of_their_own(name: str) -> None:
     ]
 
     assert len(receipts) == len(set(receipts))
+
+
+OWN_FIELDS = {
+    "sendgrid": ("delivered", ()),
+    "mailgun": ("accepted", ("event-data", "user-variables")),
+    "postmark": ("delivery", ("Metadata",)),
+    "mandrill": ("send", ("msg", "metadata")),
+    "ses": ("send", ("Message", "mail", "tags")),
+    "resend": ("clicked", ("message", "data", "tags")),
+    "brevo": ("request", ("X-Mailin-custom",)),
+}
+"""A sample of each provider that takes fields of one's own along, and where they stand."""
+
+
+@pytest.mark.parametrize("name", OWN_FIELDS)
+def test_a_decision_that_was_sent_along_is_the_event_s_message(name: str) -> None:
+    sample, path = OWN_FIELDS[name]
+    item = copy.deepcopy(SAMPLES[name][sample])
+    (before,) = say(PROVIDERS[name], item)
+    if name == "brevo":
+        item["X-Mailin-custom"] = json.dumps({"decision_id": "d-019e"})
+    else:
+        inner = item
+        for step in path:
+            inner = inner[step]
+        inner["decision_id"] = ["d-019e"] if name == "ses" else "d-019e"
+
+    (event,) = say(PROVIDERS[name], item)
+
+    assert isinstance(before, IncomingEvent)
+    assert isinstance(event, IncomingEvent)
+    assert before.message_id not in (None, "d-019e")
+    assert event.message_id == "d-019e"
+    assert event.receipt == before.receipt or name == "brevo"
