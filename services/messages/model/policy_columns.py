@@ -11,7 +11,7 @@ from shared.learners.simple import LEAST_SCALE, Columns, encode, encoding
 
 Matrix = NDArray[np.float64]
 Relevance = Callable[[Matrix], Matrix]
-"""From standardised columns, shape (n, k), to how much each tells, shape (k,)."""
+"""From standardised columns, shape (n, k), to how much each says of rewards, shape (k,)."""
 MOST_COLUMNS = 32
 """Columns of contacts: more are neither learned from a few thousand sends nor quick to draw. Numbers come twice."""
 
@@ -48,7 +48,7 @@ class PolicyColumns:
         Args:
             values: shape (n, p); NaN is missing.
             columns: names and which are categories.
-            relevance: says how much each of some standardised columns tells; None: those that vary most tell most.
+            relevance: of standardised columns; None: those that vary most are kept.
             most: columns that are kept, those that tell most.
         """
         source, code = encoding(values, columns)
@@ -65,8 +65,8 @@ class PolicyColumns:
         scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / max(len(raw), 1))
         usable = np.flatnonzero(scale > LEAST_SCALE)
         if len(usable) > most:
-            found = scale[usable] if relevance is None else relevance(raw[:, usable] / scale[usable])
-            usable = np.sort(usable[np.argsort(-found, kind="stable")[:most]])
+            relevant = scale[usable] if relevance is None else relevance(raw[:, usable] / scale[usable])
+            usable = np.sort(usable[np.argsort(-relevant, kind="stable")[:most]])
         kept = usable
         numbers = kept[np.isnan(code[kept])]
         every = np.concatenate([kept, numbers])

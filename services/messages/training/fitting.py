@@ -126,11 +126,11 @@ def columns_of(material: MessageMaterial, filled: Matrix, named: Columns, rows: 
     message, reward = material.decisions.message[rows].astype(np.intp), material.reward[rows]
     groups = [one.groups for one in material.messages]
     member = members(groups, sorted(frozenset[Group]().union(*groups)))
-    return PolicyColumns.fit(filled[rows], named, lambda design: relevance_of(design, message, reward, member))
+    return PolicyColumns.fit(filled[rows], named, lambda design: relevance(design, message, reward, member))
 
 
-def relevance_of(design: Matrix, message: NDArray[np.intp], reward: Matrix, member: Matrix) -> Matrix:
-    """Return how much each column tells of what messages earn: of all, of those alike, of each, on average.
+def relevance(design: Matrix, message: NDArray[np.intp], reward: Matrix, member: Matrix) -> Matrix:
+    """Return how much each column says of what messages earn: of all, of those alike, of each, on average.
 
     A column that says nothing has 3 times the variance of the rewards.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.messages.model.policy_columns import PolicyColumns
-from services.messages.training.fitting import relevance_of
+from services.messages.training.fitting import relevance
 from shared.learners import Columns
 
 SENDS = 4_000
@@ -29,7 +29,7 @@ def test_of_many_columns_those_are_kept_that_tell_messages_apart() -> None:
     reward = (draw.random(SENDS) < np.where((values[:, 17] > 0) == (message == 1), 0.3, 0.1)).astype(float)
     columns = Columns(tuple(f"f{place}" for place in range(40)))
 
-    kept = PolicyColumns.fit(values, columns, lambda one: relevance_of(one, message, reward, np.ones((2, 1))), most=3)
+    kept = PolicyColumns.fit(values, columns, lambda one: relevance(one, message, reward, np.ones((2, 1))), most=3)
 
     assert 17 in kept.source
     assert len(kept) == 6
@@ -40,6 +40,6 @@ def test_a_column_that_says_nothing_has_about_the_variance_of_rewards() -> None:
     design, message, reward = draw.normal(size=(SENDS, 30)), draw.integers(0, 5, SENDS), draw.normal(size=SENDS)
     member = np.column_stack([np.ones(5), np.eye(5)[:, :2]])
 
-    found = relevance_of(design, message, reward, member)
+    found = relevance(design, message, reward, member)
 
     assert found.mean() == pytest.approx(3.0, rel=0.3)
