@@ -102,7 +102,7 @@ class Decisions:
         *,
         outcome: str,
         campaign_id: str = "",
-        since: Microseconds,
+        since: Microseconds | None,
         erasures: int | None = None,
     ) -> list[DecisionRow]:
         """Decide for contacts in one transaction that keeps others who decide for them away.
@@ -114,7 +114,8 @@ class Decisions:
             choose: told what the contacts got lately, and which decisions hold, makes the others.
             outcome: of all decisions.
             campaign_id: of all decisions; empty: none holds, each call decides anew.
-            since: from which instant on a decision is recent: as far back as any cap or pause looks.
+            since: from which instant on a decision is recent: as far back as any cap or pause looks; None: there is
+                neither, and nothing is read of what contacts got.
             erasures: the account's count of erasures from before anything was read of the contacts.
 
         Returns:
@@ -129,7 +130,7 @@ class Decisions:
             if perhaps_erased(connection, ids, since=erasures):
                 raise StoreUnavailable("Contacts were erased while this was answered; ask again.")
             held = _held(connection, ids, outcome, campaign_id)
-            chosen = choose(_recent(connection, ids, since), held)
+            chosen = choose({} if since is None else _recent(connection, ids, since), held)
             new = _first(chosen, held) if campaign_id else chosen
             connection.insert(_TABLE, _with_list_ids(connection, sorted(new, key=_key)))
         return [*held.values(), *new]

@@ -39,7 +39,7 @@ def decide(pending: "PendingResponse[NextBestMessageRequest, MessageAdvice]") ->
         choosing.choose,
         outcome=considered.outcome,
         campaign_id=request.campaign_id or "",
-        since=pending.asked_at - considered.reach,
+        since=pending.asked_at - considered.reach if considered.reach else None,
         erasures=pending.erasures,
     )
     return choosing.advice({(row.contact_id, row.slot): row for row in reversed(decided)})
