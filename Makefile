@@ -62,7 +62,7 @@ up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
 train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem (segmentation has none)
 	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
-test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 10 minutes on 2 cores), with the coverage floor; ARGS goes to pytest
+test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 9 minutes on 2 cores), with the coverage floor; ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
