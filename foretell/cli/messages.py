@@ -121,10 +121,16 @@ def set_message(
         emptied = {field: None for field in ("cap_per_week", "cooldown_hours") if fields.get(field) == 0}
         ended = dict.fromkeys(("from", "until"), None) if always else {}
         change = MessageChange(message_id, _checked({**ended, **fields, **emptied}))
+        for rule in change.fields["eligible"].bands if "eligible" in change.fields else ():
+            if rule.outcome is not None:
+                together.outcomes.require(rule.capability, rule.outcome)
         (word,) = messages.put([change], at=now_us())
+        empty = [one for one in segments or () if not together.segments.members(one, limit=1, at=now_us())]
     if word == "refused":
         raise BadRequest("It would end before it begins: give an --until that is later than --from.")
     print_note(f"The message {message_id} was {word}." if word != "unchanged" else "Nothing of it is new.")
+    for segment in empty:
+        print_note(f"Nobody is in the segment {segment} now: until somebody is, nobody can get it.")
 
 
 @app.command("list", epilog=examples("foretell messages list", "foretell messages list --state running --json"))
@@ -251,7 +257,8 @@ def _checked(fields: dict[str, Any]) -> "Any":
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BadRequest(f"{place}: {first['msg']}" if place else str(first["msg"])) from error
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise BadRequest(f"{place}: {message}" if place else f"{message[:1].upper()}{message[1:]}.") from error
 
 
 def _known(stored: "StoredMessage | None", message_id: str) -> "StoredMessage":

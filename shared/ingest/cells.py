@@ -162,6 +162,18 @@ class Cells:
 
         return read
 
+    def share(self, column: PlannedColumn) -> Reader:
+        """Read a chance: 0.5 and 50 % are the same."""
+        read_amount = self.amount(column)
+
+        def read(cell: Any, line: int) -> Any:
+            found = read_amount(cell, line)
+            if not isinstance(found, Number):
+                return found
+            return found.value / 100 if found.percent else found.value
+
+        return read
+
     def currency(self, column: PlannedColumn) -> Reader:
         """Read a currency's code, or a sign that is of one currency alone."""
 

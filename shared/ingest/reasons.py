@@ -30,6 +30,7 @@ _BY_FAMILY = {
     "string": "is not a text that can be kept",
 }
 _BOUNDS = {"less_than_equal": ("larger", "le"), "greater_than_equal": ("smaller", "ge")}
+_ABOVE = {"propensity": "is 0: what was chosen had a chance above 0"}
 _PATTERNS = {
     "type": "is no name of an event: begin with a letter, then letters, digits and _",
     "currency": "is no currency code of three letters such as EUR",
@@ -61,6 +62,8 @@ def _sentence(entry: Mapping[str, Any], field: str) -> str:
     if kind in _BOUNDS:
         word, bound = _BOUNDS[kind]
         return f"is {word} than {entry['ctx'][bound]:,.0f}"
+    if kind == "greater_than":
+        return _ABOVE.get(field, f"is not larger than {entry['ctx']['gt']:,.0f}")
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(field, "is not written as it must be")
     if kind == "value_error":

@@ -141,7 +141,7 @@ def _field_reader(cells: Cells, column: PlannedColumn, plan: Plan) -> Reader:
         "name": lambda: cells.label(column),
         "category": lambda: cells.label(column),
         "price": lambda: cells.amount(column),
-        "propensity": lambda: cells.number(column),
+        "propensity": lambda: cells.share(column),
         "reward": lambda: cells.number(column, is_truth=True),
         "number_of_candidates": lambda: cells.number(column),
         "candidates": lambda: cells.names(column),

@@ -61,7 +61,9 @@ class Outcomes:
         outcome = self.find(capability, name)
         if outcome is None:
             known = [outcome.name for outcome in self.of(capability)]
-            detail = f"There is no {capability} outcome {name!r}. Known: {', '.join(known)}."
+            none = "None is defined yet: `foretell outcomes set` defines one."
+            listed = f"Known: {', '.join(known)}." if known else none
+            detail = f"There is no {capability} outcome {name!r}. {listed}"
             raise UnknownOutcome(detail, outcomes=known)
         return outcome
 

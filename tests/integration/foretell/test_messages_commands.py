@@ -31,7 +31,7 @@ def test_a_message_is_set_and_shown(foretell) -> None:
         "messages", "set", "offer", "--name", "Free delivery", "--attribute", "topic=delivery",
         "--attribute", "channel=email", "--from", "2026-01-01", "--until", "2126-01-01", "--eligible-attribute",
         "country=DE,AT", "--eligible-attribute", "age=30", "--segment", "s1", "--segment", "s2",
-        "--band", "scoring:order=high,very_high", "--band", "churn=low", "--cap-per-week", "2", "--cooldown-hours",
+        "--band", "scoring:customer=high,very_high", "--band", "churn=low", "--cap-per-week", "2", "--cooldown-hours",
         "1.5",
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_a_message_is_set_and_shown(foretell) -> None:
             "attributes": {"country": ["DE", "AT"], "age": [30.0]},
             "segments": ["s1", "s2"],
             "bands": [
-                {"capability": "scoring", "outcome": "order", "bands": ["high", "very_high"]},
+                {"capability": "scoring", "outcome": "customer", "bands": ["high", "very_high"]},
                 {"capability": "churn", "outcome": None, "bands": ["low"]},
             ],
         },
@@ -55,6 +55,27 @@ def test_a_message_is_set_and_shown(foretell) -> None:
         "cooldown_hours": 1.5,
         "active": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--band", "scoring:nosuch=high"], "There is no scoring outcome 'nosuch'. Known: "),
+        (["--from", "2026-06-01", "--until", "2026-05-01"], "foretell: Give an until that is later than from."),
+    ],
+)
+def test_a_rule_that_can_hold_for_nobody_is_refused(foretell, words: list[str], said: str) -> None:
+    result = foretell("messages", "set", "offer", *words)
+
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+    assert listed(foretell) == []
+
+
+def test_a_segment_without_anybody_is_named(foretell) -> None:
+    result = foretell("messages", "set", "offer", "--segment", "nosuch")
+
+    assert "Nobody is in the segment nosuch now" in result.stderr
+    assert [one["id"] for one in listed(foretell)] == ["offer"]
 
 
 def test_set_changes_what_is_named_and_leaves_the_rest(foretell) -> None:
@@ -101,12 +122,12 @@ def test_everybody_takes_all_rules_away(foretell) -> None:
 
 
 def test_a_list_says_whom_messages_are_for(foretell) -> None:
-    foretell("messages", "set", "a", "--eligible-attribute", "country=DE,AT", "--band", "scoring:order=very_high")
+    foretell("messages", "set", "a", "--eligible-attribute", "country=DE,AT", "--band", "scoring:customer=very_high")
     foretell("messages", "set", "b", "--inactive")
 
     result = foretell("messages", "list")
 
-    assert "country is DE or AT, and scoring order is very high" in result.stdout
+    assert "country is DE or AT, and scoring customer is very high" in result.stdout
     assert "everybody" in result.stdout
     assert "2 messages, of which 1 may be chosen now" in result.stderr
     assert [one["id"] for one in listed(foretell, "--state", "switched_off")] == ["b"]

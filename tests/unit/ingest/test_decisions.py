@@ -97,3 +97,17 @@ def test_a_row_that_is_no_decision_is_a_reject_with_its_reason(tmp_path: Path) -
         "either candidates",
     )
     assert [part in reject.reason for part, reject in zip(parts, batch.rejects, strict=True)] == [True] * 5
+
+
+def test_a_chance_may_be_written_as_a_percentage_and_is_never_0(tmp_path: Path) -> None:
+    given = ("50 %", "0.5", "50", "0")
+    text = "".join(f"c,b,{chance},2,1970-01-01T00:00:01Z\n" for chance in given)
+    (tmp_path / "log.csv").write_text(f"contact_id,message,propensity,n_actions,decided_at\n{text}")
+
+    batch = batch_of(tmp_path / "log.csv")
+
+    assert [one.propensity for one in batch.rows] == [0.5, 0.5]
+    assert [reject.reason for reject in batch.rejects] == [
+        "propensity is larger than 1",
+        "propensity is 0: what was chosen had a chance above 0",
+    ]
