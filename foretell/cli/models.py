@@ -177,7 +177,7 @@ def promote(
 ) -> None:
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from foretell.train import by_hand
+    from foretell.cli.training_run import by_hand
     from shared.training.commands import recorded
     from shared.training.promotion import Model, RegistryAliases, promotion_result
     from shared.training.promotion import promote as promote_version
@@ -209,7 +209,7 @@ def rollback(
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from foretell.train import by_hand
+    from foretell.cli.training_run import by_hand
     from shared.training.commands import recorded
     from shared.training.promotion import Model, RegistryAliases, promotion_result
     from shared.training.promotion import rollback as roll_back
@@ -287,7 +287,8 @@ def adopt(
 ) -> None:
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
     from foretell.cli.context import capability_name, now_us, opened_account
-    from foretell.train import by_hand, learned, recipe_of
+    from foretell.cli.training_run import by_hand, learned
+    from foretell.train import recipe_of
     from services.specs import spec_of
     from shared.contracts.model_name import ModelName
     from shared.training.commands import recorded, training_result
