@@ -21,8 +21,7 @@ from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import Interval, losses
 from shared.features.table import InputColumn, OutputColumn
 from shared.registry.fetch import artifacts
-from shared.registry.registration import register
-from shared.registry.runs import Registered, RegisteredRun, TrainingData
+from shared.registry.registration import Registered, RegisteredRun, TrainingData, register
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.training.promotion import Aliases, Model, RegistryAliases, promote

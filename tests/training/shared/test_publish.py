@@ -12,7 +12,7 @@ from shared.contracts.rows import DAY
 from shared.errors import Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.features.table import OutputColumn, number_column
-from shared.registry.runs import Registered, RegisteredRun
+from shared.registry.registration import Registered, RegisteredRun
 from shared.training.promotion import Model
 from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report, plots
