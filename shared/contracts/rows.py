@@ -6,6 +6,7 @@ the same on every database, and cannot be naive.
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -73,6 +74,11 @@ class ItemChange(NamedTuple):
     """As the `item` of an event."""
     fields: Mapping[str, Any]
     """By name; what is left out stays as it is, and of a new item becomes its default; None takes it away."""
+
+
+def consent_of(text: str | None) -> Mapping[str, str]:
+    """Read a stored consent; none stored is an empty one."""
+    return json.loads(text) if text else {}
 
 
 def denies_profiling(consent: Mapping[str, str]) -> bool:

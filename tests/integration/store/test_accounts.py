@@ -187,7 +187,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "items.scan": list(store.items.scan()),
         "items.changed_since": changed_items_of(store),
         "data_report.kept": store.data_report.kept(),
-        "data_report.contact_groups": store.data_report.contact_groups(),
+        "contacts.groups": store.contacts.groups(),
         "data_report.sample": store.data_report.sample(10).contact_ids,
         "data_report.changes": store.data_report.changes().newest_event_at,
         "data_report.facts": store.data_report.facts(["a"]),
