@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 
 if TYPE_CHECKING:

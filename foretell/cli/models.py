@@ -131,7 +131,7 @@ def show(
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.output import aligned, instant
     from shared.cards import as_markdown, card_of
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
@@ -244,7 +244,7 @@ def history(
     """Show what happened to a model, the newest first: trained, refused, promoted, rolled back, failed; who and why."""
     from foretell.cli.context import named_model, opened_account
     from foretell.cli.output import instant, show_rows
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
@@ -290,7 +290,7 @@ def adopt(
     from foretell.cli.training_run import by_hand, learned
     from foretell.train import recipe_of
     from services.specs import spec_of
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
     from shared.training.commands import recorded, training_result
     from shared.training.elsewhere import adopt as take_in
 

@@ -11,7 +11,7 @@ from foretell.cli.failures import NotPromoted
 from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
 from foretell.train import ready_training
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
 from shared.store import ModelCommandRow

@@ -1,4 +1,4 @@
-"""What is predicted: an event within a horizon, or an attribute; and at which moments."""
+"""What is predicted: an event within a horizon, or an attribute; at which moments; and the name of the model."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -19,6 +19,23 @@ AttributeName = Annotated[
 ]
 AttributeText = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS), AfterValidator(readable)]
 """A value of an attribute, as text."""
+
+
+class ModelName(NamedTuple):
+    """Which model of an account is meant.
+
+    >>> ModelName("scoring", "customer").text, ModelName("segmentation").text
+    ('scoring.customer', 'segmentation')
+    """
+
+    capability: str
+    outcome: str = ""
+    """Empty where the capability has none."""
+
+    @property
+    def text(self) -> str:
+        """Return the name as paths and lists have it."""
+        return f"{self.capability}.{self.outcome}" if self.outcome else self.capability
 
 
 class Moment(BaseModel):

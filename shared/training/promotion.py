@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import NotFound, RegistryUnavailable, StoreUnavailable
 from shared.registry.registration import champion_alias, set_champion_alias

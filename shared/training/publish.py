@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shared.cards import as_markdown, card_of
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, judged

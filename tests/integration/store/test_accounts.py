@@ -6,8 +6,7 @@ from shared.change_detection.states import LastKnownState
 from shared.contracts.decision import DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
-from shared.contracts.model_name import ModelName
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import ModelName, Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import (

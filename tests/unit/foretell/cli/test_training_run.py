@@ -1,7 +1,7 @@
 """Commands about models that the command line works on itself."""
 
 from foretell.cli.training_run import by_hand
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 
 
 def test_a_command_by_hand_is_the_command_line_s() -> None:
