@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Protocol, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
-from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
+from shared.contracts.rows import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
 from shared.values.words import is_missing, read_truth, same_name_key, same_value_key
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
