@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
     from shared.store import AccountStore, ModelCommandRow
-    from shared.training.publish import End, Published
     from shared.training.recipe import Recipe
+    from shared.training.versions import End, Published
 
 
 def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":

@@ -19,8 +19,8 @@ from shared.http.telemetry import trail
 from shared.settings import Settings, WorkerSettings
 from shared.store import AccountStore, ChampionRow, CommandLease, ModelCommandRow, open_database
 from shared.store.leases import renewed
-from shared.training.commands import CommandRun, End, Result, training_result
-from shared.training.promotion import RegistryAliases, promote, promotion_result, rollback
+from shared.training.commands import CommandRun, End, Result, promotion_result, training_result
+from shared.training.versions import SettingsRegistry, promote, rollback
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progr
         progress: of a training.
         end: of the command.
     """
-    aliases = RegistryAliases(settings)
+    aliases = SettingsRegistry(settings)
     if row.kind == "train":
         return _trained(settings, store, row, progress, end)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.contracts.training import Progress
     from shared.settings import Settings
     from shared.store import AccountStore, VersionRow
-    from shared.training.publish import Published
+    from shared.training.versions import Published
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,9 +101,9 @@ def drift_sentence(row: "VersionRow") -> str:
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
     """Return where MLflow's alias does not point to the version that answers."""
-    from shared.training.promotion import Model, RegistryAliases, mismatch
+    from shared.training.versions import Model, SettingsRegistry, mismatch
 
-    aliases = RegistryAliases(settings)
+    aliases = SettingsRegistry(settings)
     try:
         found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
     except RegistryUnavailable as error:
@@ -178,9 +178,9 @@ def promote(
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.training_run import by_hand
-    from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases, promotion_result
-    from shared.training.promotion import promote as promote_version
+    from shared.training.commands import promotion_result, recorded
+    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
     model = Model(capability, outcome)
@@ -189,7 +189,7 @@ def promote(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             promote_version(
                 store,
-                RegistryAliases(settings),
+                SettingsRegistry(settings),
                 model,
                 version,
                 at=now_us(),
@@ -210,9 +210,9 @@ def rollback(
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.training_run import by_hand
-    from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases, promotion_result
-    from shared.training.promotion import rollback as roll_back
+    from shared.training.commands import promotion_result, recorded
+    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
     model = Model(capability, outcome)
@@ -221,7 +221,7 @@ def rollback(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             champion = roll_back(
                 store,
-                RegistryAliases(settings),
+                SettingsRegistry(settings),
                 model,
                 at=now_us(),
                 reason=reason,

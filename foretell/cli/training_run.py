@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
     from shared.store import AccountStore, CommandKind
-    from shared.training.publish import Published
+    from shared.training.versions import Published
 
 
 def train_model(

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -285,6 +286,22 @@ def _make_model(client: Any, name: str, record: RegisteredRun) -> None:
 def _of_the_model(record: RegisteredRun) -> dict[str, str]:
     """Keep the tags that hold for every version."""
     return {key: value for key, value in record.tags.items() if key in MODEL_TAGS}
+
+
+def source_commit() -> str:
+    """Return the commit of the source tree; `unknown` for an installed package."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the machine has
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
 
 
 def signature(record: RegisteredRun) -> Any:

@@ -24,9 +24,8 @@ from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.elsewhere import adopt, export_frames
 from shared.training.frames_folder import Manifest
 from shared.training.material import Material, material
-from shared.training.promotion import Model, RegistryAliases, mismatch
-from shared.training.publish import Published
 from shared.training.recipe import Run, train
+from shared.training.versions import Model, Published, SettingsRegistry, mismatch
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
 FIRST_BLOCK_ENDS = 160 * DAY
@@ -96,7 +95,7 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
     folder = artifacts(settings, "demo", "scoring", "won", version=first.version, digest=first.digest, into=tmp_path)
 
     assert ScoringModel.load(folder).outcome == "won"
-    assert mismatch(store, RegistryAliases(settings), Model("scoring", "won")) is None
+    assert mismatch(store, SettingsRegistry(settings), Model("scoring", "won")) is None
 
 
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
