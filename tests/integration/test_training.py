@@ -247,6 +247,8 @@ def trained_elsewhere(exported: Handed, path: Path, *, shuffled: bool = False) -
     """Train on the table alone, as somebody without Foretell would."""
     folder, manifest = exported
     table = pq.read_table(folder / "frames.parquet").to_pandas()
+    # Each export numbers contacts anew, and rows go by their numbers: without an order, chance would decide each time.
+    table = table.sort_values([*manifest.names, "label"], ignore_index=True)
     labels = np.random.default_rng(3).permutation(table["label"]) if shuffled else table["label"]
     codes = [column.name for column in manifest.columns if column.categories is not None]
     data = lightgbm.Dataset(table[manifest.names], labels, categorical_feature=codes)
