@@ -12,10 +12,11 @@ from shared.contracts.rows import DAY
 from shared.errors import Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.features.table import OutputColumn, number_column
-from shared.registry.runs import Registered, RegisteredRun
-from shared.training.promotion import Model
-from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
+from shared.registry.registration import Registered, RegisteredRun, source_commit
+from shared.training.comparison import is_old
+from shared.training.material import digest_of_data
 from shared.training.report import Report, plots
+from shared.training.versions import Fitted, Model, publish
 
 NOW = 1_700_000_000_000_000
 
