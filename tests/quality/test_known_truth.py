@@ -25,7 +25,7 @@ NOW = 1_750_000_000_000_000
 
 @pytest.fixture(scope="module")
 def world(simulated: Callable[..., Any]) -> Any:
-    return simulated(1_600, 400)
+    return simulated(1_000, 400)
 
 
 @pytest.fixture(scope="module")
