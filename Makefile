@@ -68,7 +68,7 @@ train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME
 test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 9 minutes on 2 cores); ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' $(SPREAD) $(ARGS)
 
-coverage: $(DEV) $(GENERATORS) ## Run the same tests and hold the floor of branch coverage, as CI does; ARGS goes to pytest
+coverage: $(DEV) $(GENERATORS) ## Run the same tests and hold the floor of branch coverage; ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' $(SPREAD) $(COUNTED) $(ARGS)
 
 test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
