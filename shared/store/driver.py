@@ -204,20 +204,21 @@ class Session:
             return self._connection.execute(statement.text, parameters)
         return self._connection.execute(statement.text, parameters, prepare=True)
 
-    def write(self, prepared: Prepared, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def write(self, prepared: Prepared, account: str, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement once a row.
 
         Args:
-            prepared: an INSERT.
-            fields: the names of a row's values, in their order.
+            prepared: an INSERT, whose first value is the account.
+            account: whose rows they are.
+            fields: the names of a row's other values, in their order.
             rows: any number.
         """
         if not rows:
             return
         statement = prepared.of(self._dialect)
-        chosen = itemgetter(*[fields.index(name) for name in statement.order])
+        chosen = itemgetter(*[fields.index(name) for name in statement.order[1:]])
         cursor = self._connection.cursor()
-        cursor.executemany(statement.text, [chosen(row) for row in rows])
+        cursor.executemany(statement.text, [(account, *chosen(row)) for row in rows])
         cursor.close()
 
 
@@ -432,4 +433,4 @@ class AccountSession:
 
     def write(self, prepared: Prepared, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of this account, whose values are named by `fields`."""
-        self._session.write(prepared, ("account_id", *fields), [(self._account, *row) for row in rows])
+        self._session.write(prepared, self._account, fields, rows)

@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, ColumnElement, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import DAY, Microseconds
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 
 _LISTED = (
@@ -15,19 +15,25 @@ _LISTED = (
 """In the order of the list, and all that it is filtered and counted by: what is left out is passed by in the index."""
 
 
+_HAS_SEGMENT = text("segment IS NOT NULL")
+WEEK = 7 * DAY
+
+
 class PredictionLogTable(PredictionTable):
-    """Every prediction that was answered; clustered so that a contact's past scores are one seek."""
+    """Every prediction that was answered, in the order of time: a call writes whole pages, one after the other.
+
+    Past scores have an index by week, since one by contact would touch a page for each contact that is asked about.
+    """
 
     __tablename__ = "prediction_log"
-    __table_args__: Any = (Index(None, "account_id", "asked_at"), CLUSTERED)
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    asked_at: Mapped[Instant] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
     capability: Mapped[KeyText] = mapped_column(primary_key=True)
     outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    cutoff: Mapped[Instant] = mapped_column(primary_key=True)
-    asked_at: Mapped[Instant] = mapped_column(primary_key=True)
     request_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    cutoff: Mapped[Instant] = mapped_column(primary_key=True)
     version: Mapped[str]
     status: Mapped[str]
     probability: Mapped[float | None]
@@ -41,14 +47,27 @@ class PredictionLogTable(PredictionTable):
     """Of a contact that is held out (status `control`); reports, live quality and the person's own export read it."""
 
 
+LOGGED_WEEK: ColumnElement[int] = PredictionLogTable.cutoff // literal_column(str(WEEK), BigInteger)
+"""Of the cutoff, as the index has it."""
+Index(
+    "ix_prediction_log_past",
+    *(PredictionLogTable.account_id, PredictionLogTable.capability, PredictionLogTable.outcome, LOGGED_WEEK),
+    *(PredictionLogTable.contact_id, PredictionLogTable.cutoff, PredictionLogTable.asked_at, PredictionLogTable.score),
+)
+
+
 class LatestPredictionTable(PredictionTable):
-    """The newest prediction of each contact, kept whatever the retention of the log."""
+    """The newest prediction of each contact, kept whatever the retention of the log; a row is written over in place."""
 
     __tablename__ = "latest_predictions"
     __table_args__: Any = (
         Index("ix_latest_predictions_listed", *_LISTED),
-        Index("ix_latest_predictions_segment", "account_id", "segment", "contact_id"),
-        CLUSTERED,
+        Index(
+            "ix_latest_predictions_segment",
+            *("account_id", "segment", "contact_id"),
+            sqlite_where=_HAS_SEGMENT,
+            postgresql_where=_HAS_SEGMENT,
+        ),
     )
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)

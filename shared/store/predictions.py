@@ -20,6 +20,8 @@ from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_p
 from shared.store.prediction_tables import (
     COLUMNS,
     LATEST_FIELDS,
+    LOGGED_WEEK,
+    WEEK,
     AnswerCount,
     AnswerCountTable,
     LatestPredictionTable,
@@ -128,10 +130,10 @@ class Predictions:
             if not self._scope.predictions.is_sqlite:
                 session.read(_IN_LINE, {"line": predictions_of(self._scope.account)})
             erased = perhaps_erased_now(self._scope.direct, [row.contact_id for row in rows], since=since)
-            kept = [row for row in rows if row.contact_id not in erased] if erased else rows
-            latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_request_order)}
+            kept = sorted((row for row in rows if row.contact_id not in erased), key=_written_order)
+            latest = {(row.contact_id, row.capability, row.outcome): row for row in kept}
             session.write(_LOG, PredictionRow._fields, kept)
-            session.write(_KEEP, PredictionRow._fields, [latest[key] for key in sorted(latest)])
+            session.write(_KEEP, PredictionRow._fields, list(latest.values()))
             _count_answers(session, kept)
         return len(rows) - len(kept)
 
@@ -386,6 +388,7 @@ def _scores(sqlite: bool) -> SelectBase:
         among_ids(table.contact_id, sqlite=sqlite),
         table.capability == bindparam("capability"),
         table.outcome == bindparam("outcome"),
+        LOGGED_WEEK.in_([bindparam(name) for name in _WEEKS]),
         table.cutoff.between(bindparam("earliest"), bindparam("latest")),
     )
 
@@ -413,6 +416,8 @@ def _kept(sqlite: bool) -> Insert:
 
 
 _NAMES = ("account_id", *PredictionRow._fields)
+_WEEKS = ("first_week", "second_week", "third_week")
+"""All that lie at most NEAR_DAYS from an instant."""
 _SCORES, _LATEST, _LATEST_GROUPS = Prepared(_scores), Prepared(_latest), Prepared(_latest_groups)
 _LOG = Prepared(lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_NAMES)
 _COUNT = Prepared(
@@ -421,14 +426,16 @@ _COUNT = Prepared(
 )
 _KEEP = Prepared(_kept, columns=("account_id", *LATEST_FIELDS))
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
-_request_order = attrgetter("cutoff", "asked_at")
+_written_order = attrgetter("contact_id", "capability", "outcome", "cutoff", "asked_at")
+"""In the order of the keys, so that neighbours are written together; of one key the latest request comes last."""
 
 
 def _scores_around(
     capability: str, outcome: str, contact_ids: Collection[str], around: Microseconds
 ) -> tuple[Prepared, Values]:
     near = {"earliest": around - NEAR_DAYS * DAY, "latest": around + NEAR_DAYS * DAY}
-    return _SCORES, {"capability": capability, "outcome": outcome, IDS: contact_ids, **near}
+    weeks = {name: near["earliest"] // WEEK + number for number, name in enumerate(_WEEKS)}
+    return _SCORES, {"capability": capability, "outcome": outcome, IDS: contact_ids, **near, **weeks}
 
 
 def _nearest(rows: Rows, around: Microseconds) -> dict[str, int]:

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ColumnElement, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.store.held_out import HeldOut
 from shared.store.pasts import facts_of
-from shared.store.prediction_tables import PredictionLogTable
+from shared.store.prediction_tables import LOGGED_WEEK, WEEK, LatestPredictionTable, PredictionLogTable
 from shared.store.schema import KEY_TEXT, Instant, KeyText, LongText, StoreTable
-from shared.store.scope import BATCH, Scope, batches
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 from shared.timeline import ContactFacts
 
 Document = Mapping[str, Any]
@@ -121,23 +121,28 @@ class Quality:
         """
         table, held = PredictionLogTable, HeldOut.of(self._scope, at=at).about(capability, outcome)
         key = (table.contact_id, table.cutoff, table.asked_at, table.request_id)
-        statement = (
-            self._scope.select(*key, table.version, table.probability, table.segment, table.withheld_probability)
-            .where(table.capability == capability, table.outcome == outcome, table.cutoff >= since)
-            .where(table.status.in_(("ok", "control")))
-            .order_by(*key)
-        )
-        read: list[LoggedProbability] = []
+        mine = (table.capability == capability, table.outcome == outcome)
         with self._scope.reading_predictions() as connection:
-            for part in connection.stream(statement, rows).partitions():
-                read += [_logged(row[:-1], row[-1], held) for row in part]
-                last = read[-1].contact_id
-                ended = next((place for place in range(len(read), 0, -1) if read[place - 1].contact_id != last), 0)
-                if ended:
-                    yield read[:ended]
-                    read = read[ended:]
-        if read:
-            yield read
+            weeks = list(_logged_weeks(connection, *mine, since=since))
+            for first, end in _contact_ranges(connection, capability, outcome):
+                statement = (
+                    connection.select(*key, table.version, table.probability, table.segment, table.withheld_probability)
+                    .where(*mine, LOGGED_WEEK.in_(weeks), table.contact_id >= first, table.cutoff >= since)
+                    .where(table.status.in_(("ok", "control")))
+                    .order_by(*key)
+                )
+                if end is not None:
+                    statement = statement.where(table.contact_id < end)
+                read: list[LoggedProbability] = []
+                for part in connection.stream(statement, rows).partitions():
+                    read += [_logged(row[:-1], row[-1], held) for row in part]
+                    last = read[-1].contact_id
+                    ended = next((place for place in range(len(read), 0, -1) if read[place - 1].contact_id != last), 0)
+                    if ended:
+                        yield read[:ended]
+                        read = read[ended:]
+                if read:
+                    yield read
 
     def _put(self, table: type[Any], key: Mapping[str, str], document: Document, at: Microseconds) -> None:
         row = {**key, "measured_at": at, "document": json.dumps(document, allow_nan=False)}
@@ -154,3 +159,26 @@ class Quality:
 def _logged(row: Sequence[Any], withheld: float | None, held: HeldOut) -> LoggedProbability:
     one = LoggedProbability(*row)
     return one if withheld is None or held.holds(one.contact_id) else one._replace(probability=withheld)
+
+
+def _logged_weeks(connection: AccountConnection, *mine: ColumnElement[bool], since: Microseconds) -> Iterator[int]:
+    """List the weeks in which a question was asked: the log is found by week, then contact."""
+    week: int | None = since // WEEK - 1
+    while week is not None:
+        later = connection.select(LOGGED_WEEK).where(*mine, week < LOGGED_WEEK).order_by(LOGGED_WEEK).limit(1)
+        week = connection.scalar(later)
+        if week is not None:
+            yield week
+
+
+def _contact_ranges(connection: AccountConnection, capability: str, outcome: str) -> Iterator[tuple[str, str | None]]:
+    """Cut all contact ids into ranges of about as many contacts as are sorted at once; the last has no end."""
+    table, first = LatestPredictionTable, ""
+    mine = (table.capability == capability, table.outcome == outcome)
+    while True:
+        later = connection.select(table.contact_id).where(*mine, table.contact_id >= first).order_by(table.contact_id)
+        end = connection.scalar(later.offset(BATCH).limit(1))
+        yield first, end
+        if end is None:
+            return
+        first = end

@@ -26,6 +26,9 @@ from shared.store.driver import (
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
+CHECKPOINT_PAGES = 4_000
+"""Of what is written over again and again, as the latest predictions are, a page goes into the file once for many
+commits; so many are one segment of the index in which readers look them up (SQLite's own: 1,000)."""
 _PRIVATE = 0o600
 _LEAST_CONNECT_SECONDS = 2
 """libpq takes fewer for so many."""
@@ -91,6 +94,7 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
             f"mmap_size={MMAP_BYTES}",
             "temp_store=MEMORY",
             f"journal_size_limit={JOURNAL_BYTES}",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             # What is deleted is overwritten, not only unlinked: an erased contact is not to be found in a free page.
             "secure_delete=ON",
         ):

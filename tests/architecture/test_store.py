@@ -18,6 +18,7 @@ UNBOUND = {
     "migration": "knows no account",
     "change_detection": "one statement made once, whose parameter is the account",
     "pasts": "numbers as columns of a union; every part of it is made for an account",
+    "prediction_tables": "the length of a week and a condition, within indexes",
     "privacy": "tables as they are declared, to find everything kept of a contact",
 }
 """Files of the store that may make statements of SQLAlchemy by themselves, and why."""

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
@@ -49,6 +50,54 @@ def test_migrating_twice_keeps_the_rows(settings: Settings) -> None:
 
     assert [account.name for account in database.accounts()] == ["default"]
     database.close()
+
+
+LOGGED = {
+    "account_id": "a",
+    "capability": "scoring",
+    "outcome": "x",
+    "contact_id": "c",
+    "cutoff": 7,
+    "asked_at": 9,
+    "request_id": "r",
+    "version": "1",
+    "status": "ok",
+    "probability": 0.25,
+    "score": 50,
+    "band": "low",
+    "source": "model",
+    "body": "{}",
+    "segment": None,
+}
+
+
+def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(settings: Settings) -> None:
+    migrate(settings, revision="0006")
+    engine = create_engine(settings.resolved_predictions_url())
+    latest = [LOGGED, {**LOGGED, "contact_id": "b", "segment": "s", "score": None}]
+    logged = [{**row, "asked_at": at, "withheld_probability": at / 8} for row in latest for at in (9, 3)]
+    held = {"latest_predictions": latest, "prediction_log": logged}
+
+    def found() -> dict[str, list[dict[str, Any]]]:
+        with engine.connect() as connection:
+            order = "ORDER BY contact_id DESC, asked_at DESC"
+            read = {name: connection.execute(text(f"SELECT * FROM {name} {order}")) for name in held}  # noqa: S608
+            return {name: [dict(row) for row in rows.mappings()] for name, rows in read.items()}
+
+    with engine.begin() as connection:
+        for name, rows in held.items():
+            named = ", ".join(rows[0])
+            values = ", ".join(f":{column}" for column in rows[0])
+            connection.execute(text(f"INSERT INTO {name} ({named}) VALUES ({values})"), rows)  # noqa: S608
+
+    migrate(settings)
+    after = found()
+    check(settings)
+    downgrade(settings, revision="0006")
+    before = found()
+    engine.dispose()
+
+    assert (after, before) == (held, held)
 
 
 @pytest.mark.parametrize("name", ["store", "predictions"])

@@ -1,10 +1,23 @@
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import BUILT_IN, Outcome
 from shared.contracts.rows import DAY
 from shared.errors import Conflict, UnknownOutcome
-from shared.store import AccountStore, Database, ListPlace, PastsWanted, PredictionRow, VersionRow
+from shared.settings import Settings
+from shared.store import (
+    AccountStore,
+    Database,
+    ListPlace,
+    PastsWanted,
+    PredictionRow,
+    VersionRow,
+    migrate,
+    open_database,
+)
 
 REDEEM = Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30)
 
@@ -149,6 +162,65 @@ def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> No
     )
 
     assert past_scores(store, around=100 * DAY) == {"a": 99}
+
+
+@pytest.mark.parametrize("around", [20_000 * DAY, 20_000 * DAY - 1, 20_003 * DAY, 20_006 * DAY + 5])
+def test_a_past_score_is_found_at_both_ends_of_its_fortnight_wherever_weeks_begin(
+    database: Database, around: int
+) -> None:
+    store = database.of("default")
+    first, last = around - 7 * DAY, around + 7 * DAY
+    store.predictions.log(
+        [
+            prediction("a", cutoff=first, score=1),
+            prediction("a", cutoff=first - 1, score=9),
+            prediction("b", cutoff=last, score=2),
+            prediction("b", cutoff=last + 1, score=9),
+            prediction("c", cutoff=first - 1, score=9),
+        ]
+    )
+
+    assert past_scores(store, around=around) == {"a": 1, "b": 2}
+
+
+def test_the_same_prediction_is_logged_once(database: Database) -> None:
+    store = database.of("default")
+
+    store.predictions.log([prediction("a", cutoff=1), prediction("a", cutoff=1)])
+    store.predictions.log([prediction("a", cutoff=1)])
+
+    assert store.predictions.delete_before(9) == 1
+
+
+def test_logged_predictions_come_by_contact_also_where_there_are_many(database: Database) -> None:
+    store = database.of("default")
+    ids = [f"c-{number:04d}" for number in range(2_001)]
+    for cutoff in (30 * DAY, 10 * DAY, 20 * DAY):
+        store.predictions.log([prediction(one, cutoff=cutoff) for one in ids])
+    store.predictions.forget_latest(["c-1000", "c-2000"])
+
+    parts = list(store.models.quality.logged_predictions("scoring", "x", since=15 * DAY, at=0, rows=500))
+
+    found = [(one.contact_id, one.cutoff) for part in parts for one in part]
+    assert found == [(one, cutoff) for one in ids for cutoff in (20 * DAY, 30 * DAY)]
+    assert all(before[-1].contact_id != after[0].contact_id for before, after in pairwise(parts))
+
+
+def test_what_a_call_writes_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    database = open_database(settings)
+    rows = [prediction(f"c-{number:03d}")._replace(body="x" * 400) for number in range(300)]
+    written = []
+
+    for day in range(84):
+        database.scrub()
+        asked = [row._replace(cutoff=day * DAY, asked_at=day * DAY) for row in rows[day % 3 :: 3]]
+        database.of("default").predictions.log(asked)
+        written.append((tmp_path / "predictions.sqlite-wal").stat().st_size)
+
+    database.close()
+    assert sum(written[-21:]) < 1.2 * sum(written[:21])
 
 
 def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) -> None:
