@@ -7,7 +7,7 @@ then windows, then types.
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
@@ -41,6 +41,18 @@ _LOOKBACK = len(WINDOWS_DAYS) - 1
 _WEEKEND = [quarter for quarter in range(28) if ((quarter >> 2) + 3) % 7 >= 5]
 
 
+class _ByType(dict[Type, Row]):
+    """A number of each window by type, computed when a type is first asked for."""
+
+    def __init__(self, compute: Callable[[Type], Row]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, name: Type) -> Row:
+        found = self[name] = self._compute(name)
+        return found
+
+
 class Frame:
     """What lies before one cutoff of one contact; what several features ask for is counted once.
 
@@ -59,9 +71,13 @@ class Frame:
         if joined and len(set(self.at)) < len(self.at):
             self._orders = joined_lines(self.at, self.type, self.of(past.value), joined)
             self.at, self.type = self._orders.at, self._orders.type
-        self.begins = [bisect_left(self.at, cutoff - edge) for edge in _EDGES[:-1]]
-        """The first event of each window; the last window holds all."""
-        self.begins.append(0)
+        self.since = [cutoff - edge for edge in _EDGES[:-1]]
+        """Where each window begins; the last one holds all."""
+        self.begins = self._begins_in(self.at)
+        """The first event of each window."""
+
+    def _begins_in(self, at: Sequence[Microseconds]) -> list[int]:
+        return [*[bisect_left(at, since) for since in self.since], 0]
 
     def of(self, column: Sequence[Any]) -> Sequence[Any]:
         """Read another column of every line."""
@@ -73,19 +89,23 @@ class Frame:
         return self.past.attributes_at(self.cutoff)
 
     @cached_property
-    def counts(self) -> list[dict[Type, float]]:
-        """Count the events of each window by type."""
-        counter: Counter[Type] = Counter()
-        nested = []
-        end = len(self.at)
-        for begin in self.begins:
-            if begin < end:
-                counter.update(self.type[begin:end])
-                end = begin
-            found = {name: float(count) for name, count in counter.items()}
-            found[None] = float(len(self.at) - begin)
-            nested.append(found)
-        return nested
+    def instants(self) -> dict[Type, list[Microseconds]]:
+        """List the instants of each type's events, ascending; without a key where a type has none."""
+        found: dict[Type, list[Microseconds]] = defaultdict(list)
+        for name, at in zip(self.type, self.at, strict=True):
+            found[name].append(at)
+        if found:
+            found[None] = list(self.at)
+        return found
+
+    @cached_property
+    def counts(self) -> _ByType:
+        """Count the events of a type in each window."""
+        return _ByType(self._counted)
+
+    def _counted(self, name: Type) -> Row:
+        at = self.instants.get(name, ())
+        return [float(len(at) - begin) for begin in self._begins_in(at)]
 
     @cached_property
     def _valued(self) -> list[list[tuple[str, float]]]:
@@ -140,79 +160,46 @@ class Frame:
             largest[None] = max(largest.values())
         return largest
 
-    @cached_property
-    def newest(self) -> dict[Type, int]:
-        """Find the newest event of each type."""
-        newest: dict[Type, int] = dict(zip(self.type, range(len(self.type)), strict=True))
-        if newest:
-            newest[None] = len(self.type) - 1
-        return newest
-
     def newest_line(self, name: Type) -> int | None:
         """Find the newest line of a type."""
-        place = self.newest.get(name)
-        return place if place is None or self._orders is None else self._orders.last_line[place]
+        if name not in self.instants:
+            return None
+        place = len(self.type) - 1 if name is None else max(place for place, one in enumerate(self.type) if one == name)
+        return place if self._orders is None else self._orders.last_line[place]
 
     @cached_property
     def last_age(self) -> dict[Type, float]:
         """Return the age of the newest event of each type in days."""
-        at, cutoff = self.at, self.cutoff
-        return {name: (cutoff - at[place]) / DAY for name, place in self.newest.items()}
+        cutoff = self.cutoff
+        return {name: (cutoff - at[-1]) / DAY for name, at in self.instants.items()}
 
     @cached_property
     def first_age(self) -> dict[Type, float]:
         """Return the age of the oldest event of each type in days."""
         cutoff = self.cutoff
-        oldest: dict[Type, int] = dict(zip(reversed(self.type), reversed(self.at), strict=True))
-        if oldest:
-            oldest[None] = self.at[0]
-        return {name: (cutoff - at) / DAY for name, at in oldest.items()}
+        return {name: (cutoff - at[0]) / DAY for name, at in self.instants.items()}
 
-    @cached_property
-    def _runs(self) -> list[tuple[int, int, int]]:
-        return offset_runs(self.past.zone, self.at)
-
-    def local_at(self, place: int) -> Microseconds:
-        """Return the local wall clock of an event."""
-        return self.at[place] + next(offset for _, end, offset in self._runs if place < end)
+    def local_newest(self, name: Type) -> Microseconds | None:
+        """Return the local wall clock of the newest event of a type."""
+        at = self.instants.get(name)
+        return None if at is None else at[-1] + offset_runs(self.past.zone, at[-1:])[0][2]
 
     @cached_property
     def _quarters(self) -> list[int]:
         """Count the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
-        return [(instant + offset) // QUARTER for begin, end, offset in self._runs for instant in self.at[begin:end]]
+        runs = offset_runs(self.past.zone, self.at)
+        return [(instant + offset) // QUARTER for begin, end, offset in runs for instant in self.at[begin:end]]
 
     @cached_property
-    def _days(self) -> list[int]:
-        return [quarter >> 2 for quarter in self._quarters]
+    def active_days(self) -> _ByType:
+        """Count the distinct local days with an event of a type, of each window."""
+        return _ByType(self._days_counted)
 
-    @cached_property
-    def active_days(self) -> list[dict[Type, float]]:
-        """Count the distinct local days with an event, of each window by type."""
-        days, types = self._days, self.type
-        seen: set[tuple[str, int]] = set()
-        counter: Counter[Type] = Counter()
-        nested = []
-        end = len(days)
-        for begin in self.begins:
-            if begin < end:
-                new = set(zip(types[begin:end], days[begin:end], strict=True)) - seen
-                seen |= new
-                counter.update([name for name, _ in new])
-                end = begin
-            nested.append({name: float(count) for name, count in counter.items()})
-        return nested
-
-    @cached_property
-    def active_days_of_any(self) -> list[float]:
-        """Count the distinct local days with any event, of each window."""
-        seen: set[int] = set()
-        nested = []
-        end = len(self.at)
-        for begin in self.begins:
-            seen.update(self._days[begin:end])
-            end = begin
-            nested.append(float(len(seen)))
-        return nested
+    def _days_counted(self, name: Type) -> Row:
+        at = self.instants.get(name, ())
+        runs = offset_runs(self.past.zone, at)
+        days = [(instant + offset) // DAY for begin, end, offset in runs for instant in at[begin:end]]
+        return [float(len(set(days[begin:]))) for begin in self._begins_in(at)]
 
     @cached_property
     def _weekly(self) -> dict[int, int]:
@@ -245,9 +232,10 @@ class Frame:
         names = set(column) - {None}
         if not names:  # many accounts have no campaigns, or no items
             return {}
-        together = set(zip(self.line_types, column, strict=True))
-        counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
-        found = {type_: float(count) for type_, count in counter.items()}
+        of_type: dict[Type, set[str | None]] = defaultdict(lambda: {None})
+        for name, thing in zip(self.line_types, column, strict=True):
+            of_type[name].add(thing)
+        found = {name: float(len(things) - 1) for name, things in of_type.items()}
         found[None] = float(len(names))
         return found
 
@@ -255,7 +243,7 @@ class Frame:
 def _count(frame: Frame, cells: Cells, row: Row) -> None:
     counts = frame.counts
     for column, name, window in cells:
-        row[column] = counts[window].get(name, 0.0)
+        row[column] = counts[name][window]
 
 
 def _days_since_last(frame: Frame, cells: Cells, row: Row) -> None:
@@ -297,18 +285,18 @@ def _trend_of(month: float, quarter: float) -> float:
 
 
 def _trend(frame: Frame, cells: Cells, row: Row) -> None:
-    month, quarter = frame.counts[_MONTH], frame.counts[_QUARTER]
     for column, name, _ in cells:
-        row[column] = _trend_of(month.get(name, 0.0), quarter.get(name, 0.0))
+        counts = frame.counts[name]
+        row[column] = _trend_of(counts[_MONTH], counts[_QUARTER])
 
 
 def _active_days(frame: Frame, cells: Cells, row: Row) -> None:
     for column, name, window in cells:
-        row[column] = frame.active_days_of_any[window] if name is None else frame.active_days[window].get(name, 0.0)
+        row[column] = frame.active_days[name][window]
 
 
 def _gap(frame: Frame, name: Type) -> float:
-    count = frame.counts[_LOOKBACK].get(name, 0.0)
+    count = frame.counts[name][_LOOKBACK]
     return (frame.first_age[name] - frame.last_age[name]) / (count - 1) if count > 1 else _NAN
 
 
@@ -325,11 +313,10 @@ def _overdue(frame: Frame, cells: Cells, row: Row) -> None:
 
 
 def _weekend_share(frame: Frame, cells: Cells, row: Row) -> None:
-    counts = frame.counts[_LOOKBACK]
     for column, name, _ in cells:
-        if counts.get(name):
+        if count := frame.counts[name][_LOOKBACK]:
             weekly = frame.weekly(name)
-            row[column] = sum([weekly.get(quarter, 0) for quarter in _WEEKEND]) / counts[name]
+            row[column] = sum([weekly.get(quarter, 0) for quarter in _WEEKEND]) / count
 
 
 _BY_CELL: dict[Kind, Callable[[Frame, Cells, Row], None]] = {
@@ -354,9 +341,8 @@ def _rate(feature: Feature) -> Formula:
     drawn = RATE_STRENGTH * feature.prior
 
     def rate(frame: Frame) -> float:
-        counts = frame.counts[_LOOKBACK]
-        sent = counts.get(feature.other, 0.0)
-        return (counts.get(feature.type, 0.0) + drawn) / (sent + RATE_STRENGTH) if sent else _NAN
+        sent = frame.counts[feature.other][_LOOKBACK]
+        return (frame.counts[feature.type][_LOOKBACK] + drawn) / (sent + RATE_STRENGTH) if sent else _NAN
 
     return rate
 
@@ -372,7 +358,7 @@ def _hour_share(feature: Feature) -> Formula:
     part, name = DAY_PARTS.index(feature.other or ""), feature.type
 
     def hour_share(frame: Frame) -> float:
-        count = frame.counts[_LOOKBACK].get(name)
+        count = frame.counts[name][_LOOKBACK]
         if not count:
             return _NAN
         weekly = frame.weekly(name)
@@ -383,16 +369,16 @@ def _hour_share(feature: Feature) -> Formula:
 
 def _last_hour(feature: Feature) -> Formula:
     def last_hour(frame: Frame) -> float:
-        newest = frame.newest.get(feature.type)
-        return _NAN if newest is None else float(frame.local_at(newest) % DAY // HOUR)
+        newest = frame.local_newest(feature.type)
+        return _NAN if newest is None else float(newest % DAY // HOUR)
 
     return last_hour
 
 
 def _last_weekday(feature: Feature) -> Formula:
     def last_weekday(frame: Frame) -> float:
-        newest = frame.newest.get(feature.type)
-        return _NAN if newest is None else float((frame.local_at(newest) // DAY + 3) % 7)
+        newest = frame.local_newest(feature.type)
+        return _NAN if newest is None else float((newest // DAY + 3) % 7)
 
     return last_weekday
 
