@@ -8,10 +8,10 @@ then windows, then types.
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -33,6 +33,8 @@ NONE_OF_ANY = [0.0] * len(_EDGES)
 Type = str | None
 """None: all types together."""
 Row = list[float]
+Instants = Mapping[Type, Sequence[Microseconds]]
+"""Of each type's events, ascending."""
 Cells = list[tuple[int, Type, int]]
 """Column, event type, window."""
 _NAN = float("nan")
@@ -41,16 +43,38 @@ _LOOKBACK = len(WINDOWS_DAYS) - 1
 _WEEKEND = [quarter for quarter in range(28) if ((quarter >> 2) + 3) % 7 >= 5]
 
 
-class _ByType(dict[Type, Row]):
-    """A number of each window by type, computed when a type is first asked for."""
+Made = TypeVar("Made")
 
-    def __init__(self, compute: Callable[[Type], Row]) -> None:
+
+class _ByType(dict[Type, Made]):
+    """Something of each type, made when it is first asked for; not by the frame, which would hold itself then."""
+
+    def __init__(self, make: Callable[..., Made], *known: Any) -> None:
         super().__init__()
-        self._compute = compute
+        self._make, self._known = make, known
 
-    def __missing__(self, name: Type) -> Row:
-        found = self[name] = self._compute(name)
+    def __missing__(self, name: Type) -> Made:
+        found = self[name] = self._make(name, *self._known)
         return found
+
+
+def _begins_of(name: Type, instants: Instants, since: Sequence[Microseconds]) -> list[int]:
+    at = instants.get(name, ())
+    return [*[bisect_left(at, one) for one in since], 0]
+
+
+def _counts_of(name: Type, instants: Instants, begins: _ByType[list[int]]) -> Row:
+    count = len(instants.get(name, ()))
+    return [float(count - begin) for begin in begins[name]]
+
+
+def _days_of(name: Type, quarters: Mapping[Type, list[int]], begins: _ByType[list[int]]) -> Row:
+    days = [quarter >> 2 for quarter in quarters.get(name, ())]
+    return [float(len(set(days[begin:]))) for begin in begins[name]]
+
+
+def _weekly_of(name: Type, quarters: Mapping[Type, list[int]]) -> dict[int, int]:
+    return Counter([quarter % 28 for quarter in quarters.get(name, ())])
 
 
 class Frame:
@@ -73,20 +97,10 @@ class Frame:
             self.at, self.type = self._orders.at, self._orders.type
         self.since = [cutoff - edge for edge in _EDGES[:-1]]
         """Where each window begins; the last one holds all."""
-        self.begins = self._begins_in(self.at)
-        """The first event of each window."""
-
-    def _begins_in(self, at: Sequence[Microseconds]) -> list[int]:
-        return [*[bisect_left(at, since) for since in self.since], 0]
 
     def of(self, column: Sequence[Any]) -> Sequence[Any]:
         """Read another column of every line."""
         return column if self._rows is None else column[self._rows]
-
-    @cached_property
-    def attributes(self) -> dict[str, Any]:
-        """Return the attributes that hold at the cutoff."""
-        return self.past.attributes_at(self.cutoff)
 
     @cached_property
     def instants(self) -> dict[Type, list[Microseconds]]:
@@ -99,13 +113,14 @@ class Frame:
         return found
 
     @cached_property
-    def counts(self) -> _ByType:
-        """Count the events of a type in each window."""
-        return _ByType(self._counted)
+    def begins(self) -> _ByType[list[int]]:
+        """Find the first event of each window among those of a type."""
+        return _ByType(_begins_of, self.instants, self.since)
 
-    def _counted(self, name: Type) -> Row:
-        at = self.instants.get(name, ())
-        return [float(len(at) - begin) for begin in self._begins_in(at)]
+    @cached_property
+    def counts(self) -> _ByType[Row]:
+        """Count the events of a type in each window."""
+        return _ByType(_counts_of, self.instants, self.begins)
 
     @cached_property
     def _valued(self) -> list[list[tuple[str, float]]]:
@@ -113,7 +128,7 @@ class Frame:
         values = self.of(self.past.value) if self._orders is None else self._orders.value
         listed = []
         end = len(values)
-        for begin in self.begins:
+        for begin in self.begins[None]:
             mine = zip(self.type[begin:end], values[begin:end], strict=True)
             listed.append([pair for pair in mine if pair[1] == pair[1]])
             end = begin
@@ -160,12 +175,17 @@ class Frame:
             largest[None] = max(largest.values())
         return largest
 
+    @cached_property
+    def _newest(self) -> dict[Type, int]:
+        newest: dict[Type, int] = dict(zip(self.type, range(len(self.type)), strict=True))
+        if newest:
+            newest[None] = len(self.type) - 1
+        return newest
+
     def newest_line(self, name: Type) -> int | None:
         """Find the newest line of a type."""
-        if name not in self.instants:
-            return None
-        place = len(self.type) - 1 if name is None else max(place for place, one in enumerate(self.type) if one == name)
-        return place if self._orders is None else self._orders.last_line[place]
+        place = self._newest.get(name)
+        return place if place is None or self._orders is None else self._orders.last_line[place]
 
     @cached_property
     def last_age(self) -> dict[Type, float]:
@@ -185,38 +205,24 @@ class Frame:
         return None if at is None else at[-1] + offset_runs(self.past.zone, at[-1:])[0][2]
 
     @cached_property
-    def _quarters(self) -> list[int]:
-        """Count the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
+    def _quarters(self) -> dict[Type, list[int]]:
+        """List by type the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
         runs = offset_runs(self.past.zone, self.at)
-        return [(instant + offset) // QUARTER for begin, end, offset in runs for instant in self.at[begin:end]]
-
-    @cached_property
-    def active_days(self) -> _ByType:
-        """Count the distinct local days with an event of a type, of each window."""
-        return _ByType(self._days_counted)
-
-    def _days_counted(self, name: Type) -> Row:
-        at = self.instants.get(name, ())
-        runs = offset_runs(self.past.zone, at)
-        days = [(instant + offset) // DAY for begin, end, offset in runs for instant in at[begin:end]]
-        return [float(len(set(days[begin:]))) for begin in self._begins_in(at)]
-
-    @cached_property
-    def _weekly(self) -> dict[int, int]:
-        """Count the events of each quarter of the local week, Thursday night 0."""
-        return Counter([quarter % 28 for quarter in self._quarters])
-
-    @cached_property
-    def _weekly_by_type(self) -> dict[str, dict[int, int]]:
-        found: dict[str, dict[int, int]] = {}
-        quarters = [quarter % 28 for quarter in self._quarters]
-        for (name, quarter), count in Counter(zip(self.type, quarters, strict=True)).items():
-            found.setdefault(name, {})[quarter] = count
+        every = [(instant + offset) // QUARTER for begin, end, offset in runs for instant in self.at[begin:end]]
+        found: dict[Type, list[int]] = defaultdict(list, {None: every})
+        for name, quarter in zip(self.type, every, strict=True):
+            found[name].append(quarter)
         return found
 
-    def weekly(self, name: Type) -> dict[int, int]:
-        """Count the events of a type in each quarter of the local week: `& 3` is the part of the day."""
-        return self._weekly if name is None else self._weekly_by_type.get(name, {})
+    @cached_property
+    def active_days(self) -> _ByType[Row]:
+        """Count the distinct local days with an event of a type, of each window."""
+        return _ByType(_days_of, self._quarters, self.begins)
+
+    @cached_property
+    def weekly(self) -> _ByType[dict[int, int]]:
+        """Count the events of a type in each quarter of the local week, Thursday night 0."""
+        return _ByType(_weekly_of, self._quarters)
 
     @cached_property
     def campaigns(self) -> dict[Type, float]:
@@ -315,7 +321,7 @@ def _overdue(frame: Frame, cells: Cells, row: Row) -> None:
 def _weekend_share(frame: Frame, cells: Cells, row: Row) -> None:
     for column, name, _ in cells:
         if count := frame.counts[name][_LOOKBACK]:
-            weekly = frame.weekly(name)
+            weekly = frame.weekly[name]
             row[column] = sum([weekly.get(quarter, 0) for quarter in _WEEKEND]) / count
 
 
@@ -361,7 +367,7 @@ def _hour_share(feature: Feature) -> Formula:
         count = frame.counts[name][_LOOKBACK]
         if not count:
             return _NAN
-        weekly = frame.weekly(name)
+        weekly = frame.weekly[name]
         return sum([weekly.get(quarter, 0) for quarter in range(part, 28, 4)]) / count
 
     return hour_share
