@@ -1,9 +1,9 @@
 """What a call about few stored contacts computes, a contact, layer by layer: `python -m bench.few_contacts`.
 
-Processor time of one thread, without HTTP and log: reads, features, margins and contributions (looked up in a table, and
-as LightGBM computes them), reasons in words; then whole answers of every capability. The account is that of
+Processor time of one thread, without HTTP and log: reads, features, margins and contributions (looked up in a table,
+and as LightGBM computes them), reasons in words; then whole answers of every capability. The account is that of
 `bench.serving` with a model of each, kept in `--home`: pasts of 200 events. All layers take turns, so that a busy
-machine disturbs all of them alike; medians.
+machine disturbs all of them alike; medians. What is made once and how large it is stands above: the table.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.decision import CLICKED
 from shared.features import observed
+from shared.learners import Trees
+from shared.learners.contribution_table import ContributionTable
 from shared.registry.fetch import artifacts
 from shared.serving.champions import Champion
 from shared.serving.contact_answers import ContactAnswers
@@ -89,7 +91,18 @@ class Scoring:
         }
 
 
-def measured(prepare: Callable[[Sequence[str]], Any], contacts: Sequence[str], n: int, *, rounds: int) -> dict[str, float]:
+def report_table(trees: Trees) -> None:
+    """Print what the table of contributions takes."""
+    began = time.thread_time()
+    table = ContributionTable.of(trees.text, trees.width)
+    if table is None:
+        raise SystemExit("the trees have no table")
+    print(f"table: {table.cells.nbytes / 1e6:.1f} MB, made in {1e3 * (time.thread_time() - began):.0f} ms")
+
+
+def measured(
+    prepare: Callable[[Sequence[str]], Any], contacts: Sequence[str], n: int, *, rounds: int
+) -> dict[str, float]:
     """Return the microseconds of processor time that each layer takes a contact, for calls about n of them."""
     found: dict[str, list[int]] = {}
     for turn in range(rounds):
@@ -123,6 +136,7 @@ def main() -> None:
                 for name, answers in every.items()
             }
 
+        report_table(every["scoring"].champion.model.learner)
         for title, prepare in (("layer of /score", Scoring(every["scoring"]).prepared), ("read and answered", wholes)):
             columns = [measured(prepare, prepared.contacts, n, rounds=max(20, given.rounds // n)) for n in COUNTS]
             print(f"\n| {title}, us a contact | {' | '.join(map(str, COUNTS))} |\n|---|{'---:|' * len(COUNTS)}")
