@@ -11,6 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,8 +37,8 @@ from shared.timeline import ContactPasts
 COUNTS = (1, 4, 8, 16)
 REASONS = 3
 OUTCOMES = {"scoring": OUTCOME, "churn": SILENCE, "uplift": "answered", "messages": CLICKED}
-Layers = dict[str, Callable[[Sequence[str]], Any]]
-"""By name, what is done about some contacts; what runs outside of the clock is done before."""
+Layers = dict[str, Callable[[], Any]]
+"""By name, what is timed; what it needs is there already."""
 
 
 def answers_of(store: AccountStore, settings: Settings, cache: Path, capability: str) -> ContactAnswers:
@@ -57,11 +58,17 @@ def contacts_of(ids: Sequence[str]) -> list[RequestContact]:
     return [RequestContact(one) for one in ids]
 
 
+def whole(answers: ContactAnswers, contacts: Sequence[RequestContact]) -> None:
+    """Read contacts, and answer about them."""
+    answers.of(contacts, answers.read(contacts))
+
+
 class Scoring:
     """The layers of one `/score`."""
 
     def __init__(self, answers: ContactAnswers) -> None:
-        self._answers, self._model = answers, answers.champion.model
+        self._answers = answers
+        self._model: Any = answers.champion.model
 
     def prepared(self, ids: Sequence[str]) -> Layers:
         """Compute what each layer starts from, and return the layers."""
@@ -101,7 +108,7 @@ def report_table(trees: Trees) -> None:
 
 
 def measured(
-    prepare: Callable[[Sequence[str]], Any], contacts: Sequence[str], n: int, *, rounds: int
+    prepare: Callable[[Sequence[str]], Layers], contacts: Sequence[str], n: int, *, rounds: int
 ) -> dict[str, float]:
     """Return the microseconds of processor time that each layer takes a contact, for calls about n of them."""
     found: dict[str, list[int]] = {}
@@ -129,14 +136,12 @@ def main() -> None:
         store, cache = database.of(ACCOUNT), prepared.home / "cache"
         every = {line.name: answers_of(store, settings, cache, line.name) for line in TABLE}
 
-        def wholes(ids: Sequence[str]) -> dict[str, Callable[[], Any]]:
+        def wholes(ids: Sequence[str]) -> Layers:
             contacts = contacts_of(ids)
-            return {
-                f"/{name}": lambda answers=answers: answers.of(contacts, answers.read(contacts))
-                for name, answers in every.items()
-            }
+            return {name: partial(whole, answers, contacts) for name, answers in every.items()}
 
-        report_table(every["scoring"].champion.model.learner)
+        model: Any = every["scoring"].champion.model
+        report_table(model.learner)
         for title, prepare in (("layer of /score", Scoring(every["scoring"]).prepared), ("read and answered", wholes)):
             columns = [measured(prepare, prepared.contacts, n, rounds=max(20, given.rounds // n)) for n in COUNTS]
             print(f"\n| {title}, us a contact | {' | '.join(map(str, COUNTS))} |\n|---|{'---:|' * len(COUNTS)}")

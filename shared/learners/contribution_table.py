@@ -297,4 +297,5 @@ class ContributionTable:
         further = np.add.reduceat(hold * self.steps, self.begins, axis=1)
         found = self.cells.take(further.take(self.piece, axis=1) + self.first)
         target = self.column + columns * np.arange(n)[:, None]
-        return np.bincount(target.ravel(), found.ravel(), n * columns).reshape(n, columns)
+        sums = np.bincount(target.ravel(), found.ravel(), n * columns).astype(np.float64, copy=False)
+        return sums.reshape(n, columns)
