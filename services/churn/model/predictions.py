@@ -12,7 +12,7 @@ from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
 from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import DAY, Microseconds
-from shared.features import Expected, ReasonPart, observed, usual_values
+from shared.features import ReasonPart, observed
 from shared.features.inputs import Observed
 from shared.timeline import ContactPast, ContactPasts, Pasts
 from shared.timeline.pasts import known_since
@@ -230,9 +230,7 @@ def _explained(
     # What stands in for a missing value is no reason: its share goes to the base.
     mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
-    return _Explained(
-        total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=_expected(model))
-    )
+    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=model.expected))
 
 
 def _why_not_eligible(model: ChurnModel) -> str:
@@ -241,10 +239,6 @@ def _why_not_eligible(model: ChurnModel) -> str:
     if days is None:
         return f"No {named} yet; only contacts with one are asked about."
     return f"No {named} in the last {days} days; only contacts active so lately are asked about."
-
-
-def _expected(model: ChurnModel) -> Expected:
-    return Expected("staying", usual_values(model.reference.edges, model.reference.shares))
 
 
 class _Explained(NamedTuple):
