@@ -238,11 +238,11 @@ class ContributionTable:
         """
         trees = leaves_of(text)
         pieces = list[_Piece]()
-        room = min(TABLE_BYTES, ALL_TABLE_BYTES - sum([table.cells.nbytes for table in _ALL])) // 8
+        left = min(TABLE_BYTES, ALL_TABLE_BYTES - sum([table.cells.nbytes for table in _ALL])) // 8
         for leaves in trees or ():
             mine = _pieces(leaves)
-            room -= sum(piece.size for piece in mine)
-            if room < 0 or not all(step.share > 0 for leaf in leaves for step in leaf.path):
+            left -= sum(piece.size for piece in mine)
+            if left < 0 or not all(step.share > 0 for leaf in leaves for step in leaf.path):
                 return None
             pieces += mine
         if not any(piece.conditions for piece in pieces):
