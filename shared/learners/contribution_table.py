@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from threading import Lock
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -40,6 +41,8 @@ _ZERO = float(np.float32(1e-35))
 """What is no further from 0 is 0 to LightGBM."""
 _ALL: "WeakSet[ContributionTable]" = WeakSet()
 """Tables in memory; a model that is put away takes its own along."""
+_ONE_BY_ONE = Lock()
+"""Two that are made at the same time would both find room."""
 
 
 class _Piece(NamedTuple):
@@ -84,6 +87,18 @@ def _pieces(leaves: Sequence[Leaf]) -> list[_Piece]:
         found.append(_Piece.of(leaves[begin:end]))
         end = begin
     return found[::-1]
+
+
+def _fitting(trees: Sequence[Sequence[Leaf]], most: int) -> list[_Piece]:
+    """Cut all trees; nothing where they take more than so many numbers, or a leaf had no training row."""
+    found = list[_Piece]()
+    for leaves in trees:
+        mine = _pieces(leaves)
+        most -= sum(piece.size for piece in mine)
+        if most < 0 or not all(step.share > 0 for leaf in leaves for step in leaf.path):
+            return []
+        found += mine
+    return found
 
 
 def _shares(leaf: Leaf) -> dict[int, float]:
@@ -236,19 +251,13 @@ class ContributionTable:
             text: LightGBM's own.
             width: how many columns its matrix has.
         """
-        trees = leaves_of(text)
-        pieces = list[_Piece]()
-        left = min(TABLE_BYTES, ALL_TABLE_BYTES - sum([table.cells.nbytes for table in _ALL])) // 8
-        for leaves in trees or ():
-            mine = _pieces(leaves)
-            left -= sum(piece.size for piece in mine)
-            if left < 0 or not all(step.share > 0 for leaf in leaves for step in leaf.path):
+        with _ONE_BY_ONE:
+            taken = sum([table.cells.nbytes for table in _ALL])
+            pieces = _fitting(leaves_of(text) or (), min(TABLE_BYTES, ALL_TABLE_BYTES - taken) // 8)
+            if not any(piece.conditions for piece in pieces):
                 return None
-            pieces += mine
-        if not any(piece.conditions for piece in pieces):
-            return None
-        table = cls._laid_out(pieces, width)
-        _ALL.add(table)
+            table = cls._laid_out(pieces, width)
+            _ALL.add(table)
         return table
 
     @classmethod
