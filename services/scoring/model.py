@@ -124,11 +124,11 @@ class ScoringModel:
             One ScoredOutcome a contact, in order.
         """
         values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
-        margins = self.margins(values)
+        margins, shares = self.explained(values) if reasons else (self.margins(values), None)
         probabilities = chance(margins)
         scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
-        explained = self._explanations(values, margins, reasons) if reasons else [([], None)] * len(pasts)
+        explained = [([], None)] * len(pasts) if shares is None else self._explanations(values, shares, reasons)
         return [
             ScoredOutcome(
                 probability=probability,
@@ -163,8 +163,7 @@ class ScoringModel:
 
     def margins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated log-odds of a matrix with the columns of the feature set, shape (n,)."""
-        raw = self.calibrator.margins(self.learner.margins(self._filled(values)))
-        return np.clip(raw, *self.bounds)
+        return self._calibrated(self.learner.margins(self._filled(values)))
 
     def predict_matrix(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
@@ -177,34 +176,35 @@ class ScoringModel:
         bands = np.array(BANDS, dtype=object)[np.searchsorted(BAND_PERCENTILES, scores, side="right")]
         return {"probability": chance(margins), "score": scores, "band": bands}
 
-    def contributions(
-        self, values: NDArray[np.float64], margins: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly.
 
         What stands in for a missing value is no reason: its share goes to the base, as does what the bounds cut off.
-
-        Args:
-            values: the matrix, shape (n, p).
-            margins: of these rows where they are known; None: computed.
         """
+        return self.explained(values)[1]
+
+    def explained(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `margins` and `contributions` at once."""
         filled = self._filled(values)
-        shares = self.learner.contributions(filled) * self.calibrator.slope
+        raw, shares = self.learner.explained(filled)
+        margins, shares = self._calibrated(raw), shares * self.calibrator.slope
         shares[:, -1] += self.calibrator.intercept
         if self.inputs is not None:
             stands_in = np.isnan(values) & ~np.isnan(filled)
             shares[:, -1] += np.where(stands_in, shares[:, :-1], 0.0).sum(axis=1)
             shares[:, :-1][stands_in] = 0.0
-            shares[:, -1] += (self.margins(values) if margins is None else margins) - shares.sum(axis=1)
-        return shares
+            shares[:, -1] += margins - shares.sum(axis=1)
+        return margins, shares
+
+    def _calibrated(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.clip(self.calibrator.margins(raw), *self.bounds)
 
     def _filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values if self.inputs is None else self.inputs.filled(values)
 
     def _explanations(
-        self, values: NDArray[np.float64], margins: NDArray[np.float64], most: int
+        self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
-        shares = self.contributions(values, margins)
         listed = self._things.reasons(values, shares, most, expected=self._expected)
         return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 

@@ -17,7 +17,15 @@ from shared.contracts.rows import DAY, MAX_NUMBER
 from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind, parser_of
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
-from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, Pasts, entry_at, positions_before
+from shared.timeline.pasts import (
+    LOOKBACK_DAYS,
+    LOOKBACK_EVENTS,
+    NEVER,
+    AttributeColumn,
+    Pasts,
+    entry_at,
+    positions_before,
+)
 from shared.timeline.whole_orders import further_lines
 
 RATE_STRENGTH = 5.0
@@ -158,21 +166,32 @@ _ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, FeaturePlan], Columns]] = {
 }
 
 
-def attribute_column(
-    feature: Feature, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
+class _Entries:
+    """Which entry of an attribute is valid at each frame; most attributes of one account came at the same instants."""
+
+    def __init__(self, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> None:
+        self._contact, self._cutoff = contact, cutoff
+        self._found: tuple[bytes, bytes, NDArray[np.int64]] | None = None
+
+    def of(self, stored: AttributeColumn) -> NDArray[np.int64]:
+        """Find them, shape (n,); -1: none."""
+        contacts, instants = stored.contact.tobytes(), stored.valid_from.tobytes()
+        if self._found is None or self._found[:2] != (contacts, instants):
+            self._found = contacts, instants, entry_at(stored, self._contact, self._cutoff)
+        return self._found[2]
+
+
+def _attribute_column(
+    feature: Feature, pasts: Pasts, entries: _Entries, cutoff: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Compute one attribute feature for each frame, shape (n,); NaN where nothing is known or it does not parse."""
     stored = pasts.attributes.get(feature.attribute or "")
-    result = np.full(len(contact), np.nan)
-    if stored is None:
-        return result
-    entry = entry_at(stored, contact, cutoff)
-    found = entry >= 0
-    numbers = numbers_of(feature, stored.value)
-    result[found] = numbers[entry[found]]
-    if feature.kind == "date":
-        result = cutoff / DAY - result
-    return result
+    if stored is None or not stored.value:
+        return np.full(len(cutoff), np.nan)
+    entry = entries.of(stored)
+    # Entry -1, none, reads the last number.
+    result = np.where(entry >= 0, numbers_of(feature, stored.value)[entry], np.nan)
+    return cutoff / DAY - result if feature.kind == "date" else result
 
 
 _NUMBERS, _TEXTS, _TRUTHS = (frozenset({*kinds, NoneType}) for kinds in ((int, float), (str,), (bool,)))
@@ -222,9 +241,10 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
         fill(result[rows], plan, pairs.with_whole_orders())
     for column, _ in plan.by_kind.get("known_days", ()):
         result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
+    entries = _Entries(contact, cutoff)
     for kind in ATTRIBUTE_KINDS:
         for column, feature in plan.by_kind.get(kind, ()):
-            result[:, column] = attribute_column(feature, pasts, contact, cutoff)
+            result[:, column] = _attribute_column(feature, pasts, entries, cutoff)
     return result
 
 

@@ -7,11 +7,11 @@ then windows, then types.
 """
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -33,12 +33,48 @@ NONE_OF_ANY = [0.0] * len(_EDGES)
 Type = str | None
 """None: all types together."""
 Row = list[float]
+Instants = Mapping[Type, Sequence[Microseconds]]
+"""Of each type's events, ascending."""
 Cells = list[tuple[int, Type, int]]
 """Column, event type, window."""
 _NAN = float("nan")
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
 _LOOKBACK = len(WINDOWS_DAYS) - 1
 _WEEKEND = [quarter for quarter in range(28) if ((quarter >> 2) + 3) % 7 >= 5]
+
+
+Made = TypeVar("Made")
+
+
+class _ByType(dict[Type, Made]):
+    """Something of each type, made when it is first asked for; not by the frame, which would hold itself then."""
+
+    def __init__(self, make: Callable[..., Made], *known: Any) -> None:
+        super().__init__()
+        self._make, self._known = make, known
+
+    def __missing__(self, name: Type) -> Made:
+        found = self[name] = self._make(name, *self._known)
+        return found
+
+
+def _begins_of(name: Type, instants: Instants, since: Sequence[Microseconds]) -> list[int]:
+    at = instants.get(name, ())
+    return [*[bisect_left(at, one) for one in since], 0]
+
+
+def _counts_of(name: Type, instants: Instants, begins: _ByType[list[int]]) -> Row:
+    count = len(instants.get(name, ()))
+    return [float(count - begin) for begin in begins[name]]
+
+
+def _days_of(name: Type, quarters: Mapping[Type, list[int]], begins: _ByType[list[int]]) -> Row:
+    days = [quarter >> 2 for quarter in quarters.get(name, ())]
+    return [float(len(set(days[begin:]))) for begin in begins[name]]
+
+
+def _weekly_of(name: Type, quarters: Mapping[Type, list[int]]) -> dict[int, int]:
+    return Counter([quarter % 28 for quarter in quarters.get(name, ())])
 
 
 class Frame:
@@ -59,33 +95,32 @@ class Frame:
         if joined and len(set(self.at)) < len(self.at):
             self._orders = joined_lines(self.at, self.type, self.of(past.value), joined)
             self.at, self.type = self._orders.at, self._orders.type
-        self.begins = [bisect_left(self.at, cutoff - edge) for edge in _EDGES[:-1]]
-        """The first event of each window; the last window holds all."""
-        self.begins.append(0)
+        self.since = [cutoff - edge for edge in _EDGES[:-1]]
+        """Where each window begins; the last one holds all."""
 
     def of(self, column: Sequence[Any]) -> Sequence[Any]:
         """Read another column of every line."""
         return column if self._rows is None else column[self._rows]
 
     @cached_property
-    def attributes(self) -> dict[str, Any]:
-        """Return the attributes that hold at the cutoff."""
-        return self.past.attributes_at(self.cutoff)
+    def instants(self) -> dict[Type, list[Microseconds]]:
+        """List the instants of each type's events, ascending; without a key where a type has none."""
+        found: dict[Type, list[Microseconds]] = defaultdict(list)
+        for name, at in zip(self.type, self.at, strict=True):
+            found[name].append(at)
+        if found:
+            found[None] = list(self.at)
+        return found
 
     @cached_property
-    def counts(self) -> list[dict[Type, float]]:
-        """Count the events of each window by type."""
-        counter: Counter[Type] = Counter()
-        nested = []
-        end = len(self.at)
-        for begin in self.begins:
-            if begin < end:
-                counter.update(self.type[begin:end])
-                end = begin
-            found = {name: float(count) for name, count in counter.items()}
-            found[None] = float(len(self.at) - begin)
-            nested.append(found)
-        return nested
+    def begins(self) -> _ByType[list[int]]:
+        """Find the first event of each window among those of a type."""
+        return _ByType(_begins_of, self.instants, self.since)
+
+    @cached_property
+    def counts(self) -> _ByType[Row]:
+        """Count the events of a type in each window."""
+        return _ByType(_counts_of, self.instants, self.begins)
 
     @cached_property
     def _valued(self) -> list[list[tuple[str, float]]]:
@@ -93,7 +128,7 @@ class Frame:
         values = self.of(self.past.value) if self._orders is None else self._orders.value
         listed = []
         end = len(values)
-        for begin in self.begins:
+        for begin in self.begins[None]:
             mine = zip(self.type[begin:end], values[begin:end], strict=True)
             listed.append([pair for pair in mine if pair[1] == pair[1]])
             end = begin
@@ -141,8 +176,7 @@ class Frame:
         return largest
 
     @cached_property
-    def newest(self) -> dict[Type, int]:
-        """Find the newest event of each type."""
+    def _newest(self) -> dict[Type, int]:
         newest: dict[Type, int] = dict(zip(self.type, range(len(self.type)), strict=True))
         if newest:
             newest[None] = len(self.type) - 1
@@ -150,86 +184,45 @@ class Frame:
 
     def newest_line(self, name: Type) -> int | None:
         """Find the newest line of a type."""
-        place = self.newest.get(name)
+        place = self._newest.get(name)
         return place if place is None or self._orders is None else self._orders.last_line[place]
 
     @cached_property
     def last_age(self) -> dict[Type, float]:
         """Return the age of the newest event of each type in days."""
-        at, cutoff = self.at, self.cutoff
-        return {name: (cutoff - at[place]) / DAY for name, place in self.newest.items()}
+        cutoff = self.cutoff
+        return {name: (cutoff - at[-1]) / DAY for name, at in self.instants.items()}
 
     @cached_property
     def first_age(self) -> dict[Type, float]:
         """Return the age of the oldest event of each type in days."""
         cutoff = self.cutoff
-        oldest: dict[Type, int] = dict(zip(reversed(self.type), reversed(self.at), strict=True))
-        if oldest:
-            oldest[None] = self.at[0]
-        return {name: (cutoff - at) / DAY for name, at in oldest.items()}
+        return {name: (cutoff - at[0]) / DAY for name, at in self.instants.items()}
+
+    def local_newest(self, name: Type) -> Microseconds | None:
+        """Return the local wall clock of the newest event of a type."""
+        at = self.instants.get(name)
+        return None if at is None else at[-1] + offset_runs(self.past.zone, at[-1:])[0][2]
 
     @cached_property
-    def _runs(self) -> list[tuple[int, int, int]]:
-        return offset_runs(self.past.zone, self.at)
-
-    def local_at(self, place: int) -> Microseconds:
-        """Return the local wall clock of an event."""
-        return self.at[place] + next(offset for _, end, offset in self._runs if place < end)
-
-    @cached_property
-    def _quarters(self) -> list[int]:
-        """Count the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
-        return [(instant + offset) // QUARTER for begin, end, offset in self._runs for instant in self.at[begin:end]]
-
-    @cached_property
-    def _days(self) -> list[int]:
-        return [quarter >> 2 for quarter in self._quarters]
-
-    @cached_property
-    def active_days(self) -> list[dict[Type, float]]:
-        """Count the distinct local days with an event, of each window by type."""
-        days, types = self._days, self.type
-        seen: set[tuple[str, int]] = set()
-        counter: Counter[Type] = Counter()
-        nested = []
-        end = len(days)
-        for begin in self.begins:
-            if begin < end:
-                new = set(zip(types[begin:end], days[begin:end], strict=True)) - seen
-                seen |= new
-                counter.update([name for name, _ in new])
-                end = begin
-            nested.append({name: float(count) for name, count in counter.items()})
-        return nested
-
-    @cached_property
-    def active_days_of_any(self) -> list[float]:
-        """Count the distinct local days with any event, of each window."""
-        seen: set[int] = set()
-        nested = []
-        end = len(self.at)
-        for begin in self.begins:
-            seen.update(self._days[begin:end])
-            end = begin
-            nested.append(float(len(seen)))
-        return nested
-
-    @cached_property
-    def _weekly(self) -> dict[int, int]:
-        """Count the events of each quarter of the local week, Thursday night 0."""
-        return Counter([quarter % 28 for quarter in self._quarters])
-
-    @cached_property
-    def _weekly_by_type(self) -> dict[str, dict[int, int]]:
-        found: dict[str, dict[int, int]] = {}
-        quarters = [quarter % 28 for quarter in self._quarters]
-        for (name, quarter), count in Counter(zip(self.type, quarters, strict=True)).items():
-            found.setdefault(name, {})[quarter] = count
+    def _quarters(self) -> dict[Type, list[int]]:
+        """List by type the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
+        runs = offset_runs(self.past.zone, self.at)
+        every = [(instant + offset) // QUARTER for begin, end, offset in runs for instant in self.at[begin:end]]
+        found: dict[Type, list[int]] = defaultdict(list, {None: every})
+        for name, quarter in zip(self.type, every, strict=True):
+            found[name].append(quarter)
         return found
 
-    def weekly(self, name: Type) -> dict[int, int]:
-        """Count the events of a type in each quarter of the local week: `& 3` is the part of the day."""
-        return self._weekly if name is None else self._weekly_by_type.get(name, {})
+    @cached_property
+    def active_days(self) -> _ByType[Row]:
+        """Count the distinct local days with an event of a type, of each window."""
+        return _ByType(_days_of, self._quarters, self.begins)
+
+    @cached_property
+    def weekly(self) -> _ByType[dict[int, int]]:
+        """Count the events of a type in each quarter of the local week, Thursday night 0."""
+        return _ByType(_weekly_of, self._quarters)
 
     @cached_property
     def campaigns(self) -> dict[Type, float]:
@@ -245,9 +238,10 @@ class Frame:
         names = set(column) - {None}
         if not names:  # many accounts have no campaigns, or no items
             return {}
-        together = set(zip(self.line_types, column, strict=True))
-        counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
-        found = {type_: float(count) for type_, count in counter.items()}
+        of_type: dict[Type, set[str | None]] = defaultdict(lambda: {None})
+        for name, thing in zip(self.line_types, column, strict=True):
+            of_type[name].add(thing)
+        found = {name: float(len(things) - 1) for name, things in of_type.items()}
         found[None] = float(len(names))
         return found
 
@@ -255,7 +249,7 @@ class Frame:
 def _count(frame: Frame, cells: Cells, row: Row) -> None:
     counts = frame.counts
     for column, name, window in cells:
-        row[column] = counts[window].get(name, 0.0)
+        row[column] = counts[name][window]
 
 
 def _days_since_last(frame: Frame, cells: Cells, row: Row) -> None:
@@ -297,18 +291,18 @@ def _trend_of(month: float, quarter: float) -> float:
 
 
 def _trend(frame: Frame, cells: Cells, row: Row) -> None:
-    month, quarter = frame.counts[_MONTH], frame.counts[_QUARTER]
     for column, name, _ in cells:
-        row[column] = _trend_of(month.get(name, 0.0), quarter.get(name, 0.0))
+        counts = frame.counts[name]
+        row[column] = _trend_of(counts[_MONTH], counts[_QUARTER])
 
 
 def _active_days(frame: Frame, cells: Cells, row: Row) -> None:
     for column, name, window in cells:
-        row[column] = frame.active_days_of_any[window] if name is None else frame.active_days[window].get(name, 0.0)
+        row[column] = frame.active_days[name][window]
 
 
 def _gap(frame: Frame, name: Type) -> float:
-    count = frame.counts[_LOOKBACK].get(name, 0.0)
+    count = frame.counts[name][_LOOKBACK]
     return (frame.first_age[name] - frame.last_age[name]) / (count - 1) if count > 1 else _NAN
 
 
@@ -325,11 +319,10 @@ def _overdue(frame: Frame, cells: Cells, row: Row) -> None:
 
 
 def _weekend_share(frame: Frame, cells: Cells, row: Row) -> None:
-    counts = frame.counts[_LOOKBACK]
     for column, name, _ in cells:
-        if counts.get(name):
-            weekly = frame.weekly(name)
-            row[column] = sum([weekly.get(quarter, 0) for quarter in _WEEKEND]) / counts[name]
+        if count := frame.counts[name][_LOOKBACK]:
+            weekly = frame.weekly[name]
+            row[column] = sum([weekly.get(quarter, 0) for quarter in _WEEKEND]) / count
 
 
 _BY_CELL: dict[Kind, Callable[[Frame, Cells, Row], None]] = {
@@ -354,9 +347,8 @@ def _rate(feature: Feature) -> Formula:
     drawn = RATE_STRENGTH * feature.prior
 
     def rate(frame: Frame) -> float:
-        counts = frame.counts[_LOOKBACK]
-        sent = counts.get(feature.other, 0.0)
-        return (counts.get(feature.type, 0.0) + drawn) / (sent + RATE_STRENGTH) if sent else _NAN
+        sent = frame.counts[feature.other][_LOOKBACK]
+        return (frame.counts[feature.type][_LOOKBACK] + drawn) / (sent + RATE_STRENGTH) if sent else _NAN
 
     return rate
 
@@ -372,10 +364,10 @@ def _hour_share(feature: Feature) -> Formula:
     part, name = DAY_PARTS.index(feature.other or ""), feature.type
 
     def hour_share(frame: Frame) -> float:
-        count = frame.counts[_LOOKBACK].get(name)
+        count = frame.counts[name][_LOOKBACK]
         if not count:
             return _NAN
-        weekly = frame.weekly(name)
+        weekly = frame.weekly[name]
         return sum([weekly.get(quarter, 0) for quarter in range(part, 28, 4)]) / count
 
     return hour_share
@@ -383,16 +375,16 @@ def _hour_share(feature: Feature) -> Formula:
 
 def _last_hour(feature: Feature) -> Formula:
     def last_hour(frame: Frame) -> float:
-        newest = frame.newest.get(feature.type)
-        return _NAN if newest is None else float(frame.local_at(newest) % DAY // HOUR)
+        newest = frame.local_newest(feature.type)
+        return _NAN if newest is None else float(newest % DAY // HOUR)
 
     return last_hour
 
 
 def _last_weekday(feature: Feature) -> Formula:
     def last_weekday(frame: Frame) -> float:
-        newest = frame.newest.get(feature.type)
-        return _NAN if newest is None else float((frame.local_at(newest) // DAY + 3) % 7)
+        newest = frame.local_newest(feature.type)
+        return _NAN if newest is None else float((newest // DAY + 3) % 7)
 
     return last_weekday
 

@@ -39,8 +39,12 @@ class Blend:
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Share each row's margin among the columns exactly: the mean of both halves' shares, shape (n, p + 1)."""
-        mean: Matrix = (self.linear.contributions(matrix) + self.trees.contributions(matrix)) / 2
-        return mean
+        return self.explained(matrix)[1]
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return margins and contributions."""
+        margins, shares = self.trees.explained(matrix)
+        return (self.linear.margins(matrix) + margins) / 2, (self.linear.contributions(matrix) + shares) / 2
 
     def importance(self) -> Vector:
         """Return the mean of each column's share of either half's importance, shape (p,)."""

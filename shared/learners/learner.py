@@ -31,6 +31,9 @@ class Learner(Protocol):
     def contributions(self, matrix: Matrix) -> Matrix:
         """Shape (n, p + 1); each row sums to its margin, the last column is the base."""
 
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Margins and contributions at once, which trees have for less than one after the other."""
+
     def importance(self) -> Vector:
         """How much each column matters, any unit."""
 

@@ -12,6 +12,8 @@ from shared.ties import least, rounded, step_of
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
+FEW_ROWS = 64
+"""Up to here the terms of all rows are added up in one step, which takes memory; beyond, column by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,10 @@ class Rule:
         shares[:, self.column] = self.margins(matrix) - self.base
         shares[:, -1] = self.base
         return shares
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return margins and contributions."""
+        return self.margins(matrix), self.contributions(matrix)
 
     def importance(self) -> Vector:
         """Put everything on the one column, shape (p,)."""
@@ -280,13 +286,18 @@ class Logistic:
         """
         terms = self._terms(matrix)
         shares = np.zeros((len(matrix), matrix.shape[1] + 1))
-        if len(matrix) == 1:
-            shares[0] = np.bincount(self._source, weights=terms[0], minlength=shares.shape[1])
+        if len(matrix) <= FEW_ROWS:
+            cells = self._source + shares.shape[1] * np.arange(len(matrix))[:, None]
+            shares += np.bincount(cells.ravel(), terms.ravel(), shares.size).reshape(shares.shape)
         else:
             for encoded, column in enumerate(self.source):
                 shares[:, column] += terms[:, encoded]
         shares[:, -1] = self.intercept
         return shares
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return margins and contributions."""
+        return self.margins(matrix), self.contributions(matrix)
 
     def importance(self) -> Vector:
         """Return the summed absolute weight of each column, shape (number of columns mentioned,)."""

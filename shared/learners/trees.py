@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from shared.errors import ArtifactRefused
+from shared.learners.contribution_table import ContributionTable
 from shared.learners.simple import Columns, Matrix, Vector
 
 if TYPE_CHECKING:
@@ -137,10 +138,18 @@ class Trees:
             Shape (n, p + 1): the last column is the base; each row sums to its margin.
             Source: Lundberg and others (2020), tree SHAP.
         """
-        shares: Matrix = np.asarray(
-            self.booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix)), dtype=np.float64
-        ).reshape(len(matrix), -1)
-        return shares
+        return self.explained(matrix)[1]
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return margins and contributions: looked up where there is a table, else computed by LightGBM."""
+        if self._table is not None and matrix.shape[1] == self.width:
+            return self._table.explained(matrix)
+        shares = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix)))
+        return self.margins(matrix), shares.reshape(len(matrix), -1)
+
+    @cached_property
+    def _table(self) -> ContributionTable | None:
+        return ContributionTable.of(self.text, self.width)
 
     def importance(self) -> Vector:
         """Return the total gain of each column's splits, shape (p,)."""

@@ -27,10 +27,10 @@ from shared.timeline.pasts import (
 )
 from shared.timeline.whole_orders import whole_order_rows, whole_orders
 
-FEW = 650
-CONTACT_EVENTS = 80
-"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 168 learned features:
-the two ways cost the same at 1 contact with 600 events, 3 with 160, 4 or 5 with 50, 8 with none (`bench.features`)."""
+FEW = 1_000
+CONTACT_EVENTS = 120
+"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 165 learned features:
+the two ways cost the same at 1 contact with 1,100 events, 3 with 190, 5 with 50, 6 with none (`bench.features`)."""
 NEW_WITHIN = 7 * DAY
 """A contact known for less is new: little can be said of its habits."""
 

@@ -1,5 +1,6 @@
 """Who is at risk of an event or of falling silent, and how long it takes: frames with waiting times, not labels."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.outcome import STARTED, Outcome
 from shared.contracts.rows import DAY, Microseconds
+from shared.timeline.contact_pasts import ContactPast
 from shared.timeline.pasts import NEVER, Frames, Pasts, known_since, of_type, positions_before
 
 MOSTLY = 0.9
@@ -135,6 +137,19 @@ def recently_active(
     active = np.maximum(_last(pasts, pasts.types, contact, cutoff), np.where(known < cutoff, known, -NEVER))
     recent: NDArray[np.bool_] = active >= since
     return recent
+
+
+def was_active(wanted: Episode, past: ContactPast, cutoff: Microseconds) -> bool:
+    """Return the same of one contact."""
+    days = wanted.active_within_days
+    least = -NEVER + 1 if days is None else cutoff - days * DAY
+    if wanted.contractual and days is None:
+        return True
+    before = past.at[: bisect_left(past.at, cutoff)]
+    if wanted.contractual:
+        known = past.created_at if past.created_at != NEVER else next(iter(past.at), NEVER)
+        return max([*before[-1:], known if known < cutoff else -NEVER]) >= least
+    return any(name in wanted.waited_for and at >= least for name, at in zip(past.type, before, strict=False))
 
 
 def waits(outcome: Outcome, wanted: Episode, pasts: Pasts, *, until: Microseconds, least: Microseconds) -> Waits:

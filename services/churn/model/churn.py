@@ -20,7 +20,7 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
-from shared.features import FeatureSet, Inputs, Things
+from shared.features import Expected, FeatureSet, Inputs, Things, usual_values
 from shared.features.table import InputColumn, OutputColumn, input_columns, number_column
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.timeline import ContactPasts
@@ -190,6 +190,11 @@ class ChurnModel:
     def things(self) -> Things:
         """Group the columns that speak of the same thing; once."""
         return Things.of(self.feature_set)
+
+    @cached_property
+    def expected(self) -> Expected:
+        """Return what is expected of behaviour; once."""
+        return Expected("staying", usual_values(self.reference.edges, self.reference.shares))
 
     def save(self, folder: Path) -> None:
         """Write the version: LightGBM text, JSON, npz; nothing that could run.

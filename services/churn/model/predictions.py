@@ -1,7 +1,8 @@
 """What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +11,12 @@ from numpy.typing import NDArray
 from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
 from shared.contracts.prediction import Prediction, Source
-from shared.contracts.rows import DAY
-from shared.features import Expected, ReasonPart, observed, usual_values
+from shared.contracts.rows import DAY, Microseconds
+from shared.features import ReasonPart, observed
 from shared.features.inputs import Observed
-from shared.timeline import ContactPasts, Pasts
+from shared.timeline import ContactPast, ContactPasts, Pasts
 from shared.timeline.pasts import known_since
-from shared.timeline.risk import recently_active
+from shared.timeline.risk import recently_active, was_active
 
 LOOK_BACK_DAYS = 365
 LEAST_DAYS = 30
@@ -46,6 +47,19 @@ def value_rates(pasts: Pasts, cutoffs: NDArray[np.int64], types: tuple[str, ...]
     days = np.clip((cutoffs - since) / DAY, LEAST_DAYS, LOOK_BACK_DAYS)
     rates: NDArray[np.float64] = np.where(count > 0, total / days, np.nan)
     return rates
+
+
+def value_rate(past: ContactPast, cutoff: Microseconds, types: tuple[str, ...]) -> float:
+    """Return the same of one contact."""
+    least, values, at = cutoff - LOOK_BACK_DAYS * DAY, [], past.at
+    for name, when, value in zip(past.type, at, past.value, strict=True):
+        if name in types and least <= when < cutoff and value == value:
+            values.append(value)
+    if not values:
+        return np.nan
+    since = min(past.created_at, cutoff, at[0])
+    total = list(accumulate(values))[-1]  # `sum` adds in another way from Python 3.12 on
+    return total / min(max((cutoff - since) / DAY, LEAST_DAYS), LOOK_BACK_DAYS)
 
 
 MEDIAN = float(np.log(2))
@@ -113,19 +127,32 @@ def predict(
         One ScoredChurn a contact, in order.
     """
     seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
-    columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
-    answers = _answers(model, columns, seen, cutoffs, query)
-    if model.is_flat:
-        return answers
-    contact = np.arange(len(columns), dtype=np.int32)
-    for one, may in zip(answers, recently_active(model.episode, columns, contact, cutoffs).tolist(), strict=True):
+    rates, active = _rates_and_activity(model, pasts, cutoffs)
+    answers = _answers(model, rates, seen, cutoffs, query)
+    for one, may in zip(answers, active, strict=True):
         if not may:
             one.status, one.detail = "not_eligible", _why_not_eligible(model)
     return answers
 
 
+def _rates_and_activity(
+    model: ChurnModel, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], Sequence[bool]]:
+    """Return what contacts brought a day, and who was active lately; of flat data everybody was."""
+    if isinstance(pasts, ContactPasts) and pasts.are_few:
+        mine = list(zip(pasts.one_by_one, cutoffs.tolist(), strict=True))
+        rates = np.array([value_rate(past, cutoff, model.value_types) for past, cutoff in mine])
+        return rates, [model.is_flat or was_active(model.episode, past, cutoff) for past, cutoff in mine]
+    columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
+    rates = value_rates(columns, cutoffs, model.value_types)
+    if model.is_flat:
+        return rates, [True] * len(columns)
+    contact = np.arange(len(columns), dtype=np.int32)
+    return rates, recently_active(model.episode, columns, contact, cutoffs).tolist()
+
+
 def _answers(
-    model: ChurnModel, pasts: Pasts, seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
+    model: ChurnModel, rates: NDArray[np.float64], seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
 ) -> list[ScoredChurn]:
     values, n = seen.values, len(seen.values)
     rows = model.rows(values, cutoffs)
@@ -142,7 +169,7 @@ def _answers(
     explained = _explained(model, values, rows, margins, at, query.reasons) if query.reasons and known else None
     medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
     horizons, survival = _read(model, hazard, query)
-    worth = value_rates(pasts, cutoffs, model.value_types) * (np.nan if model.is_flat else at)
+    worth = rates * (np.nan if model.is_flat else at)
     return [
         ScoredChurn(
             probability=float(risk[i]) if known else None,
@@ -203,9 +230,7 @@ def _explained(
     # What stands in for a missing value is no reason: its share goes to the base.
     mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
-    return _Explained(
-        total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=_expected(model))
-    )
+    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=model.expected))
 
 
 def _why_not_eligible(model: ChurnModel) -> str:
@@ -214,10 +239,6 @@ def _why_not_eligible(model: ChurnModel) -> str:
     if days is None:
         return f"No {named} yet; only contacts with one are asked about."
     return f"No {named} in the last {days} days; only contacts active so lately are asked about."
-
-
-def _expected(model: ChurnModel) -> Expected:
-    return Expected("staying", usual_values(model.reference.edges, model.reference.shares))
 
 
 class _Explained(NamedTuple):

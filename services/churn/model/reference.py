@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector
 from shared.contracts.prediction import Band
-from shared.evaluation.calibration import binned, percentiles, placed
+from shared.evaluation.calibration import Reference, binned, percentiles
 from shared.learners.simple import log_odds
 from shared.ties import step_of
 
@@ -48,8 +49,16 @@ class ChurnReference:
 
     def scores(self, periods: Periods, hazard: Vector, days: float, *, contractual: bool) -> NDArray[np.intp]:
         """Place cumulative hazards at one horizon: 1-99, 99 for those most likely to leave, shape (n,)."""
-        known = periods.cumulative(self.hazards.T, [days])[:, 0]
-        return placed(known, hazard) if contractual else placed(-known[::-1], -hazard)
+        # Kept by horizon, at most one a day of the curve: to order it anew costs more than to place a few contacts.
+        if (known := self._ordered.get((days, contractual))) is None:
+            at = periods.cumulative(self.hazards.T, [days])[:, 0]
+            known = Reference(at if contractual else -at[::-1], self.edges, self.shares)
+            self._ordered[days, contractual] = known
+        return known.scores(hazard if contractual else -hazard)
+
+    @cached_property
+    def _ordered(self) -> dict[tuple[float, bool], Reference]:
+        return {}
 
     def bands(self, periods: Periods, risk: Vector, days: float, lifts: Sequence[float]) -> list[Band]:
         """Name how many times the average odds each risk is.
@@ -62,8 +71,10 @@ class ChurnReference:
             days: the horizon.
             lifts: from how many times the average on a risk is medium, high, very high.
         """
-        ends = np.array([0.0, *periods.ends])
-        known = log_odds(self.mean)
-        average = np.interp(days, ends[1:], known)
+        average = np.interp(days, periods.ends, self._log_odds)
         step = step_of(lifts, np.exp(log_odds(risk) - average), includes_edge=True)
         return [BANDS[place] for place in step]
+
+    @cached_property
+    def _log_odds(self) -> Vector:
+        return log_odds(self.mean)

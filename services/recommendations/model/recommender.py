@@ -283,7 +283,7 @@ class RecommendationModel:
                 known=_known(arrays, len(items), described["alpha"], described["ridge"]),
                 learner=learner_from_json(kind, described["learner"], text=text),
             )
-            model.learner.margins(np.zeros((1, len(COLUMNS))))
+            model.learner.explained(np.zeros((1, len(COLUMNS))))  # now: whoever is explained first would wait
         except _UNREADABLE as error:
             raise ArtifactRefused(f"The artifact cannot be read ({type(error).__name__}). Train it again.") from error
         return model

@@ -30,7 +30,7 @@ from services.sendtime.model.request_mapping import query_of
 from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
 from services.sendtime.model.table import answers, table_inputs, table_outputs
-from services.sendtime.model.timing import Timing, activity_stages, known
+from services.sendtime.model.timing import Timing, activity_stages, known, of_population
 from services.sendtime.model.weeks import GroupWeeks, group_weeks, week_values
 from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.prediction import Grade
@@ -140,7 +140,10 @@ def _timing(name: str, fields: Mapping[str, Any], arrays: Arrays, folder: Path) 
         trees,
         fields["varied"],
     )
-    if calibrator.slope <= 0 or not np.isfinite(timing.population_margins()).all():
+    slot = np.zeros(1, dtype=np.int64)
+    # Explained now: whoever is explained first would wait.
+    shares, _ = timing.against_population(of_population(timing.response, slot), slot)
+    if calibrator.slope <= 0 or not (np.isfinite(timing.population_margins()).all() and np.isfinite(shares).all()):
         raise ValueError("the model answers no number")
     return timing
 

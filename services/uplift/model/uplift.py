@@ -243,7 +243,10 @@ class UpliftModel:
         )
         if not fits:
             raise ValueError("trees, features and arms do not fit each other")
-        if not all(np.isfinite(column).all() for column in self.answer_table(np.full((1, p), np.nan)).values()):
+        values = np.full((1, p), np.nan)
+        # Explained now: whoever is explained first would wait.
+        shares = [arm.trees.contributions(values) for arm in self.arms]
+        if not all(np.isfinite(column).all() for column in (*self.answer_table(values).values(), *shares)):
             raise ValueError("the model answers no number")
 
     def save(self, folder: Path) -> None:

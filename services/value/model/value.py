@@ -291,6 +291,9 @@ def _require_whole(model: ValueModel) -> None:
         raise ValueError("trees, features, horizons and reference do not fit each other")
     one = np.array([1.0])
     known = Histories(one, one, one * 30.0, one * model.usual[3])
-    curves, margin = model.curves(np.full((1, p), np.nan), known, np.zeros(1, dtype=np.int64))
-    if not (np.isfinite(margin).all() and np.isfinite(curves.value).all()):
+    values = np.full((1, p), np.nan)
+    curves, margin = model.curves(values, known, np.zeros(1, dtype=np.int64))
+    # Explained now: whoever is explained first would wait.
+    shares = np.zeros(1) if model.trees is None else model.trees.value.contributions(values)
+    if not (np.isfinite(margin).all() and np.isfinite(curves.value).all() and np.isfinite(shares).all()):
         raise ValueError("the model answers no number")

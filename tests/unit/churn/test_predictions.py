@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from services.churn.model import ChurnModel, ChurnQuery, predict
-from services.churn.model.predictions import value_rates
+from services.churn.model.predictions import value_rate, value_rates
+from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
+from shared.timeline import ContactFacts, ContactPasts
 from shared.timeline.risk import Episode
 
 
@@ -49,6 +51,30 @@ def test_without_a_valued_event_of_these_types_there_is_no_rate(account: Any, da
     assert_allclose(rates(pasts, day(51, 3)), [np.nan, np.nan, 6 / 50])
     assert np.isnan(rates(pasts, day(51, 3), "deal_won")).all()
     assert np.isnan(value_rates(pasts, day(51, 3), ())).all()
+
+
+@given(
+    events=st.lists(
+        st.tuples(
+            st.sampled_from(["order_placed", "deal_won", "page_viewed"]),
+            st.integers(-800, 800).map(lambda half: half * DAY // 2),
+            st.one_of(st.none(), st.floats(-1e4, 1e4)),
+        ),
+        max_size=12,
+    ),
+    created=st.one_of(st.none(), st.integers(-600, 300).map(lambda days: days * DAY)),
+    cutoff=st.integers(-400, 400).map(lambda days: days * DAY),
+)
+def test_one_contact_alone_has_the_rate_that_it_has_among_many(
+    events: list[tuple[str, int, float | None]], created: int | None, cutoff: int
+) -> None:
+    types = ("order_placed", "deal_won")
+    rows = [("c", str(n), name, at, value, None, None, None, 1) for n, (name, at, value) in enumerate(events)]
+    pasts = ContactPasts(["c"], {"c": ContactFacts(created_at=created)}, rows)
+
+    alone = value_rate(pasts.one_by_one[0], cutoff, types)
+
+    np.testing.assert_array_equal(value_rates(pasts.columns, np.array([cutoff]), types), [alone])
 
 
 def test_each_contact_has_its_own_cutoff(account: Any, day: Any) -> None:

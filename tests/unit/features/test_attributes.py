@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import ALWAYS, DAY
-from shared.features import Feature, Kind
-from shared.features.engine import attribute_column, numbers_of
+from shared.features import Feature, FeatureSet, Kind, matrix
+from shared.features.engine import numbers_of
 from shared.features.feature import as_boolean, as_days, as_number, parser_of
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
 from shared.timeline.pasts import entry_at
@@ -26,6 +26,10 @@ def seen(*values: DatedValue, cutoff: int = CUTOFF) -> list[int]:
     return entry_at(column, np.array([0, 1], dtype=np.int32), np.full(2, cutoff)).tolist()
 
 
+def column_of(feature: Feature, pasts: Pasts, row: int, cutoff: int) -> list[float]:
+    return matrix(FeatureSet((feature,)), pasts, np.array([row], dtype=np.int32), np.array([cutoff]))[:, 0].tolist()
+
+
 @pytest.mark.parametrize(("valid_from", "entry"), [(CUTOFF - 1, 0), (CUTOFF, -1), (CUTOFF + 1, -1), (ALWAYS, 0)])
 def test_a_value_holds_strictly_before_the_cutoff(valid_from: int, entry: int) -> None:
     assert seen(DatedValue("plan", valid_from, "pro")) == [-1, entry]
@@ -38,7 +42,7 @@ def test_the_newest_value_that_holds_is_seen() -> None:
 
 def test_an_attribute_that_nobody_has_is_missing() -> None:
     feature = Feature("plan", "numeric", "as given", "", attribute="plan")
-    column = attribute_column(feature, pasts_of(), np.zeros(1, dtype=np.int32), np.array([CUTOFF]))
+    column = column_of(feature, pasts_of(), 0, CUTOFF)
     assert np.isnan(column).all()
 
 
@@ -68,10 +72,19 @@ def test_a_date_is_read_as_days_or_is_missing(value: Any, days: float | None) ->
     assert as_days(value) == days if days is not None else math.isnan(as_days(value))
 
 
+def test_attributes_of_other_instants_have_entries_of_their_own() -> None:
+    plan, size = (Feature(name, "numeric", "as given", "", attribute=name) for name in ("plan", "size"))
+    pasts = pasts_of(DatedValue("plan", 5, 1), DatedValue("size", 5, 2), DatedValue("plan", 9, 3))
+
+    found = matrix(FeatureSet((plan, size)), pasts, np.array([1, 1], dtype=np.int32), np.array([9, 10]))
+
+    assert found.tolist() == [[1.0, 2.0], [3.0, 2.0]]
+
+
 def test_a_date_becomes_how_long_ago_it_was() -> None:
     feature = Feature("since", "date", "days", "", attribute="since")
     pasts = pasts_of(DatedValue("since", ALWAYS, "1970-01-03"))
-    assert attribute_column(feature, pasts, np.array([1], dtype=np.int32), np.array([10 * DAY])).tolist() == [8.0]
+    assert column_of(feature, pasts, 1, 10 * DAY) == [8.0]
 
 
 @pytest.mark.parametrize(

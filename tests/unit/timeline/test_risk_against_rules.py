@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
-from shared.timeline import NEVER, ContactFacts, EventTuple, build
-from shared.timeline.risk import Episode, Waits, at_risk, episode, waits
+from shared.timeline import NEVER, ContactFacts, ContactPasts, EventTuple, build
+from shared.timeline.risk import Episode, Waits, at_risk, episode, recently_active, waits, was_active
 
 CONTACTS = ("a", "b", "c")
 START = 1_700_000_000_000_000
@@ -152,3 +152,21 @@ def test_nothing_at_or_after_the_cutoff_changes_who_is_at_risk(
     after = [(who, type_, day * DAY + at) for who, type_, at in later]
 
     assert asked(wanted, [*before, *after], day, created) == asked(wanted, before, day, created)
+
+
+@settings(deadline=None)
+@given(
+    events=st.lists(st.tuples(st.sampled_from(TYPES), st.integers(-30, 30).map(lambda days: days * DAY)), max_size=8),
+    created=st.one_of(st.none(), st.integers(-30, 30).map(lambda days: days * DAY)),
+    cutoff=st.integers(-30, 30).map(lambda days: days * DAY),
+    wanted=st.sampled_from((*EPISODES, Episode(("bought",), contractual=False))),
+)
+def test_one_contact_alone_is_as_active_as_among_many(
+    events: list[tuple[str, int]], created: int | None, cutoff: int, wanted: Episode
+) -> None:
+    rows = rows_of([("a", name, at) for name, at in events])
+    pasts, at = ContactPasts(["a"], facts_of({"a": created}), rows), START + cutoff
+
+    alone = was_active(wanted, pasts.one_by_one[0], at)
+
+    assert [alone] == recently_active(wanted, pasts.columns, np.array([0], dtype=np.int32), np.array([at])).tolist()
