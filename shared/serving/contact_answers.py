@@ -19,7 +19,7 @@ from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, seen_type
+from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, named_values, seen_type
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
@@ -302,7 +302,7 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
 
 def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
     """Whether a contact has an attribute that the model looks at, filled in: all others say nothing to it."""
-    for name, _, value, _ in () if facts is None else facts.attributes:
+    for name, value in () if facts is None else named_values(facts.attributes):
         if name in looked_at and not is_missing(value):
             return True
     return False

@@ -14,6 +14,7 @@ from shared.timeline.pasts import (
     Pasts,
     StoredValues,
     contacts_of,
+    named_values,
     names_of,
     seen_type,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "build_times",
     "contacts_of",
     "missing_in",
+    "named_values",
     "names_of",
     "seen_type",
 ]

@@ -131,13 +131,24 @@ def names_of(values: Collection[DatedValue]) -> Collection[str]:
     return values.by_name.keys() if isinstance(values, GivenValues) else [value.name for value in values]
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFacts:
+_VALUE = DatedValue._fields.index("value")
+
+
+def named_values(values: Collection[DatedValue]) -> Iterable[tuple[str, Any]]:
+    """Return name and value of each of a contact's values."""
+    if isinstance(values, GivenValues):
+        return values.by_name.items()
+    if isinstance(values, StoredValues):
+        return zip(values.names, values.columns[_VALUE], strict=True)
+    return ((value.name, value.value) for value in values)
+
+
+class ContactFacts(NamedTuple):
     """What is known of a contact apart from events."""
 
     created_at: Microseconds | None = None
     timezone: str | None = None
-    consent: Mapping[str, str] = field(default_factory=dict)
+    consent: Mapping[str, str] = {}
     attributes: Collection[DatedValue] = ()
     unreadable: frozenset[str] = frozenset()
     """Names of attributes whose last value could not be read, and is None."""
