@@ -115,6 +115,32 @@ def checked_object(value: dict[str, Any]) -> dict[str, Any]:
         raise PydanticCustomError("out_of_bounds", "{reason}", {"reason": error.reason, "at": error.place}) from None
 
 
+def are_plain(values: Sequence[Any]) -> bool:
+    r"""Whether each is what `scalar` takes; False too where only a look at each could say so.
+
+    >>> are_plain([1, None, "Paris", True]), are_plain(["two\nlines"]), are_plain([float("nan")])
+    (True, False, False)
+    """
+    kinds = frozenset(map(type, values))
+    if not kinds <= _SCALARS:
+        return False
+    texts, numbers = _of_kinds(values, kinds, _TEXTS), _of_kinds(values, kinds, _NUMBERS)
+    within = not numbers or (
+        min(numbers) >= -MAX_NUMBER and max(numbers) <= MAX_NUMBER and not math.isnan(sum(numbers))
+    )
+    return within and max(map(len, texts), default=0) <= MAX_TEXT_CHARACTERS and "".join(texts).isprintable()
+
+
+_TEXTS, _NUMBERS = frozenset({str}), frozenset({int, float})
+_SCALARS: Final = _TEXTS | _NUMBERS | {bool, type(None)}
+
+
+def _of_kinds(values: Sequence[Any], present: frozenset[type], wanted: frozenset[type]) -> Sequence[Any]:
+    if present <= wanted:
+        return values
+    return () if present.isdisjoint(wanted) else [one for one in values if one.__class__ in wanted]
+
+
 def read_scalar(text: str) -> tuple[Any, bool]:
     """Read a stored scalar; one that was taken in before there were bounds, and breaks them, is missing.
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from math import isnan
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +22,7 @@ from shared.contracts.validation import (
     MAX_NAME_CHARACTERS,
     MAX_NUMBER,
     MAX_TEXT_CHARACTERS,
+    are_plain,
     mistakes,
     repeatable_id,
 )
@@ -352,22 +351,9 @@ def _alike(contacts: Sequence[Any]) -> list[Slot] | None:
     if not all(map(names.__eq__, map(list, own))):
         return None
     fits = _are_texts(ids, MAX_ID) and "" not in ids and _are_texts(names, MAX_NAME_CHARACTERS) and "" not in names
-    if fits and all(map(_are_values, zip(*map(dict.values, own), strict=True))):
+    if fits and all(map(are_plain, zip(*map(dict.values, own), strict=True))):
         return list(map(RequestContact, ids, own))
     return None
-
-
-def _are_values(column: Sequence[Any]) -> bool:
-    """Whether each may be the value of an attribute; False too where kinds are mixed."""
-    kinds = set(map(type, column))
-    if NoneType in kinds:
-        column = [value for value in column if value is not None]
-        kinds.discard(NoneType)
-    if kinds <= {bool}:
-        return True
-    if kinds <= {int, float}:
-        return min(column) >= -MAX_NUMBER and max(column) <= MAX_NUMBER and not isnan(sum(column))
-    return _are_texts(column, MAX_TEXT_CHARACTERS)
 
 
 def _are_texts(column: Sequence[Any], longest: int) -> bool:

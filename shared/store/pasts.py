@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -29,7 +30,7 @@ from sqlalchemy import (
 
 from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
-from shared.contracts.validation import read_scalar
+from shared.contracts.validation import are_plain, read_scalar
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable
 from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable
@@ -219,14 +220,13 @@ def columns_by_contact(
     Where a contact has several values of a name, or one that does not exist yet or cannot be read, they become rows.
     """
     ids, names, valid_from, texts, dated = columns = [orjson.loads(column) for column in packed]
-    read = {text: read_scalar(text) for text in set(texts)}
     if all_static or static:
         always = [all_static or name in static for name in names]
         valid_from = [ALWAYS if holds else at for holds, at in zip(always, valid_from, strict=True)]
         dated = [holds or mark for holds, mark in zip(always, dated, strict=True)]
-    usual = all(readable for _, readable in read.values())
-    usual = usual and (cutoff is None or max(valid_from, default=cutoff - 1) < cutoff)
-    values, marks = [read[text][0] for text in texts], list(map(bool, dated))
+    values = _scalars(texts)
+    usual = values is not None and (cutoff is None or max(valid_from, default=cutoff - 1) < cutoff)
+    marks = list(map(bool, dated))
     found: ValuesByContact = {}
     mine, end = tuple[str, ...](), 0
     for contact_id, count in Counter(ids).items():
@@ -234,10 +234,20 @@ def columns_by_contact(
         own = tuple(names[begin:end])
         if own != mine:
             mine, usual = own, usual and len(set(own)) == count
-        if not usual:
+        if not usual or values is None:
             return values_by_contact(zip(*columns, strict=True), static=static, all_static=all_static, cutoff=cutoff)
         found[contact_id] = StoredValues(mine, valid_from[begin:end], values[begin:end], marks[begin:end]), _NONE
     return found
+
+
+def _scalars(texts: Sequence[str]) -> list[Any] | None:
+    """Read stored scalars, all at once where nothing is odd about them; None where one cannot be read."""
+    with suppress(ValueError):
+        values = orjson.loads(f"[{','.join(texts)}]")
+        if len(values) == len(texts) and are_plain(values):
+            return values  # type: ignore[no-any-return]
+    read = {text: read_scalar(text) for text in set(texts)}
+    return [read[text][0] for text in texts] if all(readable for _, readable in read.values()) else None
 
 
 def values_by_contact(

@@ -253,7 +253,7 @@ def _value_columns(own: Sequence[Collection[DatedValue]]) -> tuple[list[Any], ..
 def _given_columns(own: Sequence[Collection[DatedValue]]) -> dict[str, AttributeColumn] | None:
     """Take the columns of contacts that a call brings with the same names in the same order; None: they are others."""
     given = [one.by_name for one in own if isinstance(one, GivenValues)]
-    if not given or len(given) < len(own) or len(set(map(tuple, given))) > 1:
+    if not given or len(given) < len(own) or not all(map(list(given[0]).__eq__, map(list, given))):
         return None
     contact = np.arange(len(given), dtype=np.int32)
     valid_from, dated = np.full(len(given), ALWAYS, dtype=np.int64), np.ones(len(given), dtype=bool)
