@@ -41,7 +41,7 @@ from shared.timeline import ContactFacts, DatedValue, EventTuple, PackedEvents, 
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
-_VALID_FROM, _AT, _VALUE = 2, 3, 4
+_EVENT_ID, _VALID_FROM, _AT, _VALUE = 1, 2, 3, 4
 """Places in rows: an instant is a number, or text where many rows are packed."""
 
 
@@ -331,7 +331,8 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     rounds floats: a value is written as whole cents, and where dividing them by 100 does not give it back, in hex.
     """
     contact_id, event_id, *others = EVENT_COLUMNS
-    columns = (contact_id, event_id if ids else null(), *others)
+    no_id = null()
+    columns = (contact_id, event_id if ids else no_id, *others)
     wanted = _in_lookback(sqlite)
     if of_currency:
         wanted += (or_(EventTable.currency.is_(None), EventTable.currency == bindparam("currency")),)
@@ -343,7 +344,8 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     is_whole = cents.op("/")(literal_column("100.0")) == value
     exact = case((value.is_(None), null()), (is_whole, cents), else_=func.float_hex(value))
     written = [exact if column is value else column for column in columns]
-    return select_by_parameter(*map(func.json_group_array, written), of=EventTable).where(*wanted)
+    packed = [column if column is no_id else func.json_group_array(column) for column in written]
+    return select_by_parameter(*packed, of=EventTable).where(*wanted)
 
 
 def _in_lookback(sqlite: bool) -> tuple[ColumnElement[bool], ...]:
@@ -364,7 +366,8 @@ def _unpacked(rows: Rows) -> Sequence[EventTuple]:
     """Return events, however they came."""
     if not rows or not isinstance(rows[0][_AT], str):
         return rows
-    columns = [orjson.loads(column) for column in rows[0]]
+    columns = [column and orjson.loads(column) for column in rows[0]]
+    columns[_EVENT_ID] = columns[_EVENT_ID] or [None] * len(columns[_AT])
     columns[_VALUE] = [None if one is None else _exactly(one) for one in columns[_VALUE]]
     return PackedEvents(columns)
 

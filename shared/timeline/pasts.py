@@ -5,7 +5,8 @@ One contact is a batch of one. `shared.timeline.columns` builds them.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import cached_property
+from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, get_args
 
@@ -32,8 +33,6 @@ EVENT_FIELDS = len(get_args(EventTuple))
 class PackedEvents(Sequence[EventTuple]):
     """Events column by column, as a store hands over many; a row is made only where somebody asks for one."""
 
-    __slots__ = ("columns",)
-
     def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
         """Take one column a field of `EventTuple`, all of one length."""
         self.columns = columns
@@ -45,6 +44,13 @@ class PackedEvents(Sequence[EventTuple]):
             return events
         flat = list(chain.from_iterable(events))
         return cls([flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)])
+
+    @cached_property
+    def runs(self) -> tuple[list[str], list[int]]:
+        """Return whose the events are: each contact for as many as lie together, and where that run begins."""
+        ids = self.columns[0]
+        begins = [place for place, (before, own) in enumerate(pairwise(chain([None], ids))) if own != before]
+        return [ids[begin] for begin in begins], begins
 
     def __len__(self) -> int:
         """Count the events."""
@@ -222,7 +228,7 @@ class AttributeColumn:
 
 def contacts_of(events: Sequence[EventTuple]) -> set[str]:
     """Return who has any of some events."""
-    return set(events.columns[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
+    return set(events.runs[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
 
 
 def seen_type(event: EventTuple) -> str | None:
