@@ -111,10 +111,11 @@ def measured(trees: Sequence[Path], kinds: Sequence[str], given: argparse.Namesp
         children = [stack.enter_context(worker(tree, given)) for tree in trees]
         for number in range(given.rounds + 1):
             for kind in kinds:
-                answers = [ask(child, kind) for child in children]
-                if len({answer["sent"] for answer in answers}) > 1:
+                turns = list(enumerate(children))[:: 1 if number % 2 else -1]
+                answers = {place: ask(child, kind) for place, child in turns}
+                if len({answer["sent"] for answer in answers.values()}) > 1:
                     raise SystemExit(f"{kind}: the trees do not send the same")
-                for place, answer in enumerate(answers):
+                for place, answer in answers.items():
                     found.setdefault((kind, place), []).append(answer["ms"])
     return {key: median(figures[1:]) for key, figures in found.items()}
 
