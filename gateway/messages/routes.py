@@ -39,8 +39,8 @@ from shared.contracts.message_variant import MAX_MESSAGES, MessageState, Message
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import instant_of
 from shared.contracts.validation import mistakes, repeatable_id
-from shared.errors import BadRequest, NotFound
-from shared.store import MessageChange, StoredMessage
+from shared.errors import BadRequest, NotFound, UnknownOutcome
+from shared.store import AccountStore, MessageChange, StoredMessage
 
 router = APIRouter(tags=["next-best-message"])
 ENDS_BEFORE = "With what is stored it would end before it begins; give an until that is later than from."
@@ -59,7 +59,8 @@ def put_messages(authenticated: IngestScope, body: RawBody) -> Response:
     What a message leaves out stays as it is, and of a new message becomes its default; `null` takes it away.
     `attributes` and `eligible` are replaced as a whole. Messages that are not named stay in the catalogue.
     """
-    judged = [_checked(item, place) for place, item in enumerate(items(body, "messages"))]
+    outcomes = KnownOutcomes(authenticated.store)
+    judged = [_checked(item, place, outcomes) for place, item in enumerate(items(body, "messages"))]
     changes = [one for one in judged if isinstance(one, MessageChange)]
     messages = authenticated.store.experiments.messages
     words = iter(messages.put(changes, at=now()) if changes else ())
@@ -188,6 +189,8 @@ def _put(authenticated: AuthenticatedRequest, message_id: str, body: bytes, *, c
     except ValidationError as error:
         raise _refused(mistakes(_details(error), fields)) from error
     change = MessageChange(message_id, changes.given())
+    if errors := KnownOutcomes(authenticated.store).mistakes(change, ""):
+        raise _refused(errors)
     (status,) = authenticated.store.experiments.messages.put([change], at=now(), creates=creates)
     if status == "refused":
         raise _refused([{"pointer": "/until", "detail": ENDS_BEFORE}])
@@ -196,13 +199,56 @@ def _put(authenticated: AuthenticatedRequest, message_id: str, body: bytes, *, c
     return status
 
 
-def _checked(item: Any, place: int) -> MessageChange | MessageWriteResult:
+class KnownOutcomes:
+    """The outcomes that eligibility may name; each is looked up once."""
+
+    def __init__(self, store: AccountStore) -> None:
+        self._store = store
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def mistakes(self, change: MessageChange, pointer: str) -> list[dict[str, str]]:
+        """List the rules of a message about outcomes that are not defined: nobody would ever fit them.
+
+        Args:
+            change: of the message.
+            pointer: where the message stands in the body.
+        """
+        eligible = change.fields.get("eligible")
+        rules = () if eligible is None else eligible.bands
+        said = [
+            (place, self._detail(rule.capability, rule.outcome)) for place, rule in enumerate(rules) if rule.outcome
+        ]
+        return [
+            {"pointer": f"{pointer}/eligible/bands/{place}/outcome", "detail": detail}
+            for place, detail in said
+            if detail
+        ]
+
+    def _detail(self, capability: str, outcome: str) -> str | None:
+        question = capability, outcome
+        if question not in self._found:
+            try:
+                self._store.outcomes.require(*question)
+            except UnknownOutcome as error:
+                self._found[question] = error.detail
+            else:
+                self._found[question] = None
+        return self._found[question]
+
+
+def _checked(item: Any, place: int, outcomes: KnownOutcomes) -> MessageChange | MessageWriteResult:
+    pointer = f"/messages/{place}"
     try:
         read = MessageVariant.model_validate(item)
     except ValidationError as error:
-        errors = [ProblemPointer(**one) for one in mistakes(_details(error), item, f"/messages/{place}")]
-        return MessageWriteResult(index=place, id=repeatable_id(item), status="invalid", errors=errors)
-    return MessageChange(read.id, read.given())
+        found = mistakes(_details(error), item, pointer)
+    else:
+        change = MessageChange(read.id, read.given())
+        found = outcomes.mistakes(change, pointer)
+        if not found:
+            return change
+    errors = [ProblemPointer(**one) for one in found]
+    return MessageWriteResult(index=place, id=repeatable_id(item), status="invalid", errors=errors)
 
 
 def _result(place: int, message_id: str, word: Any) -> MessageWriteResult:

@@ -1,19 +1,15 @@
 """The flow of a call, the same for all capabilities: envelope, outcome, champion, contacts, answer, log."""
 
-import asyncio
 import logging
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
-from operator import itemgetter
-from typing import Any, NamedTuple, Protocol, TypeVar
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -31,46 +27,11 @@ from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
-from shared.serving.request_contacts import RequestContact, envelope, slots
+from shared.serving.request_contacts import RequestContact, Slot, envelope, slots
+from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, ThreadPools
 from shared.store import PredictionRow, RequestReads
 
 log = logging.getLogger(__name__)
-
-SMALL_CONTACTS = 20
-"""Calls of at most so many contacts go to the small pool."""
-LARGE_THREADS = 2
-WRITING_THREADS = 4
-
-Result = TypeVar("Result")
-
-
-class ThreadPools:
-    """Threads for small calls, for large ones, and for those that wait until what they write is in the store."""
-
-    def __init__(self, small_threads: int) -> None:
-        """Start no thread before there is work.
-
-        Args:
-            small_threads: computing is bound to one interpreter lock, so that more threads only fight over it; a
-                few pay when each call waits for a store across the network.
-        """
-        self._small = ThreadPoolExecutor(small_threads, thread_name_prefix="small")
-        self._large = ThreadPoolExecutor(LARGE_THREADS, thread_name_prefix="large")
-        self._writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="writing")
-
-    async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int, writes: bool = False) -> Result:
-        """Run the work in the pool for calls of this size, or in the one for calls that write."""
-        pool = self._small if contacts <= SMALL_CONTACTS else self._large
-        pool = self._writing if writes else pool
-        here = copy_context()  # the deadline goes along
-        return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
-
-    def close(self) -> None:
-        """Wait until all begun work is done."""
-        self._small.shutdown(wait=True)
-        self._large.shutdown(wait=True)
-        self._writing.shutdown(wait=True)
-
 
 BATCH = 2_000
 GATHER_SECONDS = 0.1
@@ -241,6 +202,46 @@ class ResolvedCall(NamedTuple):
     cutoff_at: datetime
     holdouts: Sequence[Holdout]
     """Who of the contacts gets no answer; nearly always empty."""
+    ids: frozenset[str] | None
+    """Whom a call that may be answered together with others names; None: it is answered alone."""
+
+    def at(self, latest: "ResolvedCall") -> "ResolvedCall":
+        """Ask at the instant of a later call; where none was named, `now` is any between question and answer."""
+        if self.request.cutoff is not None:
+            return self
+        return self._replace(asked_at=latest.asked_at, cutoff=latest.cutoff, cutoff_at=latest.cutoff_at)
+
+
+GATHERED_CONTACTS = 32
+"""So many contacts at most are answered together: more would let the first of them wait."""
+
+
+def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
+    """Whether a call can be answered together with others: it asks the same, about other contacts."""
+    first = taken[0]
+    if one.ids is None or first.ids is None or one.champion is not first.champion:
+        return False
+    if (one.call.account, one.outcome, one.holdouts) != (first.call.account, first.outcome, first.holdouts):
+        return False
+    if sum([len(call.request.contacts) for call in taken]) + len(one.request.contacts) > GATHERED_CONTACTS:
+        return False
+    mine, theirs = one.request.__dict__, first.request.__dict__
+    if any(mine[name] != theirs[name] for name in mine if name != "contacts"):
+        return False
+    return all(one.ids.isdisjoint(call.ids or ()) for call in taken)
+
+
+def _joinable_ids(request: PredictionRequest, *, committed: bool) -> frozenset[str] | None:
+    """Return the ids of a call that may be answered together with others; events inline need a look at each id."""
+    contacts = request.contacts
+    if committed or len(contacts) > SMALL_CONTACTS:
+        return None
+    ids = frozenset(
+        one["id"]
+        for one in contacts
+        if one.__class__ is dict and "events" not in one and one.get("id").__class__ is str
+    )
+    return ids if len(ids) == len(contacts) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,10 @@ class LoadedShadows(Protocol):
         """By account and outcome."""
 
 
+def _slots(call: ResolvedCall) -> Sequence[Slot]:
+    return slots(call.request.contacts, lambda: parse_json(call.body)["contacts"])
+
+
 class Answering:
     """Answers the calls of one capability; heavy work happens in threads."""
 
@@ -279,6 +284,7 @@ class Answering:
         predictions: PredictionLog,
         metrics: ServiceMetrics,
         pools: ThreadPools,
+        small_threads: int,
         now: Callable[[], datetime],
         shadows: LoadedShadows,
         offer: Offer,
@@ -290,6 +296,8 @@ class Answering:
         self._predictions = predictions
         self._metrics = metrics
         self._pools = pools
+        self._small = GatheringThreads(self._answers, may_join, threads=small_threads, name="answering")
+        self._writing = GatheringThreads(self._answers, may_join, threads=max(small_threads, 2), name="writing")
         self._now = now
         self._unix_seconds = unix_seconds
         self._shadows, self._offer = shadows, offer
@@ -315,10 +323,29 @@ class Answering:
         cutoff = read.cutoff_or(now)
         asked_at = microseconds(now)
         held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
-        resolved = ResolvedCall(call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held)
+        resolved = ResolvedCall(
+            call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held,
+            _joinable_ids(read, committed=call.committed),
+        )  # fmt: skip
         waits = self._spec.before_respond
-        writes = call.committed or (waits is not None and waits.applies(read))
-        return await self._pools.run(self._compute, resolved, contacts=contacts, writes=writes)
+        if call.committed or (waits is not None and waits.applies(read)):
+            return await self._writing.run(resolved)
+        if contacts <= SMALL_CONTACTS:
+            return await self._small.run(resolved)
+        (answer,) = await self._pools.run(self._answers, [resolved], contacts=contacts)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def waiting(self) -> int:
+        """How many small calls wait for a thread."""
+        return self._small.waiting + self._writing.waiting
+
+    def close(self) -> None:
+        """Wait until all calls that came are answered."""
+        self._small.close()
+        self._writing.close()
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
@@ -351,34 +378,52 @@ class Answering:
         meant = await self._pools.run(self._outcomes.untrained, account, outcome, contacts=1)
         return Champion(UNTRAINED, "", make(meant))
 
-    def _compute(self, resolved: ResolvedCall) -> CallAnswer:
-        if self._unix_seconds() > resolved.call.deadline_at:
-            raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
-        account = self._store.of(resolved.call.account)
-        every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
-        valid = [slot for slot in every if isinstance(slot, RequestContact)]
+    def _answers(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
+        """Answer calls together; where that fails each is answered alone, so that whoever is to blame fails alone."""
+        latest = max(calls, key=attrgetter("asked_at"))
+        requested = [one.at(latest) for one in calls]
+        first = requested[0]
         answers = ContactAnswers(
             self._spec,
-            account,
-            resolved.champion,
-            resolved.request,
-            resolved.outcome,
-            resolved.cutoff,
-            resolved.asked_at,
-            holdouts=resolved.holdouts,
-            counts_inputs=resolved.call.committed,
+            self._store.of(first.call.account),
+            first.champion,
+            first.request,
+            first.outcome,
+            first.cutoff,
+            first.asked_at,
+            holdouts=first.holdouts,
+            counts_inputs=first.call.committed,
         )
+        try:
+            return self._together(requested, answers)
+        except Exception as error:
+            if len(calls) == 1 or answers.may_be_committed:  # what may be committed is not done again
+                return [error] * len(calls)
+            return [answer for one in calls for answer in self._answers([one])]
+
+    def _together(self, calls: Sequence[ResolvedCall], answers: ContactAnswers) -> list[CallAnswer]:
+        if any(self._unix_seconds() > one.call.deadline_at for one in calls):
+            raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
+        every = [_slots(one) for one in calls]
+        valid = [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
         reads: RequestReads | None = None
         if valid:
-            with suppress(StoreUnavailable):  # what a call brings itself is answered all the same
+            try:
                 reads = answers.read(valid)
-        answered = answers.of(valid, reads)
-        left = iter(answered)
-        predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
-        rendered = self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
-        if (resolved.call.account, resolved.outcome) in self._shadows.loaded:
-            self._offer(resolved, valid, answered, erasures_of(reads))
-        return rendered
+            except StoreUnavailable:  # what a call brings itself is answered all the same
+                if len(calls) > 1:
+                    raise
+        answered = iter(answers.of(valid, reads))
+        found = []
+        for one, of_call in zip(calls, every, strict=True):
+            contacts = [slot for slot in of_call if isinstance(slot, RequestContact)]
+            own = list(islice(answered, len(contacts)))
+            left = iter(own)
+            predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
+            found.append(self._rendered(one, predictions, erasures_of(reads), answers.counted))
+            if (one.call.account, one.outcome) in self._shadows.loaded:
+                self._offer(one, contacts, own, erasures_of(reads))
+        return found
 
     def _rendered(
         self,

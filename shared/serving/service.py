@@ -35,12 +35,13 @@ from shared.http.middleware import (
 )
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
-from shared.serving.answering import Answering, Logged, PredictionLog, ThreadPools
+from shared.serving.answering import Answering, Logged, PredictionLog
 from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.shadow import Shadowing, ShadowModels
+from shared.serving.threads import ThreadPools
 from shared.settings import ServiceSettings
 from shared.store import open_database
 
@@ -100,6 +101,7 @@ class Service:
             predictions=self.predictions,
             metrics=self.metrics,
             pools=self.pools,
+            small_threads=settings.small_threads(),
             now=now,
             unix_seconds=unix_seconds,
             shadows=self.shadows,
@@ -160,6 +162,7 @@ class Service:
                 task.cancel()
             await asyncio.gather(*polling, return_exceptions=True)
             await self.champions.close()
+            await asyncio.to_thread(self.answering.close)
             await asyncio.to_thread(self.pools.close)
             await asyncio.to_thread(self.shadowing.close)
             await asyncio.to_thread(self.predictions.close)

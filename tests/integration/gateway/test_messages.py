@@ -233,3 +233,23 @@ async def test_a_decision_of_an_erased_contact_is_left_out(gateway: Any) -> None
     assert [one["status"] for one in answer["results"]] == ["erased", "created"]
     assert answer["messages_created"] == []
     assert [one.contact_id for part in store.experiments.decisions.scan(None, 0, 2**60) for one in part] == ["c-2"]
+
+
+async def test_a_band_of_an_outcome_that_nobody_defined_is_refused_with_the_known_ones(gateway: Any) -> None:
+    key = gateway.key(scopes=("ingest",))
+    bands = [
+        {"capability": "scoring", "bands": ["high"]},
+        {"capability": "scoring", "outcome": "typo", "bands": ["low"]},
+    ]
+    eligible = {"attributes": {}, "segments": [], "bands": bands}
+
+    _, many, _ = await gateway.request(
+        "PUT", "/messages", key, json={"messages": [{"id": "a", "eligible": eligible}, {"id": "b"}]}
+    )
+    status, one, _ = await gateway.request("PATCH", "/messages/b", key, json={"eligible": eligible})
+
+    assert [result["status"] for result in many["results"]] == ["invalid", "created"]
+    assert [error["pointer"] for error in many["results"][0]["errors"]] == ["/messages/0/eligible/bands/1/outcome"]
+    assert (status, [error["pointer"] for error in one["errors"]]) == (422, ["/eligible/bands/1/outcome"])
+    assert "no scoring outcome 'typo'. Known: " in one["errors"][0]["detail"]
+    assert await listed(gateway) == ["b"]

@@ -1,0 +1,166 @@
+"""Where calls are computed: pools by size, and threads that answer calls which wait at the same moment together."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from shared import deadline
+
+SMALL_CONTACTS = 20
+"""Calls of at most so many contacts are small."""
+LARGE_THREADS = 2
+LOOKED_AT = 32
+"""How many that do not join are passed over: a long queue is not read through for each of its calls."""
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+
+class ThreadPools:
+    """Threads for small work and for large work."""
+
+    def __init__(self, small_threads: int) -> None:
+        """Start no thread before there is work.
+
+        Args:
+            small_threads: computing is bound to one interpreter lock, so that more threads only fight over it; a
+                few pay when each call waits for a store across the network.
+        """
+        self._small = ThreadPoolExecutor(small_threads, thread_name_prefix="small")
+        self._large = ThreadPoolExecutor(LARGE_THREADS, thread_name_prefix="large")
+
+    async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int) -> Result:
+        """Run the work in the pool for calls of this size."""
+        pool = self._small if contacts <= SMALL_CONTACTS else self._large
+        here = copy_context()  # the deadline goes along
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
+
+    def close(self) -> None:
+        """Wait until all begun work is done."""
+        self._small.shutdown(wait=True)
+        self._large.shutdown(wait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Item, Result]):
+    """An item whose result somebody waits for."""
+
+    item: Item
+    future: "asyncio.Future[Result]"
+    until: deadline.Deadline | None
+
+
+Compute = Callable[[Sequence[Item]], Sequence[Result | Exception]]
+
+
+class GatheringThreads(Generic[Item, Result]):
+    """Threads that take what waits at the same moment together: what a computation costs once is paid once for all.
+
+    Nothing waits for others to come: an item that finds a thread free goes alone.
+    """
+
+    def __init__(
+        self,
+        compute: Compute[Item, Result],
+        joins: Callable[[Sequence[Item], Item], bool],
+        *,
+        threads: int,
+        name: str,
+    ) -> None:
+        """Start no thread before there is work.
+
+        Args:
+            compute: return the result of each item, in order, or the exception with which it failed.
+            joins: whether an item that waits may be taken together with those that are taken already.
+            threads: how many.
+            name: of the threads.
+        """
+        self._compute, self._joins = compute, joins
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}_{number}", daemon=True) for number in range(threads)
+        ]
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a thread."""
+        return len(self._waiting)
+
+    async def run(self, item: Item) -> Result:
+        """Return the result of an item.
+
+        Raises:
+            Exception: with which it failed.
+        """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if not self._threads[0].is_alive():
+                for thread in self._threads:
+                    thread.start()
+            self._waiting.append(_Waiting(item, future, deadline.current()))
+            self._changed.notify()
+        return await future
+
+    def close(self) -> None:
+        """Wait until everything that waits is done."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _run(self) -> None:
+        while taken := self._take():
+            left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
+            with deadline.within(min(left)) if left else nullcontext():
+                results = self._results([one.item for one in taken])
+            loop = taken[0].future.get_loop()
+            try:
+                loop.call_soon_threadsafe(_deliver, taken, results)
+            except RuntimeError:  # the loop was closed: nobody waits any more
+                return
+
+    def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+        try:
+            return self._compute(items)
+        except Exception as error:  # the thread must live
+            return [error] * len(items)
+
+    def _take(self) -> list[_Waiting[Item, Result]]:
+        """Wait for an item and take what may go along with it, oldest first; nothing: it is over."""
+        with self._changed:
+            while not self._waiting:
+                if self._closing:
+                    return []
+                self._changed.wait()
+            taken = [self._waiting.popleft()]
+            items, left = [taken[0].item], list[_Waiting[Item, Result]]()
+            while self._waiting and len(left) < LOOKED_AT:
+                one = self._waiting.popleft()
+                if self._joins(items, one.item):
+                    taken.append(one)
+                    items.append(one.item)
+                else:
+                    left.append(one)
+            self._waiting.extendleft(reversed(left))
+            return taken
+
+
+def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | Exception]) -> None:
+    """Hand over results on the loop; who went away gets none."""
+    for one, result in zip(taken, results, strict=True):
+        if one.future.done():
+            continue
+        if isinstance(result, Exception):
+            one.future.set_exception(result)
+        else:
+            one.future.set_result(result)

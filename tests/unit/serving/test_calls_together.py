@@ -1,0 +1,218 @@
+"""Small calls that wait at the same moment are answered by one computation, and each as if it were alone."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from shared.contracts.holdout import Holdout
+from shared.errors import StoreUnavailable
+from shared.serving.capability_spec import BeforeRespond, PendingResponse
+
+NOW_US = 1_780_272_000_000_000
+FULL = {"attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
+
+
+def about(*contacts: Any, **fields: Any) -> dict[str, Any]:
+    listed = [{"id": one} if isinstance(one, str) else one for one in contacts]
+    return {"outcome": "customer", "contacts": listed, **fields}
+
+
+class Watched:
+    """Counts the contacts of each computation, and lets the first one wait until all other calls have come."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.answer = model, model.answer
+        self.sizes: list[int] = []
+        self.raises_about: str | None = None
+        model.answer = self.answered
+
+    def answered(self, pasts: Any, cutoffs: Any, request: Any) -> Any:
+        self.sizes.append(len(pasts.contact_ids))
+        found = self.answer(pasts, cutoffs, request)
+        if self.raises_about in pasts.contact_ids:
+            raise ZeroDivisionError
+        return found
+
+    def hold(self) -> None:
+        """Let the next computation wait."""
+        self.model.gate = threading.Event()
+        self.model.entered.clear()
+
+    async def calls(self, client: Any, *payloads: Any) -> list[Any]:
+        """Send a first call, all others while it is computed, and return their answers."""
+        self.hold()
+        before = len(self.sizes)
+        first = asyncio.create_task(client.post("/score", payloads[0]))
+        await asyncio.to_thread(self.model.entered.wait, 10)
+        rest = [asyncio.create_task(client.post("/score", one)) for one in payloads[1:]]
+        async with asyncio.timeout(10):
+            # A second thread, of calls that commit, has taken some of the rest where it waits in the model too.
+            while client.app.state.service.answering.waiting + sum(self.sizes[before + 1 :]) < len(rest):
+                await asyncio.sleep(0)
+        self.model.gate.set()
+        return list(await asyncio.gather(first, *rest))
+
+
+@pytest.fixture
+def watched(model: Any) -> Watched:
+    return Watched(model)
+
+
+def probabilities(replies: Sequence[Any]) -> list[list[float | None]]:
+    return [[one["probability"] for one in reply.json["predictions"]] for reply in replies]
+
+
+async def test_calls_that_wait_share_one_read_and_one_computation(running: Any, store: Any, watched: Watched) -> None:
+    async with running() as client:
+        replies = await watched.calls(client, about("c-1"), about("c-1"), about("c-2", "nobody"), about({"bad": 1}))
+
+    assert probabilities(replies) == [[0.25], [0.25], [1 / 3, None], [None]]
+    assert [[one["status"] for one in reply.json["predictions"]] for reply in replies[2:]] == [
+        ["ok", "unknown_contact"],
+        ["invalid"],
+    ]
+    assert (watched.sizes, store.request_reads_made) == ([1, 2], 2)
+
+
+async def test_each_call_is_logged_under_its_own_id(running: Any, store: Any, watched: Watched) -> None:
+    async with running() as client:
+        await watched.calls(client, about("c-1"), about("c-2"))
+
+    assert [row.contact_id for row in store.logged] == ["c-1", "c-2"]
+
+
+EVENT = {"type": "email_clicked", "occurred_at": "2026-05-30T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        about("c-1"),
+        about("c-2", reasons=0),
+        about("c-2", cutoff="2026-05-01T00:00:00Z"),
+        about({"id": "c-2", "events": [EVENT]}),
+        about("c-2", "c-2"),
+    ],
+    ids=["same contact", "other reasons", "other cutoff", "events", "named twice"],
+)
+async def test_calls_that_ask_something_else_are_answered_apart(running: Any, watched: Watched, other: Any) -> None:
+    async with running() as client:
+        replies = await watched.calls(client, about("c-2"), about("c-1"), other)
+
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    assert watched.sizes == [1, 1, len(other["contacts"])]
+
+
+async def test_no_more_than_32_contacts_are_answered_together(running: Any, watched: Watched) -> None:
+    twelve = [about(*({"id": f"n-{call}-{place}", **FULL} for place in range(12))) for call in range(3)]
+
+    async with running() as client:
+        replies = await watched.calls(client, about("c-1"), *twelve)
+
+    assert [len(reply.json["predictions"]) for reply in replies] == [1, 12, 12, 12]
+    assert watched.sizes == [1, 24, 12]
+
+
+async def test_accounts_are_never_answered_together(running: Any, watched: Watched, store: Any, row: Any) -> None:
+    store.rows = [row(), row(account="acme")]
+
+    async with running() as client:
+        watched.hold()
+        first = asyncio.create_task(client.post("/score", about("c-1")))
+        await asyncio.to_thread(watched.model.entered.wait, 10)
+        mine = asyncio.create_task(client.post("/score", about("c-1")))
+        theirs = asyncio.create_task(client.post("/score", about({"id": "c-2", **FULL}), account="acme"))
+        async with asyncio.timeout(10):
+            while client.app.state.service.answering.waiting < 2:
+                await asyncio.sleep(0)
+        watched.model.gate.set()
+        replies = await asyncio.gather(first, mine, theirs)
+
+    assert probabilities(replies) == [[0.25], [0.25], [0.5]]
+    assert watched.sizes == [1, 1, 1]
+
+
+async def test_a_contact_that_breaks_the_model_breaks_its_own_call_alone(running: Any, watched: Watched) -> None:
+    watched.raises_about = "c-1"
+
+    async with running() as client:
+        replies = await watched.calls(client, about({"id": "n-1", **FULL}), about("c-1"), about("c-2"))
+
+    assert [reply.status for reply in replies] == [200, 500, 200]
+
+
+async def test_a_call_whose_time_is_over_takes_no_other_along(running: Any, watched: Watched) -> None:
+    now = [100.0]
+
+    async with running(unix_seconds=lambda: now[0]) as client:
+        watched.hold()
+        late = asyncio.create_task(client.post("/score", about("c-1"), deadline_at=101.0))
+        await asyncio.to_thread(watched.model.entered.wait, 10)
+        too_late = asyncio.create_task(client.post("/score", about("c-1"), deadline_at=101.0))
+        in_time = asyncio.create_task(client.post("/score", about("c-2"), deadline_at=4e9))
+        async with asyncio.timeout(10):
+            while client.app.state.service.answering.waiting < 2:
+                await asyncio.sleep(0)
+        now[0] = 102.0
+        watched.model.gate.set()
+        replies = await asyncio.gather(late, too_late, in_time)
+
+    assert [reply.status for reply in replies] == [200, 504, 200]
+
+
+async def test_while_the_store_is_away_each_call_is_answered_by_what_it_brings(
+    running: Any, store: Any, watched: Watched
+) -> None:
+    async with running() as client:
+        await client.post("/score", about("c-1"))
+        store.away = True
+        replies = await watched.calls(client, about({"id": "n-1", **FULL}), about("c-1"), about({"id": "n-2", **FULL}))
+
+    assert [reply.status for reply in replies] == [200, 503, 200]
+
+
+async def test_who_is_held_out_stays_so_beside_others(running: Any, store: Any, watched: Watched) -> None:
+    store.held = {"demo": (Holdout("half", "0" * 32, 0.5, "scoring", "customer", NOW_US - 5, None),)}
+
+    async with running() as client:
+        replies = await watched.calls(client, about("c-1"), about("c-1"), about("c-2"))
+
+    assert [reply.json["predictions"][0]["status"] for reply in replies] == ["ok", "ok", "control"]
+
+
+async def test_what_must_be_committed_is_committed_once_for_all_that_wait(running: Any, watched: Watched) -> None:
+    commits: list[list[str]] = []
+
+    def commit(pending: PendingResponse[Any, Any]) -> Any:
+        commits.append(list(pending.contact_ids))
+        return pending.results
+
+    async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
+        replies = await watched.calls(
+            client,
+            about({"id": "n-1", **FULL}),
+            *(about({"id": f"n-{n}", **FULL}) for n in (2, 3, 4, 5)),
+        )
+
+    assert [reply.status for reply in replies] == [200] * 5
+    assert sorted(name for commit in commits for name in commit) == ["n-1", "n-2", "n-3", "n-4", "n-5"]
+    assert len(commits) < 5
+
+
+async def test_what_may_be_committed_is_not_tried_again(running: Any, watched: Watched) -> None:
+    commits: list[list[str]] = []
+
+    def commit(pending: PendingResponse[Any, Any]) -> Any:
+        commits.append(list(pending.contact_ids))
+        if "n-3" in pending.contact_ids:
+            raise StoreUnavailable("The connection was lost while it committed.")
+        return pending.results
+
+    async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
+        replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
+
+    assert sorted(name for commit in commits for name in commit) == ["n-1", "n-2", "n-3", "n-4"]
+    assert [reply.status for reply in replies].count(503) == len(next(one for one in commits if "n-3" in one))

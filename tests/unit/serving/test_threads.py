@@ -1,0 +1,141 @@
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from shared import deadline
+from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, ThreadPools
+
+
+async def test_a_small_call_is_answered_while_large_ones_still_run() -> None:
+    pools, gate = ThreadPools(1), threading.Event()
+    large = [asyncio.create_task(pools.run(gate.wait, contacts=1_000)) for _ in range(5)]
+
+    small = await pools.run(lambda: "answered", contacts=SMALL_CONTACTS)
+    waiting = [task.done() for task in large]
+    gate.set()
+
+    assert small == "answered"
+    assert waiting == [False] * 5
+    assert await asyncio.gather(*large) == [True] * 5
+    pools.close()
+
+
+async def test_small_calls_take_turns_on_one_thread() -> None:
+    pools = ThreadPools(1)
+
+    names = await asyncio.gather(*(pools.run(lambda: threading.current_thread().name, contacts=1) for _ in range(20)))
+
+    assert len(set(names)) == 1
+    pools.close()
+
+
+class Doubling:
+    """Doubles numbers, odd ones and even ones apart; keeps what came together."""
+
+    def __init__(self) -> None:
+        self.together: list[list[int]] = []
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+
+    def compute(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
+        self.together.append(list(numbers))
+        self.begun.set()
+        assert self.gate.wait(10)
+        if 13 in numbers:
+            raise ValueError("unlucky")
+        return [ValueError("zero") if number == 0 else 2 * number for number in numbers]
+
+    async def of(self, *numbers: int) -> list[Any]:
+        """Hand the first number over, the rest while it is computed, and return what became of each."""
+        threads = GatheringThreads[int, int](
+            self.compute, lambda taken, one: one % 2 == taken[0] % 2, threads=1, name="test"
+        )
+        first = asyncio.create_task(threads.run(numbers[0]))
+        await asyncio.to_thread(self.begun.wait, 10)
+        rest = [asyncio.create_task(threads.run(number)) for number in numbers[1:]]
+        await asyncio.sleep(0)  # all of them wait now
+        self.gate.set()
+        results = await asyncio.gather(first, *rest, return_exceptions=True)
+        await asyncio.to_thread(threads.close)
+        return results
+
+
+async def test_what_waits_at_the_same_moment_is_computed_together() -> None:
+    doubling = Doubling()
+
+    results = await doubling.of(1, 2, 4, 6)
+
+    assert results == [2, 4, 8, 12]
+    assert doubling.together == [[1], [2, 4, 6]]
+
+
+async def test_what_does_not_join_keeps_its_turn() -> None:
+    doubling = Doubling()
+
+    results = await doubling.of(1, 2, 3, 4, 5)
+
+    assert results == [2, 4, 6, 8, 10]
+    assert doubling.together == [[1], [2, 4], [3, 5]]
+
+
+async def test_one_that_fails_fails_alone() -> None:
+    doubling = Doubling()
+
+    results = await doubling.of(2, 0, 4)
+
+    assert [str(one) for one in results] == ["4", "zero", "8"]
+
+
+async def test_the_thread_outlives_a_computation_that_raises() -> None:
+    doubling = Doubling()
+
+    results = await doubling.of(2, 13, 15, 4)
+
+    assert [str(one) for one in results] == ["4", "unlucky", "unlucky", "8"]
+
+
+async def test_the_nearest_deadline_holds_for_all_that_are_computed_together() -> None:
+    seen: list[float | None] = []
+
+    def compute(numbers: Sequence[int]) -> Sequence[int | Exception]:
+        seen.append(deadline.seconds_left())
+        return numbers
+
+    threads = GatheringThreads[int, int](compute, lambda taken, one: True, threads=1, name="test")
+
+    with deadline.within(50.0):
+        await threads.run(1)
+    await threads.run(2)
+    threads.close()
+
+    assert seen[0] is not None
+    assert 40.0 < seen[0] <= 50.0
+    assert seen[1] is None
+
+
+async def test_who_left_while_waiting_harms_nobody() -> None:
+    doubling = Doubling()
+    threads = GatheringThreads[int, int](doubling.compute, lambda taken, one: True, threads=1, name="test")
+    first = asyncio.create_task(threads.run(2))
+    await asyncio.to_thread(doubling.begun.wait, 10)
+    gone, stays = asyncio.create_task(threads.run(4)), asyncio.create_task(threads.run(6))
+    await asyncio.sleep(0)
+
+    gone.cancel()
+    doubling.gate.set()
+
+    assert await asyncio.gather(first, stays) == [4, 12]
+    await asyncio.to_thread(threads.close)
+
+
+async def test_closing_waits_for_what_waits() -> None:
+    doubling = Doubling()
+    threads = GatheringThreads[int, int](doubling.compute, lambda taken, one: False, threads=1, name="test")
+    tasks = [asyncio.create_task(threads.run(number)) for number in (2, 4, 6)]
+    await asyncio.sleep(0)
+    doubling.gate.set()
+
+    await asyncio.to_thread(threads.close)
+
+    assert await asyncio.gather(*tasks) == [4, 8, 12]
