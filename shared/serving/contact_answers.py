@@ -152,7 +152,7 @@ class ContactAnswers:
         noted = noted_of(None if reads is None else reads.newest_event_at, cutoff=self.cutoff)
         found = missing_in(answerable, self.cutoff, needs_zone=model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
-            results[row] = in_place_of(results[row], one, [*noted, *marks])
+            results[row] = in_place_of(results[row], one, (*noted, *marks))
 
     def _committed(
         self,
@@ -225,9 +225,11 @@ def in_place_of(known: Prediction, answer: Prediction, marks: Sequence[str]) -> 
         answer: of the model.
         marks: further data quality.
     """
-    cut = ("truncated_history",) if answer.truncated else ()
     answer.contact_id = known.contact_id
-    answer.data_quality = list(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    if known.data_quality or answer.data_quality or answer.truncated:
+        cut = ("truncated_history",) if answer.truncated else ()
+        marks = tuple(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    answer.data_quality = marks
     return with_inputs(answer, answer.inputs)
 
 
