@@ -296,10 +296,9 @@ def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArra
         last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
         return np.where(last >= begin, last, -1).astype(np.int64)
     n = len(stored.contact)
-    if np.array_equal(stored.contact, contact):  # each has one value, and nothing is to be searched
-        return np.where(stored.valid_from < cutoff, np.arange(n), -1)
     if (stored.contact[1:] > stored.contact[:-1]).all():  # one value a contact: nothing to choose
-        place = np.minimum(np.searchsorted(stored.contact, contact), n - 1)
+        is_each = np.array_equal(stored.contact, contact)
+        place = np.arange(n) if is_each else np.minimum(np.searchsorted(stored.contact, contact), n - 1)
         valid = (stored.contact[place] == contact) & (stored.valid_from[place] < cutoff)
         return np.where(valid, place, -1).astype(np.int64)
     # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
