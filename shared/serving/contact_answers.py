@@ -19,7 +19,16 @@ from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, named_values, seen_type
+from shared.timeline import (
+    ContactFacts,
+    ContactPasts,
+    PastRows,
+    contacts_of,
+    missing_in,
+    named_values,
+    perhaps_of_types,
+    seen_type,
+)
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
@@ -292,8 +301,9 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
     """
     ended: dict[str, Microseconds] = {}
     begun: dict[str, Microseconds] = {}
-    if model.reached_by or model.begun_by:
-        for event in chain(pasts.events, pasts.older):
+    types = (*model.reached_by, *model.begun_by)
+    if types:
+        for event in chain(perhaps_of_types(pasts.events, types), pasts.older):
             seen = seen_type(event)
             if seen in model.reached_by:
                 ended[event[0]] = max(event[3], ended.get(event[0], event[3]))

@@ -16,6 +16,7 @@ from shared.timeline.pasts import (
     contacts_of,
     named_values,
     names_of,
+    perhaps_of_types,
     seen_type,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "missing_in",
     "named_values",
     "names_of",
+    "perhaps_of_types",
     "seen_type",
 ]

@@ -6,7 +6,7 @@ One contact is a batch of one. `shared.timeline.columns` builds them.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain, compress, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, get_args
 
@@ -229,6 +229,13 @@ class AttributeColumn:
 def contacts_of(events: Sequence[EventTuple]) -> set[str]:
     """Return who has any of some events."""
     return set(events.runs[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
+
+
+def perhaps_of_types(events: Sequence[EventTuple], types: Collection[str]) -> Iterable[EventTuple]:
+    """Keep the events that may be of some types as `seen_type` knows them; of many the others are never rows."""
+    recorded = {"email_opened" if name == UNVERIFIED_OPEN else name for name in types}
+    names = events.columns[2] if isinstance(events, PackedEvents) else map(itemgetter(2), events)
+    return compress(events, [name in recorded for name in names])
 
 
 def seen_type(event: EventTuple) -> str | None:
