@@ -231,10 +231,10 @@ def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
     return all(one.ids.isdisjoint(call.ids or ()) for call in taken)
 
 
-def _joinable_ids(request: PredictionRequest, *, committed: bool) -> frozenset[str] | None:
+def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
     """Return the ids of a call that may be answered together with others; events inline need a look at each id."""
     contacts = request.contacts
-    if committed or len(contacts) > SMALL_CONTACTS:
+    if len(contacts) > SMALL_CONTACTS:
         return None
     ids = frozenset(
         one["id"]
@@ -297,7 +297,7 @@ class Answering:
         self._metrics = metrics
         self._pools = pools
         self._small = GatheringThreads(self._answers, may_join, threads=small_threads, name="answering")
-        self._writing = GatheringThreads(self._answers, may_join, threads=max(small_threads, 2), name="writing")
+        self._committing = GatheringThreads(self._answers, may_join, threads=small_threads, name="committing")
         self._now = now
         self._unix_seconds = unix_seconds
         self._shadows, self._offer = shadows, offer
@@ -325,14 +325,14 @@ class Answering:
         held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
         resolved = ResolvedCall(
             call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held,
-            _joinable_ids(read, committed=call.committed),
+            _joinable_ids(read),
         )  # fmt: skip
-        waits = self._spec.before_respond
-        if call.committed or (waits is not None and waits.applies(read)):
-            return await self._writing.run(resolved)
-        if contacts <= SMALL_CONTACTS:
-            return await self._small.run(resolved)
-        (answer,) = await self._pools.run(self._answers, [resolved], contacts=contacts)
+        before = self._spec.before_respond
+        commits = before is not None and before.applies(read)
+        if contacts <= SMALL_CONTACTS and not call.committed:
+            return await (self._committing if commits else self._small).run(resolved)
+        writes = call.committed or commits
+        (answer,) = await self._pools.run(self._answers, [resolved], contacts=contacts, writes=writes)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -340,12 +340,12 @@ class Answering:
     @property
     def waiting(self) -> int:
         """How many small calls wait for a thread."""
-        return self._small.waiting + self._writing.waiting
+        return self._small.waiting + self._committing.waiting
 
     def close(self) -> None:
         """Wait until all calls that came are answered."""
         self._small.close()
-        self._writing.close()
+        self._committing.close()
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:

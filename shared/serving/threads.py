@@ -15,6 +15,7 @@ from shared import deadline
 SMALL_CONTACTS = 20
 """Calls of at most so many contacts are small."""
 LARGE_THREADS = 2
+WRITING_THREADS = 4
 LOOKED_AT = 32
 """How many that do not join are passed over: a long queue is not read through for each of its calls."""
 
@@ -23,7 +24,7 @@ Item = TypeVar("Item")
 
 
 class ThreadPools:
-    """Threads for small work and for large work."""
+    """Threads for small work, for large work, and for work that waits until what it writes is in the store."""
 
     def __init__(self, small_threads: int) -> None:
         """Start no thread before there is work.
@@ -34,10 +35,12 @@ class ThreadPools:
         """
         self._small = ThreadPoolExecutor(small_threads, thread_name_prefix="small")
         self._large = ThreadPoolExecutor(LARGE_THREADS, thread_name_prefix="large")
+        self._writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="writing")
 
-    async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int) -> Result:
-        """Run the work in the pool for calls of this size."""
+    async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int, writes: bool = False) -> Result:
+        """Run the work in the pool for calls of this size, or in the one for calls that write."""
         pool = self._small if contacts <= SMALL_CONTACTS else self._large
+        pool = self._writing if writes else pool
         here = copy_context()  # the deadline goes along
         return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
 
@@ -45,6 +48,7 @@ class ThreadPools:
         """Wait until all begun work is done."""
         self._small.shutdown(wait=True)
         self._large.shutdown(wait=True)
+        self._writing.shutdown(wait=True)
 
 
 @dataclass(frozen=True, slots=True)
