@@ -280,19 +280,12 @@ def test_stored_columns_of_values_become_the_same_columns_as_their_rows(
     assert [tuple(names_of(own)) for own in packed] == [tuple(names_of(own)) for own in listed]
 
 
-@given(
-    rows=st.lists(
-        st.tuples(st.sampled_from("abc"), st.sampled_from(("x", "email_opened")), st.sampled_from((None, 0, 1)))
-    )
-)
-def test_runs_of_events_name_whose_each_of_them_is(rows: list[tuple[str, str, int | None]]) -> None:
-    events = [event(contact, type_, 1, human=human) for contact, type_, human in rows]
+@given(owners=st.text("abc", min_size=1))
+def test_runs_of_events_name_whose_each_of_them_is(owners: str) -> None:
+    names, begins = PackedEvents.of([event(owner, "x", 1) for owner in owners]).runs
 
-    names, begins = PackedEvents.of(events).runs
-
-    ends = [*begins[1:], len(events)]
-    told = [name for name, begin, end in zip(names, begins, ends, strict=True) for _ in range(begin, end)]
-    assert told == [contact for contact, _, _ in rows]
+    ends = [*begins[1:], len(owners)]
+    assert "".join(name * (end - begin) for name, begin, end in zip(names, begins, ends, strict=True)) == owners
     assert all(before != name for before, name in pairwise(names))
 
 
