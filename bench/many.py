@@ -1,9 +1,9 @@
 """What one call about 1,000 contacts costs a service to compute and answer: of this tree, and of another one beside it.
 
-Run: python -m bench.many --home FOLDER [--against TREE] [--rounds 9] [--capability scoring]. The account is that of
-`bench.serving`, kept in the folder. Each tree has a process of its own, and the calls go to one and the other in turn;
-the figures are medians of the processor time of a call, without HTTP and without the writer of the prediction log.
-Both trees must send the same bytes.
+Run: python -m bench.many [--home FOLDER] [--against TREE] [--rounds 9] [--capability scoring]. The account is that of
+`bench.serving`, kept in the folder for the next time. Each tree has a process of its own, and the calls go to one and
+the other in turn; the figures are medians of the processor time of a call, without HTTP and without the writer of the
+prediction log. Both trees must send the same bytes.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,11 +20,24 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import IO, Any, Final, cast
+
+from pydantic import SecretStr
+
+from bench.serving import requests
+from bench.serving.account import ACCOUNT, NOTE, Prepared, kept_or_prepared
+from services.specs import spec_of
+from shared.capabilities import TABLE
+from shared.contracts.credentials import Call
+from shared.http.process import collect_rarely, keep_memory_small
+from shared.serving.service import Service
+from shared.settings import ServiceSettings
+from shared.store import open_database
 
 HERE: Final = Path(__file__).parents[1]
 CALLS: Final = 5
 """One after the other in a round, for each kind."""
+SINGLE_CALLS: Final = 100
 CONTACTS: Final = 400
 
 
@@ -35,72 +49,65 @@ class Unlogged:
         return lambda *_: None
 
 
-async def work(home: Path, capability: str) -> None:
-    """Answer calls of this process's tree, a kind for each line that comes in: processor time, and what was sent."""
-    from bench.serving import requests
-    from bench.serving.account import ACCOUNT, kept_or_prepared
-    from services.specs import spec_of
-    from shared.capabilities import TABLE
-    from shared.contracts.credentials import Call
-    from shared.http.process import collect_rarely, keep_memory_small
-    from shared.serving.service import Service
-    from shared.settings import ServiceSettings
-    from shared.store import open_database
-
-    prepared = kept_or_prepared(home, CONTACTS, everything=capability != "scoring")
-    spec, path = spec_of(capability), next(line.path for line in TABLE if line.name == capability)
-    settings = ServiceSettings(home=home, signing_key=requests.SIGNING_KEY)
+async def service_of(home: Path, capability: str) -> Service:
+    """Open the service of a capability, with the settings of a process and its champion in memory."""
+    settings = ServiceSettings(home=home, signing_key=SecretStr(requests.SIGNING_KEY))
     # A fixed instant: the same contacts are as old in every run of one account.
-    now = datetime.fromtimestamp(float((home / "bench-serving.json").stat().st_mtime), UTC)
-    service = Service(spec, settings, open_database(settings), now=lambda: now, unix_seconds=lambda: 0.0)
-    service.answering._predictions = Unlogged()
+    now = datetime.fromtimestamp((home / NOTE).stat().st_mtime, UTC)
+    store = open_database(settings)
+    service = Service(spec_of(capability), settings, store, now=lambda: now, unix_seconds=lambda: 0.0)
+    service.answering._predictions = Unlogged()  # type: ignore[assignment]
     await service.champions.poll()
     keep_memory_small()
     collect_rarely()
-    bodies = {"stored": requests.many_by_id(prepared.few, path).bodies}
-    if capability == "scoring":
-        bodies["inline"] = requests.inline(requests.BULK, CALLS).bodies
-        bodies["one"] = requests.by_id(prepared.contacts, reasons=0).bodies[:100]
+    return service
+
+
+def bodies_of(account: Prepared, capability: str) -> Mapping[str, Sequence[bytes]]:
+    """Return the calls of each kind."""
+    path = next(line.path for line in TABLE if line.name == capability)
+    stored = {"stored": [*requests.many_by_id(account.few, path).bodies] * CALLS}
+    if capability != "scoring":
+        return stored
+    single = requests.by_id(account.contacts, reasons=0).bodies[:SINGLE_CALLS]
+    return {**stored, "inline": requests.inline(requests.BULK, CALLS).bodies, "one": single}
+
+
+async def work(home: Path, capability: str) -> None:
+    """Answer the calls of a kind for each line that comes in: processor time of one, and what was sent."""
+    account = kept_or_prepared(home, CONTACTS, everything=capability != "scoring")
+    service, bodies = await service_of(home, capability), bodies_of(account, capability)
     for line in sys.stdin:
-        kind = line.strip()
-        before, sent = time.process_time(), sha256()
-        for number in range(CALLS if kind != "one" else 100):
-            call = Call(ACCOUNT, ("predict",), "bench", 600.0)
-            answer = await service.answering.answer(bodies[kind][number % len(bodies[kind])], call)
+        calls, sent = bodies[line.strip()], sha256()
+        before = time.process_time()
+        for body in calls:
+            answer = await service.answering.answer(body, Call(ACCOUNT, ("predict",), "bench", 600.0))
             sent.update(answer.body)
-        took = (time.process_time() - before) / (number + 1)
+        took = (time.process_time() - before) / len(calls)
         print(json.dumps({"ms": 1e3 * took, "sent": sent.hexdigest()}), flush=True)
 
 
+Worker = tuple[IO[str], IO[str]]
+"""Where a worker is asked, and where it answers."""
+
+
 @contextmanager
-def worker(tree: Path, given: argparse.Namespace) -> Iterator["subprocess.Popen[str]"]:
+def worker(tree: Path, given: argparse.Namespace) -> Iterator[Worker]:
     """Run this file with the code of a tree."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
-    command = [
-        sys.executable,
-        str(Path(__file__)),
-        "--work",
-        "--home",
-        str(given.home),
-        "--capability",
-        given.capability,
-    ]
+    command = [sys.executable, __file__, "--work", "--home", str(given.home), "--capability", given.capability]
     environment = {**os.environ, **one_thread, "PYTHONPATH": str(tree)}
-    child = subprocess.Popen(
-        command, env=environment, cwd=given.home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield child
-    finally:
-        child.stdin.close()
-        child.wait(30)
+    piped = subprocess.PIPE
+    child = subprocess.Popen(command, env=environment, cwd=given.home, stdin=piped, stdout=piped, text=True)
+    with child, cast(IO[str], child.stdin) as asked, cast(IO[str], child.stdout) as answers:
+        yield asked, answers
 
 
-def ask(child: "subprocess.Popen[str]", kind: str) -> Mapping[str, Any]:
+def ask(child: Worker, kind: str) -> Mapping[str, Any]:
     """Let a worker answer calls of a kind."""
-    child.stdin.write(f"{kind}\n")
-    child.stdin.flush()
-    found: Mapping[str, Any] = json.loads(child.stdout.readline())
+    asked, answers = child
+    print(kind, file=asked, flush=True)
+    found: Mapping[str, Any] = json.loads(answers.readline())
     return found
 
 
@@ -123,7 +130,7 @@ def measured(trees: Sequence[Path], kinds: Sequence[str], given: argparse.Namesp
 def main() -> None:
     """Measure and print, or be the process of a tree."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, required=True, help="keeps the account")
+    parser.add_argument("--home", type=Path, help="keeps the account (default: made and thrown away)")
     parser.add_argument("--against", type=Path, help="another checkout")
     parser.add_argument("--capability", default="scoring")
     parser.add_argument("--rounds", type=int, default=9)
@@ -132,12 +139,14 @@ def main() -> None:
     if given.work:
         asyncio.run(work(given.home, given.capability))
         return
-    given.home = given.home.absolute()
     trees = [HERE, *([given.against.absolute()] if given.against else [])]
     kinds = ["inline", "stored", "one"] if given.capability == "scoring" else ["stored"]
-    costs = measured(trees, kinds, given)
-    print("| call | this tree, ms | other tree, ms |")
-    print("|---|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        given.home = (given.home or Path(folder) / "home").absolute()
+        kept_or_prepared(given.home, CONTACTS, everything=given.capability != "scoring")
+        costs = measured(trees, kinds, given)
+    print(f"| call | {' | '.join(str(tree) for tree in trees)} |")
+    print(f"|---|{'---:|' * len(trees)}")
     for kind in kinds:
         print(f"| {kind} | {' | '.join(f'{costs[kind, place]:.2f}' for place in range(len(trees)))} |")
 

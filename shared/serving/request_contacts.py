@@ -288,7 +288,7 @@ def _read_at_once(body: bytes) -> Any:
     except ValueError:
         return None
     text = np.frombuffer(body, np.uint8)
-    colons, objects, lists = [np.count_nonzero(text == mark) for mark in b":{["]
+    colons, objects, lists = [int(np.count_nonzero(text == mark)) for mark in b":{["]
     names = _names(content, objects + lists)
     if names == colons:
         return content
@@ -302,11 +302,12 @@ def _names(value: Any, opened: int) -> int:
         value: as it was read.
         opened: how many marks of the text may open an object or a list: once so many are seen, nothing is left to see.
     """
-    names, level = 0, [value] if value.__class__ in _NESTED else []
+    names, level = 0, [value] if value.__class__ in _NESTED else list[Any]()
     while level:
-        objects, lists = ([one for one in level if one.__class__ is kind] for kind in (dict, list))
+        objects: list[dict[str, Any]] = [one for one in level if one.__class__ is dict]
+        lists = [one for one in level if one.__class__ is list]
         names, opened = names + sum(map(len, objects)), opened - len(level)
-        inner = chain(*map(dict.values, objects), *lists) if opened else ()
+        inner = chain(*[one.values() for one in objects], *lists) if opened else ()
         level = [one for one in inner if one.__class__ in _NESTED]
     return names
 
