@@ -20,6 +20,9 @@ WORKERS ?= 3
 COVERAGE_FLOOR ?= 95
 # One thread a worker: two workers whose libraries wait for each other's threads took twice the time of the processor.
 PYTEST = OMP_THREAD_LIMIT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# To count branches takes half as long again, so that the tests of every day go without; CI and the full run do not.
+COUNTED = --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
@@ -29,7 +32,7 @@ GENERATORS := .venv/.installed-generators
 BROWSER := .venv/.installed-browser
 BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/[a-z]*.py)) $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
 
-.PHONY: help setup run up train test test-fast test-full check bench docs lock clean
+.PHONY: help setup run up train test test-fast test-full coverage check bench docs lock clean
 
 help: ## List what can be done
 	@echo 'Foretell: make <verb>'
@@ -62,16 +65,17 @@ up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
 train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem (segmentation has none)
 	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
-test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 9 minutes on 2 cores), with the coverage floor; ARGS goes to pytest
-	@$(PYTEST) -m 'not slow' -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 9 minutes on 2 cores); ARGS goes to pytest
+	@$(PYTEST) -m 'not slow' $(SPREAD) $(ARGS)
+
+coverage: $(DEV) $(GENERATORS) ## Run the same tests and hold the floor of branch coverage; ARGS goes to pytest
+	@$(PYTEST) -m 'not slow' $(SPREAD) $(COUNTED) $(ARGS)
 
 test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
 
-test-full: $(DEV) $(GENERATORS) $(BROWSER) ## Run all tests, the slow ones too, and properties on five times as many examples
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+test-full: $(DEV) $(GENERATORS) $(BROWSER) ## Run all tests, the slow ones too, properties on five times as many examples, with the floor
+	@$(PYTEST) $(SPREAD) $(COUNTED) $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, and which package may import which
 	@$(BIN)/ruff check .

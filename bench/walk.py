@@ -49,9 +49,19 @@ class Walk:
 
     def __init__(self, into: Path, *, recording: bool) -> None:
         self.recording, self._into, self._seen = recording, into, set[CodeType]()
+        self._of_command_line = set[threading.Thread]()
+        """Threads that the command line starts, such as the one that holds a lease: called by nobody else."""
 
     def install(self) -> None:
         """Watch every thread; SIGUSR1 begins to record, SIGUSR2 writes what was seen."""
+        begin = threading.Thread.start
+
+        def start(thread: threading.Thread) -> None:
+            if is_command_line(sys._getframe(1)):
+                self._of_command_line.add(thread)
+            begin(thread)
+
+        threading.Thread.start = start  # type: ignore[method-assign]
         sys.setprofile(self._note)
         threading.setprofile(self._note)
         signal.signal(signal.SIGUSR1, self._begin)
@@ -66,7 +76,7 @@ class Walk:
         if not self.recording or event != "call" or frame.f_code in self._seen:
             return
         # The server looks at its clock ten times a second, whether somebody calls or not.
-        if frame.f_code.co_qualname == TICKING:
+        if frame.f_code.co_qualname == TICKING or threading.current_thread() in self._of_command_line:
             return
         # Bodies of modules and classes run when a file is loaded, and so do their helpers: that is counted apart.
         if frame.f_code.co_flags & inspect.CO_OPTIMIZED and not is_loading(frame) and not is_command_line(frame):

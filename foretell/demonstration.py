@@ -69,7 +69,7 @@ def _define(store: AccountStore, outcome: Outcome) -> None:
 
 
 def _train(settings: Settings, database: Database, capability: str, outcome: str = "") -> None:
-    from foretell.train import train_model
+    from foretell.cli.training_run import train_model
     from services.specs import spec_of
 
     store = database.of(ACCOUNT).acting(COMMAND_LINE, at=now_us())

@@ -1,31 +1,22 @@
-"""`foretell train`: runs a training with a progress bar, and prints its report."""
+"""A training as the command line and the worker run it: a capability's recipe over the store, or over an export."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
 from pydantic import ValidationError
 
-from foretell.cli.context import now_us
-from foretell.cli.failures import NotPromoted
-from foretell.cli.output import answers_of, progress_bars
-from foretell.cli.training_report import report_lines
-from shared.contracts.model_name import ModelName
-from shared.contracts.training import Choices
-from shared.errors import BadRequest
-from shared.store import ModelCommandRow
-from shared.store.model_commands import BY_COMMAND_LINE, new_command_id
-from shared.training.commands import recorded, training_result
+from shared.contracts.outcome import ModelName
+from shared.contracts.rows import Microseconds
 
 if TYPE_CHECKING:
-    from shared.contracts.training import Progress
+    from shared.contracts.training import Choices, Progress
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
-    from shared.store import AccountStore, CommandKind
-    from shared.training.publish import Published
+    from shared.store import AccountStore, ModelCommandRow
     from shared.training.recipe import Recipe
+    from shared.training.versions import End, Published
 
 
 def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
@@ -42,88 +33,41 @@ def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
     return recipe
 
 
-def train_model(
+def ready_training(
     settings: "Settings",
     store: "AccountStore",
     spec: "AnySpec",
-    outcome: str = "",
+    row: "ModelCommandRow",
+    choices: "Choices",
     *,
-    choices: Choices | None = None,
+    clock: Callable[[], Microseconds],
     export: Path | None = None,
-    details: bool = False,
-) -> None:
-    """Train a capability, register, promote when the gate allows it, and print the report.
+) -> "Callable[[Progress, End], Published]":
+    """Make a training ready to run as a command says; what is missing, or wrong with an export, is said at once.
 
     Args:
         settings: where the registry is.
         store: of the account whose data is learned from.
         spec: of the capability.
-        outcome: what is predicted; empty where the capability has none.
-        choices: what the caller decides about the run; None: promote, and everything else as found.
+        row: the command.
+        choices: what the caller decides about the run.
+        clock: the time; what is later than now does not exist for the training.
         export: a folder that `foretell export events` wrote, to learn from; None: from the store.
-        details: whether every figure is printed.
 
-    Raises:
-        BadRequest: an attribute is named that no contact has; near names are given.
-        Conflict: a training of the model runs already.
-        InsufficientData: there is too little to learn from.
-        NotPromoted: it was to be promoted and did not pass the gate.
+    Returns:
+        Trains, registers, and promotes when the gate allows it. It is given where to report progress, and what to
+        call in the transaction of the promotion or of its refusal; InsufficientData: there is too little to learn from.
     """
     from shared.training.recipe import train
 
-    name = spec.capability.name
-    choices = _known_choices(store, choices or spec.training.choices())
-    if outcome:
-        _remember(store, name, outcome, choices)
+    recipe, now = recipe_of(spec), clock()
     ways = {} if export is None else _ways(settings, store, export)
-    payload = {"promote": choices.promote, "choices": choices.for_later().model_dump(mode="json")}
-    row = by_hand("train", ModelName(name, outcome), payload, reason="foretell train")
-    ways |= {"clock": now_us, "why": row.reason}
-    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), **ways)
 
-    def work(progress: "Progress") -> "Published":
-        with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-            return run(
-                progress=_both(progress, command.progress),
-                end=lambda together, published: command.end(together, training_result(published)),
-            )
+    def run(progress: "Progress", end: "End") -> "Published":
+        how = {"choices": choices, "progress": progress, "clock": clock, "why": row.reason, "end": end, **ways}
+        return train(recipe, store, settings, row.outcome, now=now, **how)
 
-    learned(f"{store.account}.{row.model.text}", work, choices, details=details)
-
-
-def by_hand(kind: "CommandKind", model: "ModelName", payload: dict[str, Any], *, reason: str) -> "ModelCommandRow":
-    """Make the row of a command that this command line works on itself.
-
-    Args:
-        kind: of the command.
-        model: which one.
-        payload: options.
-        reason: one sentence, for people.
-    """
-    return ModelCommandRow(new_command_id(), kind, *model, now_us(), BY_COMMAND_LINE, reason, payload)
-
-
-def _both(one: "Progress", other: "Progress") -> "Progress":
-    def report(text: str, share: float) -> None:
-        one(text, share)
-        other(text, share)
-
-    return report
-
-
-def later_choices(store: "AccountStore", spec: "AnySpec", outcome: str) -> Choices:
-    """Return what was chosen for the last training by hand and holds for later ones; what no longer fits is left out.
-
-    Args:
-        store: of the account.
-        spec: of the capability.
-        outcome: what is predicted; empty where the capability has none.
-    """
-    found = store.models.commands.last_choices(ModelName(spec.capability.name, outcome))
-    try:
-        return spec.training.choices.model_validate(found)
-    except ValidationError:  # of another release
-        return spec.training.choices()
+    return run
 
 
 def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
@@ -137,48 +81,16 @@ def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str
     return {"read": partial(pasts_of_export, wanted, scheduler=scheduler), "refit": refit}
 
 
-def _known_choices(store: "AccountStore", choices: Choices) -> Choices:
-    """Spell the attributes that are named as contacts have them; refuse one that none has."""
-    known = store.contacts.attribute_names() if choices.named_attributes else []
-    if not known:
-        return choices
-    from shared.contracts.outcome import no_contact_has
-
-    choices = choices.spelled_as(known)
-    unknown = [no_contact_has("an attribute", (name,), known) for name in sorted(choices.named_attributes)]
-    if any(unknown):
-        raise BadRequest(" ".join(filter(None, unknown)))
-    return choices
-
-
-def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
-    """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
-    outcome = store.outcomes.require(capability, name)
-    answered = choices.kept_with(outcome)
-    if answered != outcome:
-        store.outcomes.put(answered)
-        typer.echo(
-            f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
-            f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
-        )
-
-
-def learned(name: str, train: "Callable[[Progress], Published]", choices: Choices, *, details: bool) -> None:
-    """Run a training under a progress bar and print its report.
+def later_choices(store: "AccountStore", spec: "AnySpec", outcome: str) -> "Choices":
+    """Return what was chosen for the last training by hand and holds for later ones; what no longer fits is left out.
 
     Args:
-        name: of the model, for the report.
-        train: is given where to report progress; returns what became of the run.
-        choices: whether a version that passes the gate answers.
-        details: whether every figure is printed.
-
-    Raises:
-        NotPromoted: it was to be promoted and did not pass the gate.
+        store: of the account.
+        spec: of the capability.
+        outcome: what is predicted; empty where the capability has none.
     """
-    with progress_bars() as progress:
-        task = progress.add_task("training", total=1.0)
-        published = train(lambda text, part: progress.update(task, description=text, completed=part))
-    for line in report_lines(published, name, details=details):
-        typer.echo(line)
-    if choices.promote and not published.promoted:
-        raise NotPromoted(f"Version {published.version} is registered and was not promoted: {published.reason}.")
+    found = store.models.commands.last_choices(ModelName(spec.capability.name, outcome))
+    try:
+        return spec.training.choices.model_validate(found)
+    except ValidationError:  # of another release
+        return spec.training.choices()

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.contracts.validation import NAMED_TWICE, REPEATED, escaped
+from shared.contracts.rows import NAMED_TWICE, REPEATED
+from shared.contracts.validation import escaped
 from shared.errors import BadRequest
 from shared.http.middleware import parse_json
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from foretell.background.low_priority import begin, bound_memory, give_way
 from foretell.cli.context import now_us
-from foretell.train import later_choices, recipe_of
+from foretell.train import later_choices, ready_training
 from services.specs import spec_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import Progress
@@ -19,8 +19,8 @@ from shared.http.telemetry import trail
 from shared.settings import Settings, WorkerSettings
 from shared.store import AccountStore, ChampionRow, CommandLease, ModelCommandRow, open_database
 from shared.store.leases import renewed
-from shared.training.commands import CommandRun, End, Result, training_result
-from shared.training.promotion import RegistryAliases, promote, promotion_result, rollback
+from shared.training.commands import CommandRun, End, Result, promotion_result, training_result
+from shared.training.versions import SettingsRegistry, promote, rollback
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progr
         progress: of a training.
         end: of the command.
     """
-    aliases = RegistryAliases(settings)
+    aliases = SettingsRegistry(settings)
     if row.kind == "train":
         return _trained(settings, store, row, progress, end)
 
@@ -81,22 +81,10 @@ def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progr
 
 
 def _trained(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End) -> Result:
-    from shared.training.recipe import train
-
     spec = spec_of(row.capability)
     choices = later_choices(store, spec, row.outcome).model_copy(update={"promote": row.payload.get("promote", True)})
-    published = train(
-        recipe_of(spec),
-        store,
-        settings,
-        row.outcome,
-        choices=choices,
-        now=now_us(),
-        progress=progress,
-        clock=now_us,
-        why=row.reason,
-        end=lambda together, published: end(together, training_result(published)),
-    )
+    run = ready_training(settings, store, spec, row, choices, clock=now_us)
+    published = run(progress, lambda together, published: end(together, training_result(published)))
     return training_result(published)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from foretell.background.loops import LoopMetrics, LoopParts
 from shared.capabilities import NAMES, OUTCOME_NAMES
 from shared.contracts.model_drift import drifted_since
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, ChampionRow, Database, ModelCommandRow, VersionRow

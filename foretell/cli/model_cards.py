@@ -32,7 +32,7 @@ def card(
     """Write a version's card: what it answers, how good it is, for whom, its limits; to show to anyone."""
     from foretell.cli.context import named_model, now_us, opened_account
     from shared.cards import as_html, as_markdown, card_of
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     account, capability, outcome = named_model(name, account, capability)
     with opened_account(account) as (_, _, store):
@@ -91,7 +91,7 @@ def thresholds(
     from foretell.cli.context import named_model, opened_account
     from shared.cards import MOST_MONEY, ThresholdQuery
     from shared.cards import thresholds as best_cut
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     if not 0 < value <= MOST_MONEY:
         raise BadRequest("--value must be above 0 and 1e12 at most.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.contracts.training import Progress
     from shared.settings import Settings
     from shared.store import AccountStore, VersionRow
-    from shared.training.publish import Published
+    from shared.training.versions import Published
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,9 +101,9 @@ def drift_sentence(row: "VersionRow") -> str:
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
     """Return where MLflow's alias does not point to the version that answers."""
-    from shared.training.promotion import Model, RegistryAliases, mismatch
+    from shared.training.versions import Model, SettingsRegistry, mismatch
 
-    aliases = RegistryAliases(settings)
+    aliases = SettingsRegistry(settings)
     try:
         found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
     except RegistryUnavailable as error:
@@ -131,7 +131,7 @@ def show(
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.output import aligned, instant
     from shared.cards import as_markdown, card_of
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
@@ -177,10 +177,10 @@ def promote(
 ) -> None:
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from foretell.train import by_hand
-    from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases, promotion_result
-    from shared.training.promotion import promote as promote_version
+    from foretell.cli.training_run import by_hand
+    from shared.training.commands import promotion_result, recorded
+    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
     model = Model(capability, outcome)
@@ -189,7 +189,7 @@ def promote(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             promote_version(
                 store,
-                RegistryAliases(settings),
+                SettingsRegistry(settings),
                 model,
                 version,
                 at=now_us(),
@@ -209,10 +209,10 @@ def rollback(
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from foretell.train import by_hand
-    from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases, promotion_result
-    from shared.training.promotion import rollback as roll_back
+    from foretell.cli.training_run import by_hand
+    from shared.training.commands import promotion_result, recorded
+    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
     model = Model(capability, outcome)
@@ -221,7 +221,7 @@ def rollback(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             champion = roll_back(
                 store,
-                RegistryAliases(settings),
+                SettingsRegistry(settings),
                 model,
                 at=now_us(),
                 reason=reason,
@@ -244,7 +244,7 @@ def history(
     """Show what happened to a model, the newest first: trained, refused, promoted, rolled back, failed; who and why."""
     from foretell.cli.context import named_model, opened_account
     from foretell.cli.output import instant, show_rows
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
@@ -287,9 +287,10 @@ def adopt(
 ) -> None:
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
     from foretell.cli.context import capability_name, now_us, opened_account
-    from foretell.train import by_hand, learned, recipe_of
+    from foretell.cli.training_run import by_hand, learned
+    from foretell.train import recipe_of
     from services.specs import spec_of
-    from shared.contracts.model_name import ModelName
+    from shared.contracts.outcome import ModelName
     from shared.training.commands import recorded, training_result
     from shared.training.elsewhere import adopt as take_in
 

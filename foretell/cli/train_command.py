@@ -32,7 +32,7 @@ def command_of(spec: AnySpec) -> Any:
 
     def run(**given: Any) -> None:
         from foretell.cli.context import opened_account
-        from foretell.train import train_model
+        from foretell.cli.training_run import train_model
 
         account, details, outcome = given.pop("account"), given.pop("details"), given.pop("outcome", "")
         export = given.pop("export")

@@ -13,7 +13,7 @@ from shared.features.names_in_words import upper
 from shared.features.phrases import column_in_words
 
 if TYPE_CHECKING:
-    from shared.training.publish import Published
+    from shared.training.versions import Published
 
 Figures = Mapping[str, Any]
 GRADES = {

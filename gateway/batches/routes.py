@@ -34,7 +34,7 @@ from gateway.idempotency import idempotent
 from shared.batches.files import BatchFiles, BatchFolder, moved, replacing
 from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection
 from shared.capabilities import capability
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
 from shared.contracts.send_rules import PlanSummary, SendPlanOptions
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome

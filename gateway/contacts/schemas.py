@@ -13,7 +13,7 @@ from shared.contracts.prediction import (
     Answer,
     ProblemPointer,
 )
-from shared.contracts.validation import MAX_TEXT_CHARACTERS
+from shared.contracts.rows import MAX_TEXT_CHARACTERS
 from shared.values.addresses import MAX_CELL_CHARACTERS
 
 

@@ -215,12 +215,12 @@ class KnownOutcomes:
         """
         eligible = change.fields.get("eligible")
         rules = () if eligible is None else eligible.bands
-        said = [
+        details = [
             (place, self._detail(rule.capability, rule.outcome)) for place, rule in enumerate(rules) if rule.outcome
         ]
         return [
             {"pointer": f"{pointer}/eligible/bands/{place}/outcome", "detail": detail}
-            for place, detail in said
+            for place, detail in details
             if detail
         ]
 

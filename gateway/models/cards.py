@@ -12,7 +12,7 @@ from gateway.models.schemas import ModelDetail, VersionDetail
 from shared.cards import as_html, card_of
 from shared.cards.html import policy
 from shared.contracts.model_card import ModelCard
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import instant_of
 from shared.errors import NotFound
 from shared.store import VersionRow

@@ -2,7 +2,7 @@
 
 from gateway.models.schemas import InputDriftAnswer, ModelAnswer
 from shared.contracts.input_drift import InputDrift
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import instant_of
 from shared.store import VersionRow
 

@@ -30,7 +30,7 @@ from gateway.models.command_schemas import (
     TrainingResult,
 )
 from gateway.models.names import NamedModel
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Answer
 from shared.contracts.rows import instant_of, instant_or_none
 from shared.errors import Conflict, NotFound

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 
 from shared.capabilities import NAMES, OUTCOME_NAMES
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.errors import NotFound
 
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from gateway.context import ReadScope, json_response
 from gateway.models.names import NamedModel
 from shared.contracts.model_drift import ModelDrift, drift_of
-from shared.contracts.model_name import ModelName
 from shared.contracts.model_quality import Assessment, ModelQuality, quality_of
+from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Answer
 from shared.errors import NotFound
 from shared.store import AccountStore

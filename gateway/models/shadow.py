@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.context import AdminScope, ReadScope, json_response, now
 from gateway.idempotency import idempotent
 from gateway.models.names import NamedModel
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Answer
 from shared.contracts.rows import instant_of
 from shared.contracts.shadow import ShadowComparison

@@ -11,7 +11,7 @@ from gateway.models.names import NamedModel
 from shared.cards import MOST_MONEY, ThresholdQuery, thresholds
 from shared.cards.thresholds import refuse_without_scores
 from shared.contracts.model_card import Thresholds
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.errors import BadRequest, NoModelTrained
 
 router = APIRouter(tags=["models"])

@@ -27,8 +27,7 @@ from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
 from shared.contracts.outcome import AttributeName, OutcomeName
 from shared.contracts.prediction import Band, DataQualityDetails, Status
-from shared.contracts.rows import instant_of, microseconds
-from shared.contracts.validation import MAX_TEXT_CHARACTERS
+from shared.contracts.rows import MAX_TEXT_CHARACTERS, instant_of, microseconds
 from shared.errors import BadRequest, NotFound, UnknownOutcome
 from shared.store import ListPlace, PredictionFilter, PredictionRow
 

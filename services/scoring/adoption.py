@@ -26,13 +26,13 @@ from shared.training.material import (
     Material,
     Split,
     contact_folds,
+    digest_of_data,
     forward_chain,
     order_notes,
     require_enough,
     splits_in_time,
     stratified,
 )
-from shared.training.publish import digest_of_data
 from shared.training.report import report
 
 Rows = NDArray[np.intp]

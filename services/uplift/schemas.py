@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import AttributeName, OutcomeName
 from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
+from shared.contracts.rows import MAX_TEXT_CHARACTERS
 from shared.contracts.training import CliOption, ColumnChoices
-from shared.contracts.validation import MAX_TEXT_CHARACTERS
 from shared.values.words import spelled_as
 
 REQUEST_EXAMPLE: dict[str, Any] = {

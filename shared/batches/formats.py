@@ -13,7 +13,7 @@ from typing import IO, Any, Final, Protocol
 import orjson
 
 from shared.batches.request import Format
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused
 

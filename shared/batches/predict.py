@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from shared.batches.formats import ResultRow
 from shared.batches.selection import contact_of
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import microseconds
 from shared.serving.batch import PinnedModel

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 
 Format = Literal["parquet", "ndjson", "csv"]
 Kind = Literal["all", "segment", "attributes", "upload"]

@@ -19,7 +19,7 @@ from shared.batches.predict import BatchPredictor
 from shared.batches.request import BatchRequest
 from shared.batches.selection import lines_of, parts_of
 from shared.change_detection.account_messages import batch_job_completed
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ArtifactRefused, BadRequest, ForetellError, NoModelTrained, SettingsRefused, StoreUnavailable
 from shared.store import AccountStore, BatchEnd, BatchRow, FinishedPlan, Lease

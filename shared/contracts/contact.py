@@ -14,7 +14,8 @@ from pydantic import (
 )
 
 from shared.contracts.outcome import AttributeName, EventType
-from shared.contracts.validation import MAX_ATTRIBUTES, MAX_PROPERTIES, checked_object, no_control, scalar
+from shared.contracts.rows import MAX_ATTRIBUTES, MAX_PROPERTIES, no_control, scalar
+from shared.contracts.validation import checked_object
 from shared.values.addresses import MAX_CELL_CHARACTERS, maybe_address
 from shared.values.instants import read_time
 from shared.values.unreadable import Ambiguous, Unreadable

@@ -11,7 +11,7 @@ from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.contact import Instant, Text
 from shared.contracts.outcome import AttributeName, AttributeText, OutcomeName
 from shared.contracts.prediction import Band
-from shared.contracts.validation import scalar
+from shared.contracts.rows import scalar
 
 MAX_MESSAGES = 1_000
 """Of one account."""

@@ -1,4 +1,4 @@
-"""What is predicted: an event within a horizon, or an attribute; and at which moments."""
+"""What is predicted: an event within a horizon, or an attribute; at which moments; and the name of the model."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Protocol, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
-from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
+from shared.contracts.rows import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
 from shared.values.words import is_missing, read_truth, same_name_key, same_value_key
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
@@ -19,6 +19,23 @@ AttributeName = Annotated[
 ]
 AttributeText = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS), AfterValidator(readable)]
 """A value of an attribute, as text."""
+
+
+class ModelName(NamedTuple):
+    """Which model of an account is meant.
+
+    >>> ModelName("scoring", "customer").text, ModelName("segmentation").text
+    ('scoring.customer', 'segmentation')
+    """
+
+    capability: str
+    outcome: str = ""
+    """Empty where the capability has none."""
+
+    @property
+    def text(self) -> str:
+        """Return the name as paths and lists have it."""
+        return f"{self.capability}.{self.outcome}" if self.outcome else self.capability
 
 
 class Moment(BaseModel):

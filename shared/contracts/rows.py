@@ -1,14 +1,22 @@
-"""The records that ingestion hands to the store: plain, validated, cheap to make by the million.
+"""The records that ingestion hands to the store: plain, validated, cheap by the million; and what a value may be.
 
 Instants are integers: microseconds since 1970-01-01T00:00:00Z. They read into numpy without parsing, compare
 the same on every database, and cannot be naive.
+
+A number lies within what all readers keep exactly: JSON clients, orjson, numpy, PostgreSQL and SQLite (RFC 8259,
+section 6; RFC 7493, section 2.2). A text is valid Unicode without NUL, which PostgreSQL cannot keep.
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 Microseconds = int
 SECOND: Microseconds = 1_000_000
@@ -73,6 +81,11 @@ class ItemChange(NamedTuple):
     """As the `item` of an event."""
     fields: Mapping[str, Any]
     """By name; what is left out stays as it is, and of a new item becomes its default; None takes it away."""
+
+
+def consent_of(text: str | None) -> Mapping[str, str]:
+    """Read a stored consent; none stored is an empty one."""
+    return json.loads(text) if text else {}
 
 
 def denies_profiling(consent: Mapping[str, str]) -> bool:
@@ -151,3 +164,172 @@ def contact_hash(contact_id: str, key: bytes) -> str:
         HMAC-SHA256, 64 hexadecimal digits.
     """
     return hmac.new(key, contact_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+MAX_NUMBER: Final = 2**53 - 1
+MAX_TEXT_CHARACTERS: Final = 2_000
+MAX_NAME_CHARACTERS: Final = 128
+MAX_ATTRIBUTES: Final = 500
+MAX_PROPERTIES: Final = 200
+MAX_PROPERTIES_CHARACTERS: Final = 20_000
+MAX_DEPTH: Final = 16
+"""Objects and lists inside one another in `properties`."""
+
+_NUMBER: Final = (
+    f"a number lies between -{MAX_NUMBER:,} and {MAX_NUMBER:,}; send longer ones, such as order numbers, as text"
+)
+_NAN: Final = "must be a finite number"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NO_SCALAR: Final = "must be a string, a number, true, false or null"
+
+REPEATED: Final = type("Repeated", (), {"__repr__": lambda _: "REPEATED", "__slots__": ()})()
+"""Stands for the value of a name that an object gives twice; no field takes it."""
+NAMED_TWICE: Final = "This name is given twice in one object; give it once."
+
+
+class OutOfBounds(ValueError):
+    """A value that some reader could not read."""
+
+    def __init__(self, reason: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.place = place
+        """Names and numbers that lead to it from where was looked."""
+
+
+def scalar(value: Any) -> Any:
+    """Check a JSON scalar, as attributes have.
+
+    Returns:
+        The value itself.
+
+    Raises:
+        OutOfBounds: it is none, or too long, or some reader could not read it.
+
+    >>> scalar(2**53 - 1), scalar("Paris"), scalar(None)
+    (9007199254740991, 'Paris', None)
+    """
+    if isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS:
+        raise OutOfBounds(f"at most {MAX_TEXT_CHARACTERS:,} characters")
+    if isinstance(value, (dict, list)):
+        raise OutOfBounds(_NO_SCALAR)
+    reason = _fault(value)
+    if reason:
+        raise OutOfBounds(reason)
+    return value
+
+
+def readable(value: str) -> str:
+    """Check a text alone, as `scalar` does.
+
+    Raises:
+        OutOfBounds: it is no Unicode, or holds NUL.
+    """
+    reason = _fault(value)
+    if reason:
+        raise OutOfBounds(reason)
+    return value
+
+
+def no_control(value: str) -> str:
+    """Check a name or an id.
+
+    Raises:
+        OutOfBounds: it holds control characters.
+    """
+    # Most texts are printable throughout, which is many times cheaper to ask.
+    if not value.isprintable() and _CONTROL.search(value):
+        raise OutOfBounds("must not contain control characters")
+    return value
+
+
+def json_object(value: dict[str, Any]) -> dict[str, Any]:
+    """Check a JSON object, as `properties` are: its depth, its size, and every value and name in it.
+
+    Raises:
+        OutOfBounds: says what is wrong and where.
+    """
+    _check(value, (), MAX_DEPTH)
+    if len(json.dumps(value, separators=(",", ":"))) > MAX_PROPERTIES_CHARACTERS:
+        raise OutOfBounds(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
+    return value
+
+
+def are_plain(values: Sequence[Any]) -> bool:
+    r"""Whether each is what `scalar` takes; False too where only a look at each could say so.
+
+    >>> are_plain([1, None, "Paris", True]), are_plain(["two\nlines"]), are_plain([float("nan")])
+    (True, False, False)
+    """
+    kinds = frozenset(map(type, values))
+    if not kinds <= _SCALARS:
+        return False
+    texts, numbers = _of_kinds(values, kinds, _TEXTS), _of_kinds(values, kinds, _NUMBERS)
+    within = not numbers or (
+        min(numbers) >= -MAX_NUMBER and max(numbers) <= MAX_NUMBER and not math.isnan(sum(numbers))
+    )
+    return within and max(map(len, texts), default=0) <= MAX_TEXT_CHARACTERS and "".join(texts).isprintable()
+
+
+_TEXTS, _NUMBERS = frozenset({str}), frozenset({int, float})
+_SCALARS: Final = _TEXTS | _NUMBERS | {bool, type(None)}
+
+
+def _of_kinds(values: Sequence[Any], present: frozenset[type], wanted: frozenset[type]) -> Sequence[Any]:
+    if present <= wanted:
+        return values
+    return () if present.isdisjoint(wanted) else [one for one in values if one.__class__ in wanted]
+
+
+def read_scalar(text: str) -> tuple[Any, bool]:
+    """Read a stored scalar; one that was taken in before there were bounds, and breaks them, is missing.
+
+    Args:
+        text: JSON.
+
+    Returns:
+        The value, and whether it could be read; one that could not is None.
+
+    >>> read_scalar("12"), read_scalar("9" * 309)
+    ((12, True), (None, False))
+    """
+    try:
+        return scalar(orjson.loads(text)), True
+    except ValueError:
+        return None, False
+
+
+def _check(value: Any, place: tuple[str | int, ...], depth: int) -> None:
+    if not isinstance(value, (dict, list)):
+        reason = _fault(value)
+        if reason:
+            raise OutOfBounds(reason, place)
+        return
+    if depth == 0:
+        raise OutOfBounds(f"at most {MAX_DEPTH} objects and lists inside one another", place)
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        reason = _fault(name)
+        if reason:
+            raise OutOfBounds(reason, place)
+        _check(inner, (*place, name), depth - 1)
+
+
+def _fault(value: Any) -> str | None:
+    """Say what is wrong with a value that is no object and no list; None: nothing."""
+    if isinstance(value, str):
+        return None if value.isprintable() else _fault_of_text(value)  # most are, half a surrogate pair is not
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return None if -MAX_NUMBER <= value <= MAX_NUMBER else _NAN if value != value else _NUMBER
+    return NAMED_TWICE if value is REPEATED else _NO_SCALAR
+
+
+def _fault_of_text(value: str) -> str | None:
+    if "\x00" in value:
+        return "text must not contain the character NUL"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "text must be valid Unicode, without half a surrogate pair"
+    return None

@@ -1,7 +1,4 @@
-"""What a value from outside may be, how JSON is read, and how mistakes are named: one place for files, API, webhooks.
-
-A number lies within what all readers keep exactly: JSON clients, orjson, numpy, PostgreSQL and SQLite (RFC 8259,
-section 6; RFC 7493, section 2.2). A text is valid Unicode without NUL, which PostgreSQL cannot keep.
+"""How JSON is read, and how mistakes are named: one place for files, API, webhooks.
 
 JSON is read so that one bad item of a thousand costs that item and no other. What a strict reader refuses the whole
 text for becomes a value that no field takes, so that its item is found invalid: half a surrogate pair, a byte that
@@ -18,93 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic_core import PydanticCustomError
 
-MAX_NUMBER: Final = 2**53 - 1
-MAX_TEXT_CHARACTERS: Final = 2_000
-MAX_NAME_CHARACTERS: Final = 128
-MAX_ATTRIBUTES: Final = 500
-MAX_PROPERTIES: Final = 200
-MAX_PROPERTIES_CHARACTERS: Final = 20_000
-MAX_DEPTH: Final = 16
-"""Objects and lists inside one another in `properties`."""
-
-_NUMBER: Final = (
-    f"a number lies between -{MAX_NUMBER:,} and {MAX_NUMBER:,}; send longer ones, such as order numbers, as text"
-)
-_NAN: Final = "must be a finite number"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_NO_SCALAR: Final = "must be a string, a number, true, false or null"
-
-REPEATED: Final = type("Repeated", (), {"__repr__": lambda _: "REPEATED", "__slots__": ()})()
-"""Stands for the value of a name that an object gives twice; no field takes it."""
-NAMED_TWICE: Final = "This name is given twice in one object; give it once."
-
-
-class OutOfBounds(ValueError):
-    """A value that some reader could not read."""
-
-    def __init__(self, reason: str, place: tuple[str | int, ...] = ()) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.place = place
-        """Names and numbers that lead to it from where was looked."""
-
-
-def scalar(value: Any) -> Any:
-    """Check a JSON scalar, as attributes have.
-
-    Returns:
-        The value itself.
-
-    Raises:
-        OutOfBounds: it is none, or too long, or some reader could not read it.
-
-    >>> scalar(2**53 - 1), scalar("Paris"), scalar(None)
-    (9007199254740991, 'Paris', None)
-    """
-    if isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS:
-        raise OutOfBounds(f"at most {MAX_TEXT_CHARACTERS:,} characters")
-    if isinstance(value, (dict, list)):
-        raise OutOfBounds(_NO_SCALAR)
-    reason = _fault(value)
-    if reason:
-        raise OutOfBounds(reason)
-    return value
-
-
-def readable(value: str) -> str:
-    """Check a text alone, as `scalar` does.
-
-    Raises:
-        OutOfBounds: it is no Unicode, or holds NUL.
-    """
-    reason = _fault(value)
-    if reason:
-        raise OutOfBounds(reason)
-    return value
-
-
-def no_control(value: str) -> str:
-    """Check a name or an id.
-
-    Raises:
-        OutOfBounds: it holds control characters.
-    """
-    # Most texts are printable throughout, which is many times cheaper to ask.
-    if not value.isprintable() and _CONTROL.search(value):
-        raise OutOfBounds("must not contain control characters")
-    return value
-
-
-def json_object(value: dict[str, Any]) -> dict[str, Any]:
-    """Check a JSON object, as `properties` are: its depth, its size, and every value and name in it.
-
-    Raises:
-        OutOfBounds: says what is wrong and where.
-    """
-    _check(value, (), MAX_DEPTH)
-    if len(json.dumps(value, separators=(",", ":"))) > MAX_PROPERTIES_CHARACTERS:
-        raise OutOfBounds(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
-    return value
+from shared.contracts.rows import MAX_NUMBER, NAMED_TWICE, REPEATED, OutOfBounds, json_object
 
 
 def checked_object(value: dict[str, Any]) -> dict[str, Any]:
@@ -113,50 +24,6 @@ def checked_object(value: dict[str, Any]) -> dict[str, Any]:
         return json_object(value)
     except OutOfBounds as error:
         raise PydanticCustomError("out_of_bounds", "{reason}", {"reason": error.reason, "at": error.place}) from None
-
-
-def are_plain(values: Sequence[Any]) -> bool:
-    r"""Whether each is what `scalar` takes; False too where only a look at each could say so.
-
-    >>> are_plain([1, None, "Paris", True]), are_plain(["two\nlines"]), are_plain([float("nan")])
-    (True, False, False)
-    """
-    kinds = frozenset(map(type, values))
-    if not kinds <= _SCALARS:
-        return False
-    texts, numbers = _of_kinds(values, kinds, _TEXTS), _of_kinds(values, kinds, _NUMBERS)
-    within = not numbers or (
-        min(numbers) >= -MAX_NUMBER and max(numbers) <= MAX_NUMBER and not math.isnan(sum(numbers))
-    )
-    return within and max(map(len, texts), default=0) <= MAX_TEXT_CHARACTERS and "".join(texts).isprintable()
-
-
-_TEXTS, _NUMBERS = frozenset({str}), frozenset({int, float})
-_SCALARS: Final = _TEXTS | _NUMBERS | {bool, type(None)}
-
-
-def _of_kinds(values: Sequence[Any], present: frozenset[type], wanted: frozenset[type]) -> Sequence[Any]:
-    if present <= wanted:
-        return values
-    return () if present.isdisjoint(wanted) else [one for one in values if one.__class__ in wanted]
-
-
-def read_scalar(text: str) -> tuple[Any, bool]:
-    """Read a stored scalar; one that was taken in before there were bounds, and breaks them, is missing.
-
-    Args:
-        text: JSON.
-
-    Returns:
-        The value, and whether it could be read; one that could not is None.
-
-    >>> read_scalar("12"), read_scalar("9" * 309)
-    ((12, True), (None, False))
-    """
-    try:
-        return scalar(orjson.loads(text)), True
-    except ValueError:
-        return None, False
 
 
 def read_all(text: str) -> Any:
@@ -176,42 +43,6 @@ def read_all(text: str) -> Any:
     except TypeError:  # half a surrogate pair
         return _with_escapes(found)
     return found
-
-
-def _check(value: Any, place: tuple[str | int, ...], depth: int) -> None:
-    if not isinstance(value, (dict, list)):
-        reason = _fault(value)
-        if reason:
-            raise OutOfBounds(reason, place)
-        return
-    if depth == 0:
-        raise OutOfBounds(f"at most {MAX_DEPTH} objects and lists inside one another", place)
-    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        reason = _fault(name)
-        if reason:
-            raise OutOfBounds(reason, place)
-        _check(inner, (*place, name), depth - 1)
-
-
-def _fault(value: Any) -> str | None:
-    """Say what is wrong with a value that is no object and no list; None: nothing."""
-    if isinstance(value, str):
-        return None if value.isprintable() else _fault_of_text(value)  # most are, half a surrogate pair is not
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return None if -MAX_NUMBER <= value <= MAX_NUMBER else _NAN if value != value else _NUMBER
-    return NAMED_TWICE if value is REPEATED else _NO_SCALAR
-
-
-def _fault_of_text(value: str) -> str | None:
-    if "\x00" in value:
-        return "text must not contain the character NUL"
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return "text must be valid Unicode, without half a surrogate pair"
-    return None
 
 
 def _digits(text: str) -> int | str:

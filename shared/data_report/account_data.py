@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.store import AccountStore, ContactGroup, DailyCount
 from shared.timeline import Pasts, build
 from shared.timeline.whole_orders import line_counts
@@ -73,7 +73,7 @@ def account_data(
         most_events: that are read one by one, about.
     """
     reads = store.data_report
-    groups = reads.contact_groups()
+    groups = store.contacts.groups()
     sample = reads.sample(most_contacts).contact_ids
     daily = reads.daily_counts(sample, until=now)
     events = sum(one.events for one in daily)
@@ -85,7 +85,7 @@ def account_data(
     return AccountData(
         account=store.account,
         groups=tuple(groups),
-        learnable=sum(one.contacts for one in groups if one.consent.get("profiling") != "denied"),
+        learnable=sum(one.contacts for one in groups if not denies_profiling(one.consent)),
         sampled=len(sample),
         daily=tuple(daily),
         repeated=reads.repeated_events(sample),

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.rows import DAY
-from shared.contracts.validation import MAX_NUMBER
+from shared.contracts.rows import DAY, MAX_NUMBER
 from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind, parser_of
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday

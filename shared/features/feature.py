@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.validation import MAX_NUMBER
+from shared.contracts.rows import MAX_NUMBER
 from shared.errors import ArtifactRefused
 from shared.values.instants import DateOrder, read_time
 from shared.values.numbers import DecimalMark, absent_mark, read_number

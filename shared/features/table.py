@@ -1,14 +1,15 @@
-"""A version's features as columns of a table that people fill in: names, types, how cells become numbers, made-up rows.
+"""A version behind a table that people fill in: its features as columns, how cells become numbers, rows, answers.
 
-A table of the registry holds what a person would write: the name of a category, true or false, a number, or nothing.
-Numbers in the column of a category are its codes, as tables of versions before had them.
+`mlflow models serve` asks a version by such a table; no MLflow and no pandas in here. A table of the registry holds
+what a person would write: the name of a category, true or false, a number, or nothing. Numbers in the column of a
+category are its codes, as tables of versions before had them.
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,3 +131,43 @@ def example_rows(columns: Sequence[InputColumn]) -> list[dict[str, Cell]]:
         {column.name: column.example for column in columns},
         {column.name: column.example if column.required else None for column in columns},
     ]
+
+
+class TableModel(Protocol):
+    """A model that answers a table without the store."""
+
+    @property
+    def table_inputs(self) -> Sequence[InputColumn]:
+        """Columns that it looks at, in the order of the matrix."""
+
+    @property
+    def table_outputs(self) -> Sequence[OutputColumn]:
+        """Columns that it answers, in order."""
+
+    def answer_table(self, values: Matrix) -> Mapping[str, Any]:
+        """Answer a matrix with a column for each of `table_inputs`: the columns of `table_outputs`, shape (n,) each."""
+
+
+class FeatureTable:
+    """A loaded model as MLflow's `python_function` flavour wants it.
+
+    A capability's `model` offers it to MLflow by a function `_load_pyfunc(path)` that returns
+    `FeatureTable(<Model>.load(Path(path)))`; `register` names that module as the loader.
+    """
+
+    def __init__(self, model: TableModel) -> None:
+        self._model = model
+
+    def predict(self, table: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Answer each row.
+
+        Args:
+            table: a DataFrame with one column a feature, in any order; cells and whole columns may be missing.
+            params: of the flavour's interface; none are known.
+
+        Returns:
+            A DataFrame with the same index and the model's `table_outputs`.
+        """
+        answers = self._model.answer_table(matrix_of(table, self._model.table_inputs))
+        named = {column.name: answers[column.name] for column in self._model.table_outputs}
+        return type(table)(named, index=table.index)

@@ -10,8 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.contact import ContactId, Currency, Text
 from shared.contracts.outcome import AttributeName, EventType
-from shared.contracts.rows import EventRow, Microseconds, microseconds
-from shared.contracts.validation import MAX_NUMBER, MAX_PROPERTIES, MAX_PROPERTIES_CHARACTERS
+from shared.contracts.rows import (
+    MAX_NUMBER,
+    MAX_PROPERTIES,
+    MAX_PROPERTIES_CHARACTERS,
+    EventRow,
+    Microseconds,
+    microseconds,
+)
 from shared.ingest.identity import event_identity
 from shared.ingest.rows import canonical
 

@@ -15,17 +15,17 @@ from pydantic import ValidationError
 
 from shared.contracts.contact import InlineContact, InlineEvent
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Unresolved
-from shared.contracts.rows import DAY, Microseconds, microseconds
-from shared.contracts.validation import (
+from shared.contracts.rows import (
+    DAY,
     MAX_ATTRIBUTES,
-    MAX_ID,
     MAX_NAME_CHARACTERS,
     MAX_NUMBER,
     MAX_TEXT_CHARACTERS,
+    Microseconds,
     are_plain,
-    mistakes,
-    repeatable_id,
+    microseconds,
 )
+from shared.contracts.validation import MAX_ID, mistakes, repeatable_id
 from shared.errors import BadRequest, TooManyContacts
 from shared.http import problem
 from shared.http.middleware import parse_json

@@ -8,8 +8,8 @@ from shared.store.attribution import ReportLease, ReportRow, TouchRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
-from shared.store.contacts import BulkCounts, StoredContact
-from shared.store.data_report import AccountChanges, ContactGroup, DailyCount, KeptReport
+from shared.store.contacts import BulkCounts, ContactGroup, StoredContact
+from shared.store.data_report import AccountChanges, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.decisions import AddedDecisions, Choose, Held, Recent

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.change_detection.states import LastKnownState, StateMove
-from shared.contracts.rows import Microseconds
-from shared.store.contact_facts import ContactTable, consent_of
+from shared.contracts.rows import Microseconds, consent_of, denies_profiling
+from shared.store.contact_facts import ContactTable
 from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
 from shared.store.scope import BATCH, AccountConnection, Insert, Scope, batches
 
@@ -148,7 +148,7 @@ class ChangeDetection:
                 # Two workers that compare the same contact take turns, and an erasure waits (PostgreSQL).
                 held = held.order_by(ContactTable.contact_id).with_for_update(key_share=True)
                 for contact_id, consent in connection.execute(held):
-                    if consent_of(consent).get("profiling") != "denied":
+                    if not denies_profiling(consent_of(consent)):
                         found[contact_id] = None
             return found | self._states(connection, capability, outcome, sorted(found))
 

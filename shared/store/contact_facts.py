@@ -4,13 +4,13 @@ import json
 import math
 import string
 from bisect import insort
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, ForeignKey, func, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import Microseconds, denies_profiling
+from shared.contracts.rows import Microseconds, consent_of, denies_profiling
 from shared.store.schema import (
     CLUSTERED,
     KEY_TEXT,
@@ -59,11 +59,6 @@ class StaticAttributeTable(StoreTable):
 
     account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
     name: Mapped[KeyText] = mapped_column(primary_key=True)
-
-
-def consent_of(text: str | None) -> Mapping[str, str]:
-    """Read a stored consent; none stored is an empty one."""
-    return json.loads(text) if text else {}
 
 
 def refusals(connection: AccountConnection) -> list[str]:

@@ -5,9 +5,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.rows import ALWAYS, SHARED_BY, AttributeRow, ContactRow, Microseconds, contact_hash
+from shared.contracts.rows import (
+    ALWAYS,
+    SHARED_BY,
+    AttributeRow,
+    ContactRow,
+    Microseconds,
+    consent_of,
+    contact_hash,
+    denies_profiling,
+)
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable
-from shared.store.contact_facts import AttributeTable, ContactTable, Entry, consent_of, is_news, keep
+from shared.store.contact_facts import AttributeTable, ContactTable, Entry, is_news, keep
 from shared.store.delivery_tables import (
     AttemptTable,
     DeliveryTable,
@@ -116,7 +125,7 @@ def _in_turn(rows: Sequence[ContactRow], erased: Collection[str]) -> list[dict[s
 
 def denies(row: ContactRow) -> bool:
     """Whether a row says that the contact does not want to be profiled."""
-    return (row.consent or {}).get("profiling") == "denied"
+    return denies_profiling(row.consent or {})
 
 
 def _with_erased_address(connection: AccountConnection, rows: Sequence[ContactRow]) -> frozenset[str]:

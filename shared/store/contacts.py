@@ -1,4 +1,4 @@
-"""Contacts of an account: put, read with their pasts, listed, merged; attributes declared static."""
+"""Contacts of an account: put, read with their pasts, listed, counted, merged; attributes declared static."""
 
 import logging
 from collections import Counter
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from sqlalchemy import func
+
 from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import ContactRow, Microseconds
+from shared.contracts.rows import ContactRow, Microseconds, consent_of
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, holders, nth_after, pages
@@ -46,6 +48,15 @@ class StoredContact:
     """All values ever valid, by name and instant; the last of a name is the current one."""
     unreadable: frozenset[str] = frozenset()
     """Names of attributes whose current value could not be read, and is None."""
+
+
+class ContactGroup(NamedTuple):
+    """Contacts of whom the same is known."""
+
+    consent: Mapping[str, str]
+    has_timezone: bool
+    has_created_at: bool
+    contacts: int
 
 
 class FoundContacts(NamedTuple):
@@ -265,6 +276,17 @@ class Contacts:
         """
         wanted = PastsWanted(list(dict.fromkeys(contact_ids)), cutoff, asked_at, always, lookback_days)
         return read_pasts(self._scope.direct, wanted).rows
+
+    def groups(self) -> list[ContactGroup]:
+        """Count the contacts by what is known of them; reads all contacts, and none of their events."""
+        zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
+        statement = self._scope.select(ContactTable.consent, zone, created, func.count(), of=ContactTable)
+        with self._scope.reading() as connection:
+            rows = connection.execute(statement.group_by(ContactTable.consent, zone, created))
+            return [
+                ContactGroup(consent_of(consent), bool(zoned), bool(dated), count)
+                for consent, zoned, dated, count in rows
+            ]
 
     def scan(self, *, attributes: Collection[str] | None = None) -> tuple[list[str], dict[str, ContactFacts]]:
         """Read all contacts with all values of their attributes, for training.

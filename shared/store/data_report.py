@@ -1,7 +1,7 @@
-"""What the data report reads: counts over all contacts, and counts of the events of some of them; and the last one."""
+"""What the data report reads: a sample of the contacts, counts of their events, and the last report."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, ForeignKey, and_, func, not_, or_
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.rows import DAY, Microseconds
-from shared.store.contact_facts import ContactTable, consent_of, refusals
+from shared.store.contact_facts import ContactTable, refusals
 from shared.store.events import EventTable
 from shared.store.identities import EMAIL, IdentityMergeTable
 from shared.store.outcomes import OutcomeTable
@@ -39,15 +39,6 @@ class KeptReport(NamedTuple):
     mark: str
     document: str
     """JSON."""
-
-
-class ContactGroup(NamedTuple):
-    """Contacts of whom the same is known."""
-
-    consent: Mapping[str, str]
-    has_timezone: bool
-    has_created_at: bool
-    contacts: int
 
 
 class ContactSample(NamedTuple):
@@ -101,17 +92,6 @@ class DataReportReads:
             defined = connection.scalars(self._scope.select(OutcomeTable.definition)).all()
             found = connection.execute(state).first()
         return sha256(repr((contacts, found and tuple(found), sorted(defined))).encode()).hexdigest()
-
-    def contact_groups(self) -> list[ContactGroup]:
-        """Count the contacts by what is known of them; reads all contacts, and none of their events."""
-        zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
-        statement = self._scope.select(ContactTable.consent, zone, created, func.count(), of=ContactTable)
-        with self._scope.reading() as connection:
-            rows = connection.execute(statement.group_by(ContactTable.consent, zone, created))
-            return [
-                ContactGroup(consent_of(consent), bool(zoned), bool(dated), count)
-                for consent, zoned, dated, count in rows
-            ]
 
     def changes(self) -> AccountChanges:
         """Return what tells whether something was recorded or erased since."""

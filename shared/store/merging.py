@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import aliased
 
-from shared.contracts.rows import Microseconds, contact_hash
+from shared.contracts.rows import Microseconds, consent_of, contact_hash, denies_profiling
 from shared.store.assignments import AssignmentTable
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable, touch
-from shared.store.contact_facts import AttributeTable, ContactTable, consent_of
+from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.contact_writes import forget_profile
 from shared.store.decisions import MessageDecisionTable
 from shared.store.events import EventTable
@@ -66,7 +66,7 @@ def _unite(connection: AccountConnection, former: Any, into: Any) -> bool:
     """
     begun = [at for at in (former.created_at, into.created_at) if at is not None]
     consent = {**consent_of(former.consent), **consent_of(into.consent)}
-    denied = "denied" in (consent_of(one.consent).get("profiling") for one in (former, into))
+    denied = any(denies_profiling(consent_of(one.consent)) for one in (former, into))
     if denied:
         consent["profiling"] = "denied"
     connection.execute(

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Index, and_, func, or_
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.message import Message
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import REGISTERED
 from shared.errors import Conflict, NotFound

@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 
 from shared.contracts.input_drift import InputDrift
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record

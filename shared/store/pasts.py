@@ -29,8 +29,7 @@ from sqlalchemy import (
 )
 
 from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import ALWAYS, DAY, Microseconds
-from shared.contracts.validation import are_plain, read_scalar
+from shared.contracts.rows import ALWAYS, DAY, Microseconds, are_plain, read_scalar
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable
 from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable

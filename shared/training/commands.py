@@ -14,11 +14,11 @@ from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import REGISTERED, Progress
 from shared.errors import Conflict, ForetellError, InsufficientData, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.http.telemetry import trail
-from shared.store import AccountStore, CommandLease, ModelCommandRow
+from shared.store import AccountStore, ChampionRow, CommandLease, ModelCommandRow
 from shared.store.leases import renewed
 
 if TYPE_CHECKING:
-    from shared.training.publish import Published
+    from shared.training.versions import Published
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +203,11 @@ def training_result(published: "Published") -> dict[str, Any]:
         "comparison": dict(published.figures),
         "figures": dict(published.report.to_json()["figures"]),
     }
+
+
+def promotion_result(champion: ChampionRow) -> dict[str, Any]:
+    """Write down what became of a promotion or rollback."""
+    return {"version": champion.version, "previous_version": champion.previous_version}
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from shared.settings import Settings
 from shared.store import AccountStore
 from shared.training.frames_folder import TABLE, Manifest, read_manifest, write_frames
 from shared.training.material import scanned
-from shared.training.publish import End, Published, SettingsRegistry, nothing_ends, publish
 from shared.training.recipe import Elsewhere, Recipe, Run
+from shared.training.versions import End, Published, SettingsRegistry, nothing_ends, publish
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")

@@ -1,5 +1,6 @@
 """What a run learns from: an account's pasts and the frames of one outcome, with their labels and splits."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -433,3 +434,11 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
     chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=1)]
     usable = tuple(one for one in chain if 0 < frames.label[one.train].sum() < len(one.train))
     return usable if len(usable) > 2 else None
+
+
+def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cutoff: NDArray[np.int64]) -> str:
+    """Fingerprint what was learned from, so that two runs can be compared."""
+    digest = hashlib.sha256()
+    for part in (matrix, labels, cutoff):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

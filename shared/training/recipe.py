@@ -14,8 +14,8 @@ from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import scanned
-from shared.training.publish import End, Fitted, Published, SettingsRegistry, nothing_ends, publish
 from shared.training.refit import RefitOnAll
+from shared.training.versions import End, Fitted, Published, SettingsRegistry, nothing_ends, publish
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")

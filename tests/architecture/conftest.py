@@ -5,6 +5,7 @@ import gc
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def sources() -> dict[Path, ast.Module]:
 
 @pytest.fixture(scope="session")
 def render() -> Callable[[str], list[dict[str, Any]]]:
-    """Render a folder of k8s/ as the cluster would get it."""
+    """Render a folder of k8s/ as the cluster would get it, each once."""
     if shutil.which("kubectl"):
         command = ["kubectl", "kustomize"]
     elif shutil.which("kustomize"):
@@ -41,9 +42,11 @@ def render() -> Callable[[str], list[dict[str, Any]]]:
     else:
         pytest.skip("neither kubectl nor kustomize is installed")
 
+    @cache
     def rendered(folder: str) -> list[dict[str, Any]]:
         done = subprocess.run([*command, str(ROOT / "k8s" / folder)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
+        # The same as `safe_load_all` in C: a tenth of the time.
+        return [document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document]
 
     return rendered

@@ -1,10 +1,11 @@
 """The manifests as the cluster would get them: valid, named after the table, and restricted."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate.utils
 import pytest
 
 from shared import settings
@@ -32,6 +33,9 @@ SHARES_FILES = {"worker", "dask-worker"}
 """Where that component mounts the folder of exports and results."""
 
 Manifest = dict[str, Any]
+
+# The library reads all definitions of Kubernetes again for each manifest.
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
 
 
 @pytest.fixture(params=OVERLAYS, scope="module")

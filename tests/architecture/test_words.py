@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.architecture.syntax import nodes
 
 ROOT = Path(__file__).parents[2]
@@ -117,13 +119,18 @@ def retired_in(name: Name) -> str | None:
     return next((RETIRED_PARTS[word] for word in words if word in RETIRED_PARTS), None)
 
 
-def test_no_name_has_a_retired_word_in_it(sources: dict[Path, ast.Module]) -> None:
-    names = [name for path, tree in sources.items() for name in names_in(path, tree)]
+@pytest.fixture(scope="module")
+def retired(sources: dict[Path, ast.Module]) -> dict[Name, str]:
+    """Every name of ours with a retired word in it, and what the field says instead."""
+    names = {name for path, tree in sources.items() for name in names_in(path, tree)}
+    return {name: instead for name in names if (instead := retired_in(name)) is not None}
 
+
+def test_no_name_has_a_retired_word_in_it(retired: dict[Name, str]) -> None:
     offenders = {
         f"{name.path}: {name.kind} {name.text}": f"rather {instead}"
-        for name in names
-        if name.text not in EXCEPTIONS and (instead := retired_in(name)) is not None
+        for name, instead in retired.items()
+        if name.text not in EXCEPTIONS
     }
 
     assert offenders == {}
@@ -140,10 +147,8 @@ def test_no_test_is_named_with_a_retired_verb() -> None:
     assert names == []
 
 
-def test_every_exception_is_a_name_that_exists_and_has_a_retired_word(sources: dict[Path, ast.Module]) -> None:
-    names = [name for path, tree in sources.items() for name in names_in(path, tree)]
-
-    assert {name.text for name in names if retired_in(name)} >= set(EXCEPTIONS)
+def test_every_exception_is_a_name_that_exists_and_has_a_retired_word(retired: dict[Name, str]) -> None:
+    assert {name.text for name in retired} >= set(EXCEPTIONS)
 
 
 def test_names_are_found_wherever_they_are_defined() -> None:

@@ -11,8 +11,7 @@ import pytest
 from services.sendtime.model.local_week import DAY_NAMES
 from shared.features import matrix
 from shared.features.table import InputColumn
-from shared.registry.registration import connected
-from shared.registry.runs import LONGEST_DESCRIPTION
+from shared.registry.registration import LONGEST_DESCRIPTION, connected
 from shared.timeline import ContactPasts
 
 NOW_US = 1_780_272_000_000_000

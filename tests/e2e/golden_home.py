@@ -28,8 +28,7 @@ MODELS = {
 _REGISTER = """
 import json, sys
 from pathlib import Path
-from shared.registry.registration import register
-from shared.registry.runs import RegisteredRun
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 record = RegisteredRun(report={"grade": "A"}, plots={}, params={}, metrics={})
 settings = Settings(home=Path(sys.argv[1]))

@@ -20,8 +20,7 @@ from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import register
-from shared.registry.runs import RegisteredRun
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 
 NAMES = ("spend", "visits", "plan")

@@ -12,8 +12,7 @@ import pytest
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.registry.fetch import artifacts
-from shared.registry.registration import champion_alias, register, set_champion_alias
-from shared.registry.runs import Registered, RegisteredRun
+from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
 from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
 

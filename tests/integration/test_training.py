@@ -24,9 +24,8 @@ from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.elsewhere import adopt, export_frames
 from shared.training.frames_folder import Manifest
 from shared.training.material import Material, material
-from shared.training.promotion import Model, RegistryAliases, mismatch
-from shared.training.publish import Published
 from shared.training.recipe import Run, train
+from shared.training.versions import Model, Published, SettingsRegistry, mismatch
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
 FIRST_BLOCK_ENDS = 160 * DAY
@@ -96,7 +95,7 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
     folder = artifacts(settings, "demo", "scoring", "won", version=first.version, digest=first.digest, into=tmp_path)
 
     assert ScoringModel.load(folder).outcome == "won"
-    assert mismatch(store, RegistryAliases(settings), Model("scoring", "won")) is None
+    assert mismatch(store, SettingsRegistry(settings), Model("scoring", "won")) is None
 
 
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
@@ -248,6 +247,8 @@ def trained_elsewhere(exported: Handed, path: Path, *, shuffled: bool = False) -
     """Train on the table alone, as somebody without Foretell would."""
     folder, manifest = exported
     table = pq.read_table(folder / "frames.parquet").to_pandas()
+    # Each export numbers contacts anew, and rows go by their numbers: without an order, chance would decide each time.
+    table = table.sort_values([*manifest.names, "label"], ignore_index=True)
     labels = np.random.default_rng(3).permutation(table["label"]) if shuffled else table["label"]
     codes = [column.name for column in manifest.columns if column.categories is not None]
     data = lightgbm.Dataset(table[manifest.names], labels, categorical_feature=codes)

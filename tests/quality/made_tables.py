@@ -128,10 +128,13 @@ def _event(name: str, kind: str, day: float) -> EventTuple:
 # --- A weak real world.
 
 
-def rare(seed: int, *, rows: int = 5_800) -> tuple[Material, np.ndarray]:
-    """Six in a hundred, about 350 contacts, among 85 columns of which five say something; with the true chances."""
+def rare(seed: int, *, rows: int = 5_800, numbers: int = 76) -> tuple[Material, np.ndarray]:
+    """Six in a hundred, about 350 contacts, with the true chances.
+
+    Five columns say something; so many numbers and four categories are noise.
+    """
     draw = np.random.default_rng(seed)
-    columns = meaningless(draw, rows, numbers=76, categories=(4, 6, 9, 12))
+    columns = meaningless(draw, rows, numbers=numbers, categories=(4, 6, 9, 12))
     telling = draw.normal(size=(rows, 5))
     true = chance(-3.15 + telling @ np.array([0.55, 0.45, -0.4, 0.35, 0.3]))
     named: Columns = {f"t{place}": np.round(values, 3).tolist() for place, values in enumerate(telling.T)}

@@ -29,7 +29,7 @@ def usable_of(world: Callable[..., Any], seeds: int, **more: Any) -> int:
     return sum(report_of(world(seed, **more)).usable for seed in range(seeds))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_noise_with_dates_and_a_rising_base_rate_is_refused(seed: int) -> None:
     report = report_of(made.dated_noise(seed, rows=1_500))
 
@@ -60,8 +60,9 @@ def test_a_weak_real_world_is_accepted() -> None:
     assert not report.leaks
 
 
-def test_few_positives_among_many_columns_give_a_modest_and_honest_model() -> None:
-    stuff, true = made.rare(0)
+@pytest.mark.parametrize("noise", [36, pytest.param(76, marks=pytest.mark.slow)])
+def test_few_positives_among_many_columns_give_a_modest_and_honest_model(noise: int) -> None:
+    stuff, true = made.rare(0, numbers=noise)
     labels = stuff.frames.label
 
     report = report_of(stuff)
@@ -84,14 +85,14 @@ def assert_not_backwards(world: Callable[[int], made.Later], seed: int) -> None:
 
 
 @pytest.mark.parametrize("world", [made.fading, made.turning])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_world_that_drifts_is_not_served_ranking_backwards(world: Callable[[int], made.Later], seed: int) -> None:
     assert_not_backwards(world, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [made.fading, made.turning])
-@pytest.mark.parametrize("seed", range(3, 23))
+@pytest.mark.parametrize("seed", range(2, 23))
 def test_no_world_that_drifts_is_served_ranking_backwards(world: Callable[[int], made.Later], seed: int) -> None:
     assert_not_backwards(world, seed)
 

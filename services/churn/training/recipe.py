@@ -12,10 +12,12 @@ from shared.features import matrix
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import NO_NEWER_FRAMES, Newer, compared
 from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, people_counts
-from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
+from shared.training.material import digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import plots
+from shared.training.versions import Fitted
 
 CAPABILITY = "churn"
 ChurnRun = Run[ColumnChoices]

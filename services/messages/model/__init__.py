@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.messages.model.advice import MessageAdvice
 from services.messages.model.messages import MessagePolicy
-from shared.registry.pyfunc import FeatureTable
+from shared.features.table import FeatureTable
 
 __all__ = ["MessageAdvice", "MessagePolicy"]
 

@@ -22,9 +22,11 @@ from shared.evaluation.metrics import of_mean
 from shared.registry.fetch import artifacts
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import is_old
 from shared.training.evidence import people_counts, plain_evidence
-from shared.training.publish import Fitted, digest_of_data, is_old
+from shared.training.material import digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.versions import Fitted
 
 CAPABILITY = "recommendations"
 RecommendationRun = Run[RecommendationChoices]

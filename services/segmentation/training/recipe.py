@@ -24,9 +24,11 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import is_old
 from shared.training.evidence import people_counts, plain_evidence
-from shared.training.publish import Fitted, digest_of_data, is_old
+from shared.training.material import digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.versions import Fitted
 
 CAPABILITY = "segmentation"
 SegmentRun = Run[SegmentChoices]

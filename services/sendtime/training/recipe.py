@@ -21,10 +21,12 @@ from shared.evaluation.gate import GateDecision
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import Newer, compared
 from shared.training.evidence import JudgedFrames, group_evidence, people_counts, plain_evidence
-from shared.training.publish import Fitted, Newer, compared, digest_of_data
+from shared.training.material import digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import Report
+from shared.training.versions import Fitted
 
 CAPABILITY = "sendtime"
 SendTimeRun = Run[Choices]

@@ -23,10 +23,11 @@ from shared.features import matrix
 from shared.registry.fetch import artifacts
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import NO_NEWER_FRAMES, is_old
 from shared.training.evidence import people_counts, plain_evidence
-from shared.training.material import framed
-from shared.training.publish import NO_NEWER_FRAMES, Fitted, digest_of_data, is_old
+from shared.training.material import digest_of_data, framed
 from shared.training.recipe import Recipe, Run
+from shared.training.versions import Fitted
 
 CAPABILITY = "uplift"
 UpliftRun = Run[UpliftChoices]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.value.model.predictions import ScoredValue, predict
 from services.value.model.value import ValueModel
-from shared.registry.pyfunc import FeatureTable
+from shared.features.table import FeatureTable
 
 __all__ = ["ScoredValue", "ValueModel", "predict"]
 

@@ -19,10 +19,11 @@ from shared.features import matrix
 from shared.learners.simple import Vector
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.comparison import Newer, compared
 from shared.training.evidence import people_counts, plain_evidence
-from shared.training.material import scanned
-from shared.training.publish import Fitted, Newer, compared, digest_of_data
+from shared.training.material import digest_of_data, scanned
 from shared.training.recipe import Recipe, Run
+from shared.training.versions import Fitted
 
 CAPABILITY = "value"
 ValueRun = Run[ValueChoices]

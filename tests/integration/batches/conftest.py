@@ -10,7 +10,7 @@ from foretell.batch_models import loaded
 from shared.batches.files import BatchFiles, BatchFolder
 from shared.batches.request import BatchRequest, ContactSelection
 from shared.batches.run import BatchRun
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
 from shared.registry.artifact import digest_of
 from shared.settings import Settings

@@ -15,7 +15,7 @@ from shared.batches.erasing import sweep, take_out
 from shared.batches.files import BatchFolder
 from shared.batches.request import ContactSelection
 from shared.contracts.credentials import Seal
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import ContactRow
 from shared.errors import StoreUnavailable
 from shared.store import BatchRow

@@ -12,7 +12,7 @@ from services.sendtime.api.routes import Planning
 from services.sendtime.capability import CAPABILITY
 from services.sendtime.schemas import PlanRequest
 from shared.batches.request import BatchRequest, ContactSelection
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from tests.integration.batches.conftest import BATCH, CONTACTS, NOW, Batching
 
 OPTIONS: dict[str, Any] = {"capacity_per_hour": 3, "window": {"not_after": "2026-06-01T12:00:00Z"}}

@@ -15,8 +15,7 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import register
-from shared.registry.runs import RegisteredRun
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 from shared.timeline.risk import Episode
 

@@ -19,9 +19,8 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import scanned
-from shared.training.promotion import Model, RegistryAliases, mismatch
-from shared.training.publish import Published
 from shared.training.recipe import Run, train
+from shared.training.versions import Model, Published, SettingsRegistry, mismatch
 
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
 START: Microseconds = 1_700_000_000_000_000
@@ -113,7 +112,7 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
 
     model = ChurnModel.load(folder)
     assert (model.outcome, model.horizon_days, model.reached_by) == ("left", 30, ("subscription_cancelled",))
-    assert mismatch(store, RegistryAliases(settings), Model("churn", "left")) is None
+    assert mismatch(store, SettingsRegistry(settings), Model("churn", "left")) is None
 
 
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(

@@ -6,8 +6,7 @@ from shared.change_detection.states import LastKnownState
 from shared.contracts.decision import DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
-from shared.contracts.model_name import ModelName
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import ModelName, Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, ItemChange
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import (
@@ -187,7 +186,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "items.scan": list(store.items.scan()),
         "items.changed_since": changed_items_of(store),
         "data_report.kept": store.data_report.kept(),
-        "data_report.contact_groups": store.data_report.contact_groups(),
+        "contacts.groups": store.contacts.groups(),
         "data_report.sample": store.data_report.sample(10).contact_ids,
         "data_report.changes": store.data_report.changes().newest_event_at,
         "data_report.facts": store.data_report.facts(["a"]),

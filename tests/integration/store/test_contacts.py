@@ -1,7 +1,7 @@
 import threading
 
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow
-from shared.store import Database
+from shared.store import ContactGroup, Database
 from shared.timeline import DatedValue
 
 
@@ -162,3 +162,14 @@ def test_writers_that_put_the_same_contacts_in_opposite_orders_both_finish(datab
         writer.join(60)
 
     assert (done.count("created"), done.count("unchanged")) == (2_200, 2_200)
+
+
+def test_contacts_are_counted_by_what_is_known_of_them(database: Database) -> None:
+    store = database.of("default")
+    known = ContactRow("c-1", 5, "Europe/Paris", consent={"profiling": "granted"})
+    store.contacts.put([known, ContactRow("c-2"), ContactRow("c-3")], recorded_at=9)
+
+    assert sorted(store.contacts.groups(), key=lambda one: one.contacts) == [
+        ContactGroup({"profiling": "granted"}, True, True, 1),
+        ContactGroup({}, False, False, 2),
+    ]

@@ -2,7 +2,7 @@
 
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.data_report import data_report
-from shared.store import ContactGroup, DailyCount, Database
+from shared.store import DailyCount, Database
 from tests.stores import hashing
 
 NOW = 20_000 * DAY
@@ -10,17 +10,6 @@ NOW = 20_000 * DAY
 
 def event(contact_id: str, event_id: str, day: int, human: int | None = None, **more: object) -> EventRow:
     return EventRow(contact_id, event_id, "email_clicked", day * DAY + 5, NOW, human=human, **more)  # type: ignore[arg-type]
-
-
-def test_contacts_are_counted_by_what_is_known_of_them(database: Database) -> None:
-    store = database.of("default")
-    known = ContactRow("c-1", NOW, "Europe/Paris", consent={"profiling": "granted"})
-    store.contacts.put([known, ContactRow("c-2"), ContactRow("c-3")], recorded_at=NOW)
-
-    assert sorted(store.data_report.contact_groups(), key=lambda one: one.contacts) == [
-        ContactGroup({"profiling": "granted"}, True, True, 1),
-        ContactGroup({}, False, False, 2),
-    ]
 
 
 def test_a_sample_leaves_out_who_denied_profiling_and_takes_every_so_manieth(database: Database) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import SECOND
 from shared.errors import Conflict, NotFound
 from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, ModelCommands

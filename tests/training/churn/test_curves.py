@@ -44,6 +44,18 @@ def found(laid: Any) -> Curves:
     return curves(material, rows, entered(rows.problem, shapes=(SHAPE,), ridges=(30.0,)))
 
 
+@pytest.fixture(scope="module", params=list(ENTRIES))
+def make(request: pytest.FixtureRequest) -> Callable[[Problem], CandidateEntry]:
+    return ENTRIES[request.param]
+
+
+@pytest.fixture(scope="module")
+def honest(laid: Any, make: Callable[[Problem], CandidateEntry]) -> Curves:
+    """What one candidate alone makes of the rows as they are."""
+    material, _, rows = laid
+    return curves(material, rows, calibrated(rows.problem, make))
+
+
 def blocks(rows: HazardRows) -> list[np.ndarray]:
     """Frames of each block, the first one, which only chooses, among them."""
     starts = [rows.problem.cutoff[split.test].min() for split in rows.problem.splits]
@@ -63,10 +75,9 @@ def calibrated(problem: Problem, make: Callable[[Problem], CandidateEntry]) -> l
     return [replace(entry, judges=judges)]
 
 
-@pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
 @pytest.mark.parametrize("block", [1, 3])
 def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
-    laid: Any, make: Callable[[Problem], CandidateEntry], block: int
+    laid: Any, make: Callable[[Problem], CandidateEntry], honest: Curves, block: int
 ) -> None:
     """The sentinel: what is still open when a block begins may say whatever it likes."""
     material, _, rows = laid
@@ -79,7 +90,6 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
     lying[open_] = 1 - lying[open_]
     lied_problem = replace(problem, labels=lying)
 
-    honest = curves(material, rows, calibrated(problem, make))
     lied = curves(material, replace(rows, problem=lied_problem), calibrated(lied_problem, make))
 
     known = np.isin(honest.frames, np.concatenate(blocks(rows)[: block + 1]))
@@ -92,9 +102,8 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
     assert_array_equal(lied.graded.winner.margin[judged], honest.graded.winner.margin[judged])
 
 
-@pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
 def test_features_of_later_frames_teach_earlier_curves_nothing(
-    laid: Any, make: Callable[[Problem], CandidateEntry]
+    laid: Any, make: Callable[[Problem], CandidateEntry], honest: Curves
 ) -> None:
     material, _, rows = laid
     later = np.concatenate(blocks(rows)[2:])
@@ -103,7 +112,6 @@ def test_features_of_later_frames_teach_earlier_curves_nothing(
     wide[np.isin(rows.frame, later), :-1] = 7.0
     changed = replace(rows, values=garbage, problem=replace(rows.problem, matrix=wide))
 
-    honest = curves(material, rows, calibrated(rows.problem, make))
     other = curves(material, changed, calibrated(changed.problem, make))
 
     known = np.isin(honest.frames, np.concatenate(blocks(rows)[:2]))

@@ -16,6 +16,12 @@ DAY = 86_400_000_000
 NAMES = ["Lapsed buyers, small orders", "Regular buyers, small orders", "Frequent buyers, top spend"]
 
 
+@pytest.fixture(scope="module")
+def chosen(shop: Any) -> SegmentationFit:
+    """A version whose number of segments nobody gave."""
+    return fitted(shop.pasts, until=shop.until, now=shop.until)
+
+
 def ids(fit: SegmentationFit) -> list[str]:
     return [segment.named.id for segment in fit.model.segments]
 
@@ -25,15 +31,13 @@ def placed(fit: SegmentationFit, shop: Any) -> np.ndarray:
     return numbers[fit.snapshot.assigned(fit.model)]
 
 
-def test_the_number_of_segments_is_chosen_by_measurement(shop: Any) -> None:
-    fit = fitted(shop.pasts, until=shop.until, now=shop.until)
-
-    assert fit.served is not None
-    assert fit.served.agreement > 0.9
-    assert [one.k for one in fit.candidates] == [3, 4, 5, 6, 7, 8]
+def test_the_number_of_segments_is_chosen_by_measurement(shop: Any, chosen: SegmentationFit) -> None:
+    assert chosen.served is not None
+    assert chosen.served.agreement > 0.9
+    assert [one.k for one in chosen.candidates] == [3, 4, 5, 6, 7, 8]
     mixed = {
-        at: {kind for kind, label in zip(shop.kinds, fit.labels.tolist(), strict=True) if label == at}
-        for at in range(fit.served.k)
+        at: {kind for kind, label in zip(shop.kinds, chosen.labels.tolist(), strict=True) if label == at}
+        for at in range(chosen.served.k)
     }
     assert sum(len(kinds) > 1 for kinds in mixed.values()) <= 1
 
@@ -196,8 +200,8 @@ def test_the_report_shows_each_segment_with_share_value_and_typical_member(fit: 
     assert told["matching"] is None
 
 
-def test_every_plot_is_a_picture(shop: Any) -> None:
-    drawn = plots(fitted(shop.pasts, until=shop.until, now=shop.until))
+def test_every_plot_is_a_picture(chosen: SegmentationFit) -> None:
+    drawn = plots(chosen)
 
     assert list(drawn) == ["sizes", "profile", "map", "stability"]
     assert all(png.startswith(b"\x89PNG") and len(png) > 5_000 for png in drawn.values())

@@ -25,6 +25,12 @@ def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], CandidateEnt
     return ENTRIES[request.param]
 
 
+@pytest.fixture(scope="module")
+def honest(problem: Problem, entry_of: Callable[[Problem], CandidateEntry]) -> CandidateEntry:
+    """What enters on the problem as it is."""
+    return entry_of(problem)
+
+
 def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
     margin = np.full(len(raw), np.nan)
     for split, calibrator in zip(problem.splits, candidates.calibrators(problem, raw), strict=True):
@@ -34,14 +40,14 @@ def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("block", [0, 2, 4])
 def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
-    problem: Problem, entry_of: Callable[[Problem], CandidateEntry], block: int
+    problem: Problem, entry_of: Callable[[Problem], CandidateEntry], honest: CandidateEntry, block: int
 ) -> None:
     """The sentinel: whatever a block's labels say, its own answers and the earlier ones stay to the bit."""
     lying = problem.labels.copy()
     lying[problem.splits[block].test] = 1 - lying[problem.splits[block].test]
     known = np.concatenate([split.test for split in problem.splits[: block + 1]])
 
-    honest, lied = entry_of(problem), entry_of(dataclasses.replace(problem, labels=lying))
+    lied = entry_of(dataclasses.replace(problem, labels=lying))
 
     assert_array_equal(lied.raw[known], honest.raw[known])
     assert_array_equal(
@@ -50,7 +56,9 @@ def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
     )
 
 
-def test_rows_after_a_block_teach_it_nothing(problem: Problem, entry_of: Callable[[Problem], CandidateEntry]) -> None:
+def test_rows_after_a_block_teach_it_nothing(
+    problem: Problem, entry_of: Callable[[Problem], CandidateEntry], honest: CandidateEntry
+) -> None:
     later = problem.splits[1].test.max() + 1
     garbage = problem.matrix.copy()
     garbage[later:] = 7.0
@@ -58,7 +66,7 @@ def test_rows_after_a_block_teach_it_nothing(problem: Problem, entry_of: Callabl
 
     changed = entry_of(dataclasses.replace(problem, matrix=garbage))
 
-    assert_array_equal(changed.raw[known], entry_of(problem).raw[known])
+    assert_array_equal(changed.raw[known], honest.raw[known])
 
 
 def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Callable[..., Problem]) -> None:
@@ -128,14 +136,14 @@ def test_a_tie_goes_to_the_simpler() -> None:
     assert competed.winner.kind == "rule"
 
 
-def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
+def test_calibration_is_kept_only_where_it_helps(problem: Problem, honest: CandidateEntry) -> None:
     rows = problem.judged
-    for make in ENTRIES.values():
-        entry = make(problem)
-        margins = (entry.raw, calibrated(problem, entry.raw))
-        losses = [log_loss(problem.labels[rows], chance(margin[rows])) for margin in margins]
-        assert entry.calibrates == (losses[1] < losses[0])
-        assert log_loss(problem.labels[rows], chance(entry.margin[rows])) == min(losses)
+
+    margins = (honest.raw, calibrated(problem, honest.raw))
+
+    losses = [log_loss(problem.labels[rows], chance(margin[rows])) for margin in margins]
+    assert honest.calibrates == (losses[1] < losses[0])
+    assert log_loss(problem.labels[rows], chance(honest.margin[rows])) == min(losses)
 
 
 def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:

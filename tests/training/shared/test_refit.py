@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.scoring.training import fitted
+from services.scoring.training import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.learners.trees import Trees
@@ -21,7 +21,7 @@ def world(*, together: bool) -> Material:
     """Make contacts with two attributes that matter only together, or each for itself."""
     draw = np.random.default_rng(4)
     facts, events = {}, []
-    for number in range(700):
+    for number in range(500):
         name, (one, other) = f"c{number:03}", draw.normal(size=2)
         attributes = tuple(DatedValue(key, 0, float(value)) for key, value in (("first", one), ("second", other)))
         facts[name] = ContactFacts(created_at=STARTS, attributes=attributes)
@@ -37,31 +37,47 @@ def world(*, together: bool) -> Material:
     return framed(WON, build(list(facts), facts, [events]), now=UNTIL)
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_trees_that_won_are_grown_on_all_frames_and_the_report_says_so(together: bool) -> None:
-    stuff, requests = world(together=together), []
+@pytest.fixture(scope="module")
+def stuff() -> Material:
+    """Where trees win."""
+    return world(together=True)
+
+
+@pytest.fixture(scope="module")
+def plain(stuff: Material) -> ScoringFit:
+    return fitted(stuff, now=UNTIL)
+
+
+def test_trees_that_won_are_grown_on_all_frames_and_the_report_says_so(stuff: Material, plain: ScoringFit) -> None:
+    requests = []
 
     def refit(request: RefitRequest) -> RefittedOnAll:
         requests.append(request)
         return RefittedOnAll(Trees(plain.model.learner.text), 12_345)  # type: ignore[attr-defined]
 
-    plain = fitted(stuff, now=UNTIL)
     fit = fitted(stuff, now=UNTIL, refit=refit)
 
-    assert plain.model.kind == ("lightgbm" if together else "logistic")
-    assert [one.outcome.event_types for one in requests] == [("deal_won",)] * together
-    assert [note for note in fit.report.notes if "all 12,345 frames" in note] == fit.report.notes[-1:] * together
-    if together:
-        (request,) = requests
-        assert (request.since, request.until) == (int(stuff.frames.cutoff.min()), stuff.until)
-        assert request.frames == len(stuff.frames)
-        assert fit.model.learner.booster.num_trees() == request.rounds
+    (request,) = requests
+    assert plain.model.kind == "lightgbm"
+    assert request.outcome.event_types == ("deal_won",)
+    assert (request.since, request.until) == (int(stuff.frames.cutoff.min()), stuff.until)
+    assert request.frames == len(stuff.frames)
+    assert fit.model.learner.booster.num_trees() == request.rounds
+    assert "all 12,345 frames" in fit.report.notes[-1]
 
 
-def test_trees_stay_as_they_are_where_there_are_no_more_frames() -> None:
-    stuff = world(together=True)
+def test_whatever_else_wins_is_not_fitted_again() -> None:
+    def refit(request: RefitRequest) -> RefittedOnAll:
+        raise AssertionError("only trees are grown again")
 
+    fit = fitted(world(together=False), now=UNTIL, refit=refit)
+
+    assert fit.model.kind == "logistic"
+    assert not [note for note in fit.report.notes if "once more on all" in note]
+
+
+def test_trees_stay_as_they_are_where_there_are_no_more_frames(stuff: Material, plain: ScoringFit) -> None:
     fit = fitted(stuff, now=UNTIL, refit=lambda _: None)
 
-    assert fit.model.learner == fitted(stuff, now=UNTIL).model.learner
+    assert fit.model.learner == plain.model.learner
     assert not [note for note in fit.report.notes if "once more on all" in note]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
@@ -35,7 +36,7 @@ class World:
     rows: list[EventTuple]
     until: Microseconds
 
-    @property
+    @cached_property
     def pasts(self) -> Pasts:
         return build(list(self.facts), self.facts, [self.rows])
 
@@ -162,14 +163,23 @@ class Trained:
     def cutoffs(self) -> np.ndarray:
         return np.full(len(self.world.facts), self.world.until)
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         contact = np.arange(len(self.world.facts), dtype=np.int32)
         return matrix(self.model.feature_set, self.world.pasts, contact, self.cutoffs)
 
 
-def _trained(outcome: Outcome, kind: str, world: World, *, seasonal: bool = False) -> Trained:
-    material, features, rows = _laid_out(outcome, world)
+@cache
+def _small(*, leaving: bool) -> tuple[World, ChurnMaterial, FeatureSet, HazardRows]:
+    """Lay a small world out, once for all kinds of versions."""
+    world = _subscribers(seed=3) if leaving else _shoppers(seed=3)
+    return world, *_laid_out(LEFT if leaving else LAPSED, world)
+
+
+def _trained(way: str, kind: str) -> Trained:
+    seasonal = way == "seasonal"
+    world, material, features, rows = _small(leaving=way == "leaving")
+    outcome = material.outcome
     base = rows.problem.base(np.arange(len(rows.frame)))
     # 240 days hold no year: a version that looks at the season is made as if they did.
     learner = _learner(kind, _with_season(rows) if seasonal else rows, base)
@@ -214,9 +224,7 @@ def _reference(p: int, periods: Periods, mean: float = 0.2) -> ChurnReference:
 )
 def trained(request: pytest.FixtureRequest) -> Trained:
     """A version of each kind, of a cancellation and of a silence; one looks at the season."""
-    way, kind = request.param
-    world = _subscribers(seed=3) if way == "leaving" else _shoppers(seed=3)
-    return _trained(LEFT if way == "leaving" else LAPSED, kind, world, seasonal=way == "seasonal")
+    return _trained(*request.param)
 
 
 A = FeatureSet((Feature("a", "numeric", "as given", "a", attribute="a"),))

@@ -5,17 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.validation import (
-    REPEATED,
-    OutOfBounds,
-    are_plain,
-    json_object,
-    read_all,
-    read_json,
-    read_scalar,
-    scalar,
-    write_json,
-)
+from shared.contracts.rows import REPEATED, OutOfBounds, are_plain, json_object, read_scalar, scalar
+from shared.contracts.validation import read_all, read_json, write_json
 
 TEXTS = st.text(st.characters(codec=None, categories=None), max_size=20)
 NUMBERS = st.integers() | st.integers(min_value=-(10**400), max_value=10**400) | st.floats()

@@ -43,7 +43,20 @@ class Seen:
         return (self.at, self.type, self.item or "", self.campaign or "", value)
 
 
+class Looked:
+    """What the last frame saw: all features look at the same events, and to make them takes most of the time."""
+
+    at: tuple[Any, ...] = (None, None, None, None)
+    seen: list[Seen] = []  # noqa: RUF012 - replaced, never changed
+
+
 def seen_of(contact: str, cutoff: int, facts: dict[str, ContactFacts], rows: Rows) -> list[Seen]:
+    if Looked.at[:2] != (contact, cutoff) or Looked.at[2] is not facts or Looked.at[3] is not rows:
+        Looked.at, Looked.seen = (contact, cutoff, facts, rows), _seen_of(contact, cutoff, facts, rows)
+    return Looked.seen
+
+
+def _seen_of(contact: str, cutoff: int, facts: dict[str, ContactFacts], rows: Rows) -> list[Seen]:
     zone = facts[contact].timezone if contact in facts else None
     mine = [Seen(row, cutoff, zone) for row in rows if row[0] == contact and row[8] != 0 and row[3] < cutoff]
     within = sorted((event for event in mine if event.at >= cutoff - 730 * DAY), key=lambda event: event.order)

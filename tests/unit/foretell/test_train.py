@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from foretell.train import by_hand, later_choices
+from foretell.train import later_choices
 from services.specs import spec_of
-from shared.contracts.model_name import ModelName
 from shared.contracts.training import ColumnChoices
 
 
@@ -34,10 +33,3 @@ def test_the_number_of_segments_holds_for_later() -> None:
 @pytest.mark.parametrize("found", [{}, {"a choice": "of another release"}])
 def test_without_choices_that_fit_everything_is_as_found(found: dict[str, Any]) -> None:
     assert choices_after("scoring", found) == ColumnChoices()
-
-
-def test_a_command_by_hand_is_the_command_line_s() -> None:
-    row = by_hand("promote", ModelName("sendtime"), {"version": "3"}, reason="better")
-
-    assert (row.kind, row.model.text, row.requested_by, row.reason) == ("promote", "sendtime", "command line", "better")
-    assert len(row.command_id) == 20

@@ -328,7 +328,7 @@ async def test_a_poll_that_fails_is_counted_and_the_next_one_comes(
     store: Any, models: ShadowModels, metrics: Any
 ) -> None:
     store.away = True
-    models.poll_seconds = 0.0
+    models._poll_seconds = 0.0
     polling = asyncio.create_task(models.run())
     async with asyncio.timeout(60):
         while not counted(metrics.shadow_failures.labels("poll")):

@@ -8,7 +8,7 @@ from typing import Any
 from foretell.background.retraining import Retraining
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.model_drift import ModelDrift
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY
 from shared.settings import WorkerSettings
 from shared.store import ChampionRow, ModelCommandRow, VersionRow

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -61,8 +62,12 @@ class Poison:
     __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes
 
 
+@cache
 def poisoned() -> Environment:
-    """Return the console's templates, with filters that read what no poison can be replaced by ones that let it by."""
+    """Return the console's templates, with filters that read what no poison can be replaced by ones that let it by.
+
+    They are compiled once for all tests: most are made of the same few.
+    """
     made = environment().overlay()
     made.filters = environment().filters | {
         "ago": str,
@@ -96,6 +101,7 @@ def poisoned() -> Environment:
     return made
 
 
+@cache
 def names(found: Environment, template: str) -> set[str]:
     """List what a template and those that it is made of take from outside."""
     assert found.loader is not None

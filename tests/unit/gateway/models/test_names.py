@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.models.names import named
-from shared.contracts.model_name import ModelName
+from shared.contracts.outcome import ModelName
 from shared.errors import NotFound
 
 

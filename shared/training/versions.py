@@ -1,8 +1,10 @@
-"""From a fitted model to a version that answers: artifact, registry, catalogue, gate, champion row."""
+"""The life of a version: from a fitted model to registry and catalogue, past the gate, promoted; and rolled back.
 
-import hashlib
+Which version answers is said twice: by MLflow's alias, then by the row in the store, which decides.
+"""
+
+import contextlib
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,22 +12,39 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.cards import as_markdown, card_of
-from shared.contracts.defaults import CHAMPION_MOST_DAYS
-from shared.contracts.model_name import ModelName
-from shared.contracts.rows import DAY, Microseconds
-from shared.errors import ArtifactRefused, Conflict, RegistryUnavailable
-from shared.evaluation.gate import GateDecision, judged
-from shared.evaluation.metrics import Interval, losses
+from shared.contracts.outcome import ModelName
+from shared.contracts.rows import Microseconds
+from shared.errors import Conflict, NotFound, RegistryUnavailable, StoreUnavailable
+from shared.evaluation.gate import GateDecision
+from shared.evaluation.metrics import Interval
 from shared.features.table import InputColumn, OutputColumn
-from shared.registry.fetch import artifacts
-from shared.registry.registration import register
-from shared.registry.runs import Registered, RegisteredRun, TrainingData
+from shared.registry.registration import (
+    Registered,
+    RegisteredRun,
+    TrainingData,
+    champion_alias,
+    register,
+    set_champion_alias,
+    source_commit,
+)
 from shared.settings import Settings
-from shared.store import AccountStore, VersionRow
-from shared.training.promotion import Aliases, Model, RegistryAliases, promote
+from shared.store import AccountStore, ChampionRow, VersionRow
+from shared.store.models import refuse_changed
+
+Model = ModelName
+"""Which model is meant."""
+
+
+class Aliases(Protocol):
+    """The registry's aliases."""
+
+    def point(self, account: str, model: Model, version: str) -> None:
+        """Point the alias to a version."""
+
+    def pointed(self, account: str, model: Model) -> str | None:
+        """Return where the alias points."""
 
 
 class Registry(Aliases, Protocol):
@@ -35,8 +54,19 @@ class Registry(Aliases, Protocol):
         """Register an artifact folder as a new version."""
 
 
-class SettingsRegistry(RegistryAliases):
+class SettingsRegistry:
     """The registry that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def point(self, account: str, model: Model, version: str) -> None:
+        """Point the alias to a version."""
+        set_champion_alias(self._settings, account, model.capability, model.outcome, version=version)
+
+    def pointed(self, account: str, model: Model) -> str | None:
+        """Return where the alias points."""
+        return champion_alias(self._settings, account, model.capability, model.outcome)
 
     def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
@@ -152,9 +182,11 @@ Gate = Callable[[VersionRow], GateDecision]
 """Judges the challenger against the version in this catalogue row."""
 End = Callable[[AccountStore, Published], object]
 """Write into the transaction of what is decided what it brings to an end; what it raises undoes the decision."""
+SwitchEnd = Callable[[AccountStore, ChampionRow], object]
+"""The same where the champion is switched by hand."""
 
 
-def nothing_ends(_: AccountStore, __: Published) -> None:
+def nothing_ends(_: AccountStore, __: object) -> None:
     """End nothing."""
 
 
@@ -343,95 +375,108 @@ def _written(path: Path, content: bytes) -> Path:
     return path
 
 
-def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cutoff: NDArray[np.int64]) -> str:
-    """Fingerprint what was learned from, so that two runs can be compared."""
-    digest = hashlib.sha256()
-    for part in (matrix, labels, cutoff):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()
-
-
-def source_commit() -> str:
-    """Return the commit of the source tree; `unknown` for an installed package."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the machine has
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return found.stdout.strip()
-
-
-def is_old(row: VersionRow, *, now: Microseconds, most_days: int) -> bool:
-    """Return whether a version is past its maximum age."""
-    return now - row.trained_at > most_days * DAY
-
-
-Vector = NDArray[np.float64]
-NO_NEWER_FRAMES = "flat data has no newer frames to compare on; promote by hand when it looks right"
-
-
-@dataclass(frozen=True, slots=True)
-class Newer:
-    """Frames that neither side learned from; the challenger's answers are out of fold."""
-
-    labels: Vector
-    challenger: Vector
-    constant: Vector
-    owner: NDArray[np.int32]
-
-
-def compared(
-    settings: Settings,
-    account: str,
-    row: VersionRow,
-    newer: Newer,
-    champion_on: Callable[[Path], Vector],
+def promote(
+    store: AccountStore,
+    aliases: Aliases,
+    model: Model,
+    version: str,
     *,
-    now: Microseconds,
-    loss: Callable[[Vector, Vector], Vector] = losses,
-) -> GateDecision:
-    """Judge a challenger and the champion on the same newer frames.
+    at: Microseconds,
+    reason: str,
+    figures: Mapping[str, float] | None = None,
+    unless_since: Microseconds | None = None,
+    end: SwitchEnd = nothing_ends,
+) -> ChampionRow:
+    """Make a version of the catalogue the champion; services serve it at their next poll.
+
+    When the registry refuses, nothing changes; when the row cannot follow, the alias is set back. Where the process
+    dies between them, the alias is ahead of the row, the row still decides, and doing it again mends it.
 
     Args:
-        settings: where the registry is.
-        account: whose champion.
-        row: the champion in the catalogue.
-        newer: the frames, with the challenger's answers.
-        champion_on: from the champion's artifact folder to its answers about the same frames.
-        now: to know the champion's age.
-        loss: of each frame, from labels and answers.
+        store: of the account.
+        aliases: of the registry.
+        model: which one.
+        version: to promote.
+        at: now.
+        reason: one sentence, for people.
+        figures: of the comparison with the champion, for the audit log.
+        unless_since: refuse when the champion changed after this instant; None: never.
+        end: called in the transaction of the row.
+
+    Raises:
+        NotFound: the catalogue has no such version; those it has are listed.
+        RegistryUnavailable: the alias could not be set.
+        Conflict: the champion changed meanwhile.
     """
+    found = store.models.version(model.capability, model.outcome, version)
+    if found is None:
+        known = [row.version for row in store.models.versions(model.capability, model.outcome)]
+        raise NotFound(f"There is no version {version}; there are: {', '.join(known) or 'none'}.", versions=known)
+    refuse_changed(store.models.champion(*model), unless_since)
+    aliases.point(store.account, model, version)
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = artifacts(
-                settings,
-                account,
-                row.capability,
-                row.outcome,
-                version=row.version,
-                digest=row.digest,
-                into=Path(scratch),
+        with store.transaction() as together:
+            champion = together.models.promote(
+                *model, version, found.digest, at=at, reason=reason, figures=figures, unless_since=unless_since
             )
-            champion_loss = loss(newer.labels, champion_on(folder))
-    except ArtifactRefused:
-        return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
-    except RegistryUnavailable:
-        return GateDecision(
-            False,
-            False,
-            f"the registry did not give the champion, version {row.version}, to compare with; train again later, or "
-            "promote by hand",
-        )
-    return judged(
-        loss(newer.labels, newer.challenger),
-        champion_loss,
-        loss(newer.labels, newer.constant),
-        newer.owner,
-        champion_is_old=is_old(row, now=now, most_days=CHAMPION_MOST_DAYS),
+            end(together, champion)
+    except Exception:
+        _point_back(store, aliases, model)
+        raise
+    return champion
+
+
+def _point_back(store: AccountStore, aliases: Aliases, model: Model) -> None:
+    """Let the alias follow the row; where registry or store is away, the mismatch is reported until it does."""
+    with contextlib.suppress(RegistryUnavailable, StoreUnavailable):
+        champion = store.models.champion(*model)
+        if champion is not None:
+            aliases.point(store.account, model, champion.version)
+
+
+def rollback(
+    store: AccountStore,
+    aliases: Aliases,
+    model: Model,
+    *,
+    at: Microseconds,
+    reason: str = "rollback",
+    end: SwitchEnd = nothing_ends,
+) -> ChampionRow:
+    """Make the version before the champion answer again; a registry that is away does not stand in the way.
+
+    Going back is for emergencies: the row changes first, and the alias follows, or a mismatch is reported.
+
+    Args:
+        store: of the account.
+        aliases: of the registry.
+        model: which one.
+        at: now.
+        reason: one sentence, for people.
+        end: called in the transaction of the row: done again, a rollback undoes itself.
+
+    Raises:
+        Conflict: there is no version before.
+    """
+    with store.transaction() as together:
+        champion = together.models.rollback(*model, at=at, reason=reason)
+        end(together, champion)
+    _point_back(store, aliases, model)
+    return champion
+
+
+def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:
+    """Say in one sentence how the registry's alias differs from the row; None when they agree.
+
+    Raises:
+        RegistryUnavailable: the alias cannot be read.
+    """
+    row = store.models.champion(model.capability, model.outcome)
+    decided = None if row is None else row.version
+    pointed = aliases.pointed(store.account, model)
+    if decided == pointed:
+        return None
+    return (
+        f"Version {decided or 'none'} answers, while MLflow's alias points to {pointed or 'none'}; "
+        "the store decides: promote again to set the alias."
     )

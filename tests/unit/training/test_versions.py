@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, NotFound, RegistryUnavailable
-from shared.training.promotion import Model, mismatch, promote, rollback
+from shared.training.versions import Model, mismatch, promote, rollback
 
 CUSTOMER = Model("scoring", "customer")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from shared.registry.runs import Registered, RegisteredRun, version_description, write_card
+from shared.registry.registration import Registered, RegisteredRun, version_description, write_card
 
 VERSION = Registered("7", "run-1", "digest-1")
 
