@@ -10,8 +10,9 @@ section 6; RFC 7493, section 2.2). A text is valid Unicode without NUL, which Po
 import hashlib
 import hmac
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -252,6 +253,32 @@ def json_object(value: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(value, separators=(",", ":"))) > MAX_PROPERTIES_CHARACTERS:
         raise OutOfBounds(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
     return value
+
+
+def are_plain(values: Sequence[Any]) -> bool:
+    r"""Whether each is what `scalar` takes; False too where only a look at each could say so.
+
+    >>> are_plain([1, None, "Paris", True]), are_plain(["two\nlines"]), are_plain([float("nan")])
+    (True, False, False)
+    """
+    kinds = frozenset(map(type, values))
+    if not kinds <= _SCALARS:
+        return False
+    texts, numbers = _of_kinds(values, kinds, _TEXTS), _of_kinds(values, kinds, _NUMBERS)
+    within = not numbers or (
+        min(numbers) >= -MAX_NUMBER and max(numbers) <= MAX_NUMBER and not math.isnan(sum(numbers))
+    )
+    return within and max(map(len, texts), default=0) <= MAX_TEXT_CHARACTERS and "".join(texts).isprintable()
+
+
+_TEXTS, _NUMBERS = frozenset({str}), frozenset({int, float})
+_SCALARS: Final = _TEXTS | _NUMBERS | {bool, type(None)}
+
+
+def _of_kinds(values: Sequence[Any], present: frozenset[type], wanted: frozenset[type]) -> Sequence[Any]:
+    if present <= wanted:
+        return values
+    return () if present.isdisjoint(wanted) else [one for one in values if one.__class__ in wanted]
 
 
 def read_scalar(text: str) -> tuple[Any, bool]:

@@ -165,7 +165,8 @@ ARENAS = 2
 COLLECT_AFTER = (50_000, 20, 20)
 """A call about 1,000 contacts makes some 100,000 tuples at once, none of them garbage that only a collector finds."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_TRIM_BYTES, _MMAP_BYTES = 1 << 20, 1 << 18
+_TRIM_BYTES, _MMAP_BYTES = 1 << 24, 1 << 22
+"""A call about 1,000 stored contacts takes and frees some 30 MB: given back at once, they cost a sixth of its time."""
 
 
 def block_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:

@@ -26,7 +26,7 @@ from shared.serving.contact_answers import (
 from shared.serving.request_contacts import AttributeNames
 from shared.timeline import ContactPasts, Pasts, missing_in
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
-from shared.timeline.contact_pasts import NEW_WITHIN
+from shared.timeline.contact_pasts import MISSING, missing_marks
 from shared.timeline.pasts import AttributeColumn, entry_at
 from shared.values.words import is_missing, same_name_key
 
@@ -129,23 +129,12 @@ def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, r
 
 def _marks(pasts: Pasts, model: ServedModel, cutoff: Microseconds, truncated: Mask) -> NDArray[np.int64]:
     """Number what is missing in each past, as `quality` names it; `_qualities` has the names."""
-    counts = np.diff(pasts.offsets)
-    first = np.full(len(pasts), cutoff)
-    some = counts > 0
-    first[some] = pasts.at[pasts.offsets[:-1][some]]
-    with_attributes = np.zeros(len(pasts), dtype=bool)
-    for column in pasts.attributes.values():
-        with_attributes[column.contact] = True
-    without_zone = np.zeros(len(pasts), dtype=bool)
-    if model.feature_set.needs_local_time and None in pasts.zones:
-        without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
-    new = some & (cutoff - np.minimum(first, pasts.created_at) < NEW_WITHIN)
-    marks = (without_zone, ~some, ~with_attributes, new, truncated)
-    numbers: NDArray[np.int64] = np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    missing = missing_marks(pasts, cutoff, needs_zone=model.feature_set.needs_local_time)
+    numbers: NDArray[np.int64] = (1 << np.arange(len(_MARKS))) @ np.vstack([missing, truncated])
     return numbers
 
 
-_MARKS = ("no_timezone", "no_events", "no_attributes", "new_contact", "truncated_history")
+_MARKS = (*MISSING, "truncated_history")
 
 
 def _qualities(noted: Sequence[str]) -> list[list[str]]:

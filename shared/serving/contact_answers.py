@@ -19,7 +19,16 @@ from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactFacts, ContactPasts, PastRows, contacts_of, missing_in, seen_type
+from shared.timeline import (
+    ContactFacts,
+    ContactPasts,
+    PastRows,
+    contacts_of,
+    missing_in,
+    named_values,
+    perhaps_of_types,
+    seen_type,
+)
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
@@ -152,7 +161,7 @@ class ContactAnswers:
         noted = noted_of(None if reads is None else reads.newest_event_at, cutoff=self.cutoff)
         found = missing_in(answerable, self.cutoff, needs_zone=model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
-            results[row] = in_place_of(results[row], one, [*noted, *marks])
+            results[row] = in_place_of(results[row], one, (*noted, *marks))
 
     def _committed(
         self,
@@ -225,9 +234,11 @@ def in_place_of(known: Prediction, answer: Prediction, marks: Sequence[str]) -> 
         answer: of the model.
         marks: further data quality.
     """
-    cut = ("truncated_history",) if answer.truncated else ()
     answer.contact_id = known.contact_id
-    answer.data_quality = list(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    if known.data_quality or answer.data_quality or answer.truncated:
+        cut = ("truncated_history",) if answer.truncated else ()
+        marks = tuple(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    answer.data_quality = marks
     return with_inputs(answer, answer.inputs)
 
 
@@ -290,8 +301,9 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
     """
     ended: dict[str, Microseconds] = {}
     begun: dict[str, Microseconds] = {}
-    if model.reached_by or model.begun_by:
-        for event in chain(pasts.events, pasts.older):
+    types = (*model.reached_by, *model.begun_by)
+    if types:
+        for event in chain(perhaps_of_types(pasts.events, types), pasts.older):
             seen = seen_type(event)
             if seen in model.reached_by:
                 ended[event[0]] = max(event[3], ended.get(event[0], event[3]))
@@ -305,7 +317,7 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
 
 def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
     """Whether a contact has an attribute that the model looks at, filled in: all others say nothing to it."""
-    for name, _, value, _ in () if facts is None else facts.attributes:
+    for name, value in () if facts is None else named_values(facts.attributes):
         if name in looked_at and not is_missing(value):
             return True
     return False

@@ -1,15 +1,15 @@
 """The contacts of a request: the envelope checked strictly, each contact alone, inline data merged with the store's."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from math import isnan
+from itertools import chain
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import orjson
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from shared.contracts.rows import (
     MAX_NUMBER,
     MAX_TEXT_CHARACTERS,
     Microseconds,
+    are_plain,
     microseconds,
 )
 from shared.contracts.validation import MAX_ID, mistakes, repeatable_id
@@ -53,15 +54,15 @@ class RequestContact(NamedTuple):
 class MergedPasts:
     """The pasts of a call's contacts as rows; a contact named twice has two keys."""
 
-    keys: list[str] = field(default_factory=list)
+    keys: Sequence[str]
     """One a contact of the call, order kept."""
-    names: list[str] = field(default_factory=list)
+    names: Sequence[str]
     """One a contact of the call: its id as the client gave it."""
-    facts: dict[str, ContactFacts] = field(default_factory=dict)
+    facts: Mapping[str, ContactFacts]
     """By key; a key without facts is unknown to the store and was sent without data."""
-    events: Sequence[EventTuple] = ()
+    events: Sequence[EventTuple]
     """Under their keys."""
-    older: list[EventTuple] = field(default_factory=list)
+    older: Sequence[EventTuple]
     """Under their keys: from before the lookback, for statuses alone."""
 
 
@@ -94,7 +95,7 @@ class AttributeNames:
         if not meant:
             return facts
         renamed = tuple([value._replace(name=meant.get(value.name, value.name)) for value in facts.attributes])
-        return replace(facts, attributes=renamed)
+        return facts._replace(attributes=renamed)
 
     def _meant(self, strangers: Collection[str], given: Collection[str]) -> dict[str, str]:
         """Find what strangers mean; of two spellings of one name one counts."""
@@ -138,46 +139,37 @@ def merge_inline(
         cutoff: nothing at or after it is taken.
         lookback_days: how far back the stored events reach.
     """
-    result, united = MergedPasts(), list[EventTuple]()
-    own = _own_events(contacts, stored)
-    older: dict[str, list[EventTuple]] = {}
-    for event in stored.older:
-        older.setdefault(event[0], []).append(event)
-    shared_ids = set()
-    for place, contact in enumerate(contacts):
-        first = contact.id not in result.facts and contact.id not in shared_ids
-        # Ids hold no control characters, so that a second key can never be another contact's id.
-        key = contact.id if first else f"{contact.id}\x00{place}"
-        shared_ids.add(contact.id)
-        result.keys.append(key)
-        result.names.append(contact.id)
-        facts = _facts(contact, stored.facts.get(contact.id))
-        if facts is not None:
-            result.facts[key] = facts
-        if contact.id in own:
-            united.extend(_rekeyed(own[contact.id], key, contact.id))
-            for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
-                (united if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
-        if contact.id in older:
-            result.older.extend(_rekeyed(older[contact.id], key, contact.id))
-    # Where nothing is united, columns stay columns.
-    result.events = [*united, *(event for event in stored.events if event[0] not in own)] if own else stored.events
+    names, first = [contact.id for contact in contacts], dict[str, int]()
+    # Ids hold no control characters, so that a second key can never be another contact's id.
+    keys = [
+        name if first.setdefault(name, place) == place else f"{name}\x00{place}" for place, name in enumerate(names)
+    ]
+    given = list(zip(keys, contacts, strict=True))
+    facts = {key: one for key, contact in given if (one := _facts(contact, stored.facts.get(contact.id))) is not None}
+    # Those with inline events, or named twice, need a look at each event; where nobody does, columns stay columns.
+    own = {contact.id for key, contact in given if contact.events or key != contact.id}
+    result = MergedPasts(keys, names, facts, stored.events, stored.older)
+    if own:
+        since, united, older = cutoff - lookback_days * DAY, list[EventTuple](), list[EventTuple]()
+        newer_of, older_of = _of_contacts(own, stored.events), _of_contacts(own, stored.older)
+        for key, contact in given:
+            if contact.id in own:
+                united.extend(_rekeyed(newer_of[contact.id], key, contact.id))
+                older.extend(_rekeyed(older_of[contact.id], key, contact.id))
+                for event in _inline(contact, key, {event[1] for event in newer_of[contact.id]}, cutoff):
+                    (united if event[3] >= since else older).append(event)
+        result.events = [*united, *(event for event in stored.events if event[0] not in own)]
+        result.older = [*older, *(event for event in stored.older if event[0] not in own)]
     return result
 
 
-def _own_events(contacts: Sequence[RequestContact], stored: PastRows) -> dict[str, list[EventTuple]]:
-    """Gather the stored events of those contacts that need a look at each: inline events, or named twice."""
-    seen: set[str] = set()
-    own: dict[str, list[EventTuple]] = {}
-    for contact in contacts:
-        if contact.events or contact.id in seen:
-            own[contact.id] = []
-        seen.add(contact.id)
-    if own:
-        for event in stored.events:
-            if event[0] in own:
-                own[event[0]].append(event)
-    return own
+def _of_contacts(names: Collection[str], events: Iterable[EventTuple]) -> dict[str, list[EventTuple]]:
+    """Gather the events of some contacts."""
+    found: dict[str, list[EventTuple]] = {name: [] for name in names}
+    for event in events:
+        if event[0] in found:
+            found[event[0]].append(event)
+    return found
 
 
 def _rekeyed(events: Sequence[EventTuple], key: str, contact_id: str) -> Sequence[EventTuple]:
@@ -293,22 +285,31 @@ def _read_at_once(body: bytes) -> Any:
     """
     try:
         content = orjson.loads(body)
-        names = _names(content)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
-    if names == body.count(b":"):
+    text = np.frombuffer(body, np.uint8)
+    colons, objects, lists = [int(np.count_nonzero(text == mark)) for mark in b":{["]
+    names = _names(content, objects + lists)
+    if names == colons:
         return content
     return content if names == body.count(b'":') and not any(mark in body for mark in _COLONS_APART) else None
 
 
-def _names(value: Any) -> int:
-    """Count the names in all objects of a JSON value."""
-    if value.__class__ is dict:
-        inner = value.values()
-        if _NESTED.isdisjoint(map(type, inner)):
-            return len(value)
-        return len(value) + sum([_names(one) for one in inner if one.__class__ in _NESTED])
-    return sum([_names(one) for one in value if one.__class__ in _NESTED]) if value.__class__ is list else 0
+def _names(value: Any, opened: int) -> int:
+    """Count the names in all objects of a JSON value, level by level.
+
+    Args:
+        value: as it was read.
+        opened: how many marks of the text may open an object or a list: once so many are seen, nothing is left to see.
+    """
+    names, level = 0, [value] if value.__class__ in _NESTED else list[Any]()
+    while level:
+        objects: list[dict[str, Any]] = [one for one in level if one.__class__ is dict]
+        lists = [one for one in level if one.__class__ is list]
+        names, opened = names + sum(map(len, objects)), opened - len(level)
+        inner = chain(*[one.values() for one in objects], *lists) if opened else ()
+        level = [one for one in inner if one.__class__ in _NESTED]
+    return names
 
 
 _NESTED: Final = frozenset({dict, list})
@@ -345,26 +346,15 @@ def _alike(contacts: Sequence[Any]) -> list[Slot] | None:
         ids, own = list(map(itemgetter("id"), contacts)), list(map(itemgetter("attributes"), contacts))
     except KeyError:
         return None
-    if set(map(type, own)) != {dict} or len(set(map(tuple, own))) > 1 or len(own[0]) > MAX_ATTRIBUTES:
+    if set(map(type, own)) != {dict} or len(own[0]) > MAX_ATTRIBUTES:
         return None
     names = list(own[0])
+    if not all(map(names.__eq__, map(list, own))):
+        return None
     fits = _are_texts(ids, MAX_ID) and "" not in ids and _are_texts(names, MAX_NAME_CHARACTERS) and "" not in names
-    if fits and all(map(_are_values, zip(*map(dict.values, own), strict=True))):
-        return [RequestContact(contact_id, attributes) for contact_id, attributes in zip(ids, own, strict=True)]
+    if fits and all(map(are_plain, zip(*map(dict.values, own), strict=True))):
+        return list(map(RequestContact, ids, own))
     return None
-
-
-def _are_values(column: Sequence[Any]) -> bool:
-    """Whether each may be the value of an attribute; False too where kinds are mixed."""
-    kinds = set(map(type, column))
-    if NoneType in kinds:
-        column = [value for value in column if value is not None]
-        kinds.discard(NoneType)
-    if kinds <= {bool}:
-        return True
-    if kinds <= {int, float}:
-        return min(column) >= -MAX_NUMBER and max(column) <= MAX_NUMBER and not isnan(sum(column))
-    return _are_texts(column, MAX_TEXT_CHARACTERS)
 
 
 def _are_texts(column: Sequence[Any], longest: int) -> bool:

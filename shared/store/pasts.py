@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -28,7 +29,7 @@ from sqlalchemy import (
 )
 
 from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import ALWAYS, DAY, Microseconds, read_scalar
+from shared.contracts.rows import ALWAYS, DAY, Microseconds, are_plain, read_scalar
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable
 from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable
@@ -39,7 +40,7 @@ from shared.timeline import ContactFacts, DatedValue, EventTuple, PackedEvents, 
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
-_VALID_FROM, _AT, _VALUE = 2, 3, 4
+_EVENT_ID, _VALID_FROM, _AT, _VALUE = 1, 2, 3, 4
 """Places in rows: an instant is a number, or text where many rows are packed."""
 
 
@@ -218,14 +219,13 @@ def columns_by_contact(
     Where a contact has several values of a name, or one that does not exist yet or cannot be read, they become rows.
     """
     ids, names, valid_from, texts, dated = columns = [orjson.loads(column) for column in packed]
-    read = {text: read_scalar(text) for text in set(texts)}
     if all_static or static:
         always = [all_static or name in static for name in names]
         valid_from = [ALWAYS if holds else at for holds, at in zip(always, valid_from, strict=True)]
         dated = [holds or mark for holds, mark in zip(always, dated, strict=True)]
-    usual = all(readable for _, readable in read.values())
-    usual = usual and (cutoff is None or max(valid_from, default=cutoff - 1) < cutoff)
-    values, marks = [read[text][0] for text in texts], list(map(bool, dated))
+    values = _scalars(texts)
+    usual = values is not None and (cutoff is None or max(valid_from, default=cutoff - 1) < cutoff)
+    marks = list(map(bool, dated))
     found: ValuesByContact = {}
     mine, end = tuple[str, ...](), 0
     for contact_id, count in Counter(ids).items():
@@ -233,10 +233,20 @@ def columns_by_contact(
         own = tuple(names[begin:end])
         if own != mine:
             mine, usual = own, usual and len(set(own)) == count
-        if not usual:
+        if not usual or values is None:
             return values_by_contact(zip(*columns, strict=True), static=static, all_static=all_static, cutoff=cutoff)
         found[contact_id] = StoredValues(mine, valid_from[begin:end], values[begin:end], marks[begin:end]), _NONE
     return found
+
+
+def _scalars(texts: Sequence[str]) -> list[Any] | None:
+    """Read stored scalars, all at once where nothing is odd about them; None where one cannot be read."""
+    with suppress(ValueError):
+        values = orjson.loads(f"[{','.join(texts)}]")
+        if len(values) == len(texts) and are_plain(values):
+            return values  # type: ignore[no-any-return]
+    read = {text: read_scalar(text) for text in set(texts)}
+    return [read[text][0] for text in texts] if all(readable for _, readable in read.values()) else None
 
 
 def values_by_contact(
@@ -320,7 +330,8 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     rounds floats: a value is written as whole cents, and where dividing them by 100 does not give it back, in hex.
     """
     contact_id, event_id, *others = EVENT_COLUMNS
-    columns = (contact_id, event_id if ids else null(), *others)
+    no_id = null()
+    columns = (contact_id, event_id if ids else no_id, *others)
     wanted = _in_lookback(sqlite)
     if of_currency:
         wanted += (or_(EventTable.currency.is_(None), EventTable.currency == bindparam("currency")),)
@@ -332,7 +343,8 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     is_whole = cents.op("/")(literal_column("100.0")) == value
     exact = case((value.is_(None), null()), (is_whole, cents), else_=func.float_hex(value))
     written = [exact if column is value else column for column in columns]
-    return select_by_parameter(*map(func.json_group_array, written), of=EventTable).where(*wanted)
+    packed = [column if column is no_id else func.json_group_array(column) for column in written]
+    return select_by_parameter(*packed, of=EventTable).where(*wanted)
 
 
 def _in_lookback(sqlite: bool) -> tuple[ColumnElement[bool], ...]:
@@ -353,7 +365,8 @@ def _unpacked(rows: Rows) -> Sequence[EventTuple]:
     """Return events, however they came."""
     if not rows or not isinstance(rows[0][_AT], str):
         return rows
-    columns = [orjson.loads(column) for column in rows[0]]
+    columns = [column and orjson.loads(column) for column in rows[0]]
+    columns[_EVENT_ID] = columns[_EVENT_ID] or [None] * len(columns[_AT])
     columns[_VALUE] = [None if one is None else _exactly(one) for one in columns[_VALUE]]
     return PackedEvents(columns)
 

@@ -14,7 +14,9 @@ from shared.timeline.pasts import (
     Pasts,
     StoredValues,
     contacts_of,
+    named_values,
     names_of,
+    perhaps_of_types,
     seen_type,
 )
 
@@ -36,6 +38,8 @@ __all__ = [
     "build_times",
     "contacts_of",
     "missing_in",
+    "named_values",
     "names_of",
+    "perhaps_of_types",
     "seen_type",
 ]

@@ -179,20 +179,21 @@ def _columns(
     campaigns: _Codes,
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
-    columns = PackedEvents.of(chunk).columns
-    ids, human = columns[0], columns[8]
-    if 0 in human or not row_of.keys() >= set(ids):  # machines' rows, or others', are among them
+    packed = PackedEvents.of(chunk)
+    if 0 in packed.columns[8] or not row_of.keys() >= set(packed.runs[0]):  # machines' rows, or others', are among them
+        ids, human = packed.columns[0], packed.columns[8]
         kept = [made_by != 0 and contact_id in row_of for contact_id, made_by in zip(ids, human, strict=True)]
-        columns = [list(compress(column, kept)) for column in columns]
-    ids, _, type_, at, value, message, campaign, item, human = columns
-    n = len(ids)
+        packed = PackedEvents([list(compress(column, kept)) for column in packed.columns])
+    _, _, type_, at, value, message, campaign, item, human = packed.columns
+    names, begins = packed.runs
+    n = len(at)
     if None in human and "email_opened" in type_:
         type_ = [
             UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
             for name, is_human in zip(type_, human, strict=True)
         ]
     return (
-        np.fromiter(map(row_of.__getitem__, ids), np.int32, n),
+        np.repeat(np.fromiter(map(row_of.__getitem__, names), np.int32, len(names)), np.diff([*begins, n])),
         np.fromiter(at, np.int64, n),
         types.of(type_),
         _numbers(value),
@@ -253,7 +254,7 @@ def _value_columns(own: Sequence[Collection[DatedValue]]) -> tuple[list[Any], ..
 def _given_columns(own: Sequence[Collection[DatedValue]]) -> dict[str, AttributeColumn] | None:
     """Take the columns of contacts that a call brings with the same names in the same order; None: they are others."""
     given = [one.by_name for one in own if isinstance(one, GivenValues)]
-    if not given or len(given) < len(own) or len(set(map(tuple, given))) > 1:
+    if not given or len(given) < len(own) or not all(map(list(given[0]).__eq__, map(list, given))):
         return None
     contact = np.arange(len(given), dtype=np.int32)
     valid_from, dated = np.full(len(given), ALWAYS, dtype=np.int64), np.ones(len(given), dtype=bool)

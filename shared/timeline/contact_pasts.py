@@ -8,10 +8,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import compress, product
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline.columns import build
@@ -207,7 +209,10 @@ class ContactPasts:
         return build(self.contact_ids, self._facts, [self._events])
 
 
-def missing_in(pasts: ContactPasts, cutoff: Microseconds, *, needs_zone: bool) -> list[list[str]]:
+MISSING = ("no_timezone", "no_events", "no_attributes", "new_contact")
+
+
+def missing_in(pasts: ContactPasts, cutoff: Microseconds, *, needs_zone: bool) -> list[Sequence[str]]:
     """Name what is missing in each past.
 
     Args:
@@ -216,35 +221,39 @@ def missing_in(pasts: ContactPasts, cutoff: Microseconds, *, needs_zone: bool) -
         needs_zone: whether the model looks at local hours.
 
     Returns:
-        One list a contact: `no_timezone`, `no_events`, `no_attributes`, `new_contact`.
+        For each contact some of MISSING.
     """
     if pasts.are_few:
         return [_missing_in_one(past, cutoff, needs_zone=needs_zone) for past in pasts.one_by_one]
-    columns = pasts.columns
-    has_events = columns.offsets[1:] > columns.offsets[:-1]
-    has_attributes = np.zeros(len(columns), dtype=bool)
-    for column in columns.attributes.values():
+    marks = missing_marks(pasts.columns, cutoff, needs_zone=needs_zone)
+    named = [tuple(compress(MISSING, bits)) for bits in product((False, True), repeat=len(MISSING))]
+    return list(map(named.__getitem__, (_PLACES @ marks).tolist()))
+
+
+_PLACES = 1 << np.arange(len(MISSING))[::-1]
+"""Of each mark in the number that says which hold; the first one changes last in a product."""
+
+
+def missing_marks(pasts: Pasts, cutoff: Microseconds, *, needs_zone: bool) -> NDArray[np.bool_]:
+    """Do the same for columns: whether each of MISSING holds for each contact, shape (len(MISSING), n)."""
+    has_events = pasts.offsets[1:] > pasts.offsets[:-1]
+    has_attributes = np.zeros(len(pasts), dtype=bool)
+    for column in pasts.attributes.values():
         has_attributes[column.contact[column.valid_from < cutoff]] = True
-    since = columns.created_at.copy()
-    since[has_events] = np.minimum(since[has_events], columns.at[columns.offsets[:-1][has_events]])
-    is_new = has_events & (cutoff - since < NEW_WITHIN)
-    return [
-        _marks(no_timezone=needs_zone and zone is None, no_events=not active, no_attributes=not known, new_contact=new)
-        for zone, active, known, new in zip(
-            columns.zones, has_events.tolist(), has_attributes.tolist(), is_new.tolist(), strict=True
-        )
-    ]
+    since = pasts.created_at.copy()
+    since[has_events] = np.minimum(since[has_events], pasts.at[pasts.offsets[:-1][has_events]])
+    without_zone = np.zeros(len(pasts), dtype=bool)
+    if needs_zone and None in pasts.zones:
+        without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
+    return np.stack([without_zone, ~has_events, ~has_attributes, has_events & (cutoff - since < NEW_WITHIN)])
 
 
-def _missing_in_one(past: ContactPast, cutoff: Microseconds, *, needs_zone: bool) -> list[str]:
+def _missing_in_one(past: ContactPast, cutoff: Microseconds, *, needs_zone: bool) -> Sequence[str]:
     attributes = () if past.facts is None else past.facts.attributes
-    return _marks(
-        no_timezone=needs_zone and past.zone is None,
-        no_events=not past.at,
-        no_attributes=not any(value.valid_from < cutoff for value in attributes),
-        new_contact=bool(past.at) and cutoff - min(past.at[0], past.created_at) < NEW_WITHIN,
+    marks = (
+        needs_zone and past.zone is None,
+        not past.at,
+        not any(value.valid_from < cutoff for value in attributes),
+        bool(past.at) and cutoff - min(past.at[0], past.created_at) < NEW_WITHIN,
     )
-
-
-def _marks(**holding: bool) -> list[str]:
-    return [name for name, holds in holding.items() if holds]
+    return tuple(compress(MISSING, marks))

@@ -5,7 +5,8 @@ One contact is a batch of one. `shared.timeline.columns` builds them.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import cached_property
+from itertools import chain, compress, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, get_args
 
@@ -32,8 +33,6 @@ EVENT_FIELDS = len(get_args(EventTuple))
 class PackedEvents(Sequence[EventTuple]):
     """Events column by column, as a store hands over many; a row is made only where somebody asks for one."""
 
-    __slots__ = ("columns",)
-
     def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
         """Take one column a field of `EventTuple`, all of one length."""
         self.columns = columns
@@ -45,6 +44,13 @@ class PackedEvents(Sequence[EventTuple]):
             return events
         flat = list(chain.from_iterable(events))
         return cls([flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)])
+
+    @cached_property
+    def runs(self) -> tuple[list[str], list[int]]:
+        """Return whose the events are: each contact for as many as lie together, and where that run begins."""
+        ids = self.columns[0]
+        begins = [place for place, (before, own) in enumerate(pairwise(chain([None], ids))) if own != before]
+        return [ids[begin] for begin in begins], begins
 
     def __len__(self) -> int:
         """Count the events."""
@@ -131,13 +137,24 @@ def names_of(values: Collection[DatedValue]) -> Collection[str]:
     return values.by_name.keys() if isinstance(values, GivenValues) else [value.name for value in values]
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFacts:
+_VALUE = DatedValue._fields.index("value")
+
+
+def named_values(values: Collection[DatedValue]) -> Iterable[tuple[str, Any]]:
+    """Return name and value of each of a contact's values."""
+    if isinstance(values, GivenValues):
+        return values.by_name.items()
+    if isinstance(values, StoredValues):
+        return zip(values.names, values.columns[_VALUE], strict=True)
+    return ((value.name, value.value) for value in values)
+
+
+class ContactFacts(NamedTuple):
     """What is known of a contact apart from events."""
 
     created_at: Microseconds | None = None
     timezone: str | None = None
-    consent: Mapping[str, str] = field(default_factory=dict)
+    consent: Mapping[str, str] = {}
     attributes: Collection[DatedValue] = ()
     unreadable: frozenset[str] = frozenset()
     """Names of attributes whose last value could not be read, and is None."""
@@ -211,7 +228,14 @@ class AttributeColumn:
 
 def contacts_of(events: Sequence[EventTuple]) -> set[str]:
     """Return who has any of some events."""
-    return set(events.columns[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
+    return set(events.runs[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
+
+
+def perhaps_of_types(events: Sequence[EventTuple], types: Collection[str]) -> Iterable[EventTuple]:
+    """Keep the events that may be of some types as `seen_type` knows them; of many the others are never rows."""
+    recorded = {"email_opened" if name == UNVERIFIED_OPEN else name for name in types}
+    names = events.columns[2] if isinstance(events, PackedEvents) else map(itemgetter(2), events)
+    return compress(events, [name in recorded for name in names])
 
 
 def seen_type(event: EventTuple) -> str | None:
@@ -280,7 +304,8 @@ def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArra
         return np.where(last >= begin, last, -1).astype(np.int64)
     n = len(stored.contact)
     if (stored.contact[1:] > stored.contact[:-1]).all():  # one value a contact: nothing to choose
-        place = np.minimum(np.searchsorted(stored.contact, contact), n - 1)
+        is_each = np.array_equal(stored.contact, contact)
+        place = np.arange(n) if is_each else np.minimum(np.searchsorted(stored.contact, contact), n - 1)
         valid = (stored.contact[place] == contact) & (stored.valid_from[place] < cutoff)
         return np.where(valid, place, -1).astype(np.int64)
     # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.rows import REPEATED, OutOfBounds, json_object, read_scalar, scalar
+from shared.contracts.rows import REPEATED, OutOfBounds, are_plain, json_object, read_scalar, scalar
 from shared.contracts.validation import read_all, read_json, write_json
 
 TEXTS = st.text(st.characters(codec=None, categories=None), max_size=20)
@@ -20,6 +20,20 @@ JSON = st.recursive(
 @pytest.mark.parametrize("value", [2**53 - 1, -(2**53) + 1, 0.1, "a\nb", "😀", "", None, True, "x" * 2_000])
 def test_what_every_reader_can_read_is_taken(value: object) -> None:
     assert scalar(value) is value
+
+
+@given(values=st.lists(JSON, max_size=4))
+def test_of_values_that_are_plain_each_is_taken(values: list[object]) -> None:
+    if are_plain(values):
+        assert all(scalar(value) is value for value in values)
+
+
+@pytest.mark.parametrize("odd", [2**53, float("nan"), float("-inf"), "a\x00", "\ud83d", "x" * 2_001, [], {}, REPEATED])
+@pytest.mark.parametrize("others", [[], [1, 2.5], ["Paris"], [None, True, "Paris", 1]])
+def test_one_odd_value_among_plain_ones_is_seen(odd: object, others: list[object]) -> None:
+    assert are_plain(others)
+    assert not are_plain([*others, odd])
+    assert not are_plain([odd, *others])
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_an_inline_event_is_the_stored_one_only_where_all_that_distinguishes_the
 
 def test_a_value_that_could_not_be_read_is_named_until_the_call_brings_one() -> None:
     past = stored()
-    past.facts["c-1"] = replace(past.facts["c-1"], unreadable=frozenset({"size"}))
+    past.facts["c-1"] = past.facts["c-1"]._replace(unreadable=frozenset({"size"}))
     plain, brought = ({"id": "c-1", "attributes": given} for given in ({"plan": "pro"}, {"size": 3}))
 
     facts = [merge_inline([valid(one)], past, cutoff=CUTOFF).facts["c-1"].unreadable for one in (plain, brought)]

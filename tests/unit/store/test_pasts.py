@@ -61,7 +61,7 @@ ROWS = st.lists(
         st.sampled_from("ab"),
         st.sampled_from(("plan", "size", "city")),
         st.integers(0, 3),
-        st.sampled_from(("1", "2.5", "true", "null", '"pro"', "9" * 309)),
+        st.sampled_from(("1", "2.5", "true", "null", '"pro"', '"two\\nlines"', "9" * 309)),
         st.integers(0, 1),
     )
 )
@@ -87,8 +87,11 @@ def test_columns_of_values_are_what_their_rows_are(
 
 
 @pytest.mark.parametrize("static", [(), ("plan",)])
-def test_values_of_which_each_is_the_only_one_of_its_name_stay_columns(static: tuple[str, ...]) -> None:
-    packed = ['["a","a","b"]', '["plan","size","plan"]', "[1,2,3]", '["1","2","3"]', "[1,0,1]"]
+@pytest.mark.parametrize("texts", [["1", "2", "3"], ["1", '"two\\nlines"', "null"]])
+def test_values_of_which_each_is_the_only_one_of_its_name_stay_columns(
+    static: tuple[str, ...], texts: list[str]
+) -> None:
+    packed = ['["a","a","b"]', '["plan","size","plan"]', "[1,2,3]", orjson.dumps(texts).decode(), "[1,0,1]"]
 
     found = columns_by_contact(packed, static=static, all_static=False, cutoff=4)
 

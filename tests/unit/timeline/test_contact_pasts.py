@@ -76,8 +76,8 @@ def test_what_is_missing_is_named_for_few_and_many(
     found = missing_in(pasts, CUTOFF, needs_zone=True)
 
     assert pasts.are_few == (others == 0)
-    assert found == [missing, *[["no_timezone", "no_events", "no_attributes"]] * others]
+    assert found == [tuple(missing), *[("no_timezone", "no_events", "no_attributes")] * others]
 
 
 def test_a_zone_is_not_missed_where_no_local_hour_counts() -> None:
-    assert missing_in(ContactPasts(["a"], {}, ()), CUTOFF, needs_zone=False) == [["no_events", "no_attributes"]]
+    assert missing_in(ContactPasts(["a"], {}, ()), CUTOFF, needs_zone=False) == [("no_events", "no_attributes")]

@@ -1,4 +1,4 @@
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -17,7 +17,10 @@ from shared.timeline import (
     StoredValues,
     build,
     contacts_of,
+    named_values,
     names_of,
+    perhaps_of_types,
+    seen_type,
 )
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
@@ -275,3 +278,32 @@ def test_stored_columns_of_values_become_the_same_columns_as_their_rows(
     require_same(found, expected)
     assert [tuple(own) for own in packed] == listed
     assert [tuple(names_of(own)) for own in packed] == [tuple(names_of(own)) for own in listed]
+
+
+@given(owners=st.text("abc", min_size=1))
+def test_runs_of_events_name_whose_each_of_them_is(owners: str) -> None:
+    names, begins = PackedEvents.of([event(owner, "x", 1) for owner in owners]).runs
+
+    ends = [*begins[1:], len(owners)]
+    assert "".join(name * (end - begin) for name, begin, end in zip(names, begins, ends, strict=True)) == owners
+    assert all(before != name for before, name in pairwise(names))
+
+
+@pytest.mark.parametrize("types", [("x",), (UNVERIFIED_OPEN,), ("email_opened", "x"), ()])
+@pytest.mark.parametrize("packed", [True, False])
+def test_no_event_of_a_wanted_type_is_left_out(types: tuple[str, ...], packed: bool) -> None:
+    events = [event("a", type_, 1, human=human) for type_ in ("x", "y", "email_opened") for human in (None, 0, 1)]
+
+    found = list(perhaps_of_types(PackedEvents.of(events) if packed else events, types))
+
+    assert [one for one in found if seen_type(one) in types] == [one for one in events if seen_type(one) in types]
+    assert not [one for one in found if one[2] == "y"]
+
+
+def test_values_have_their_names_however_they_are_kept() -> None:
+    dated = (DatedValue("plan", 5, "pro"), DatedValue("size", 6, 2))
+    stored = StoredValues(("plan", "size"), [5, 6], ["pro", 2], [True, True])
+
+    told = [dict(named_values(values)) for values in (dated, stored, GivenValues({"plan": "pro", "size": 2}))]
+
+    assert told == [{"plan": "pro", "size": 2}] * 3
