@@ -39,6 +39,7 @@ QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else's
 MEMORY_BYTES = 4_000_000_000
 """A run of all tests leaves a fifth of it behind."""
+BROWSER = Path(__file__).parent / "browser"
 COLLECT_AFTER = (50_000, 20, 20)
 """Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
@@ -234,6 +235,11 @@ def simulated() -> Callable[..., World]:
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Look for examples in the product alone: to look through the tests takes each worker a second."""
     return [one for one in (yield) if not isinstance(one, DoctestModule)]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the folder of which every test is slow: each worker would load what drives a browser."""
+    return True if collection_path == BROWSER and config.option.markexpr == "not slow" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

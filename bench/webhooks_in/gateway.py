@@ -3,16 +3,15 @@
 import asyncio
 import os
 import random
-import signal
 import socket
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import aiohttp
 
+from foretell.child import launched
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.sources import new_source
 from shared.contracts.credentials import Seal
@@ -29,7 +28,9 @@ class Installation:
 
     home: Path
     port: int = 0
-    child: "subprocess.Popen[bytes] | None" = None
+    child: ForkServerProcess | None = None
+    lifeline: tuple[int, int] = field(default_factory=os.pipe)
+    """A pipe that closes with this process: then the gateway ends."""
     kills: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,13 +66,12 @@ class Installation:
             "FORETELL_IDENTITY_KEY": KEY,
             "FORETELL_UPSTREAM": "http://127.0.0.1:1",
             "FORETELL_LOG_LEVEL": "ERROR",
-            "PYTHONPATH": str(Path.cwd()),
         }
-        command = [sys.executable, "-m", "gateway", "--port", str(self.port)]
-        self.child = subprocess.Popen(command, env=environment)
+        words, log = ("gateway", "--port", str(self.port)), self.home / "gateway.log"
+        self.child = launched(words, environment=environment, log=log, lifeline=self.lifeline[0])
         async with aiohttp.ClientSession() as client:
             while not self.ready.is_set():
-                assert self.child.poll() is None, "the gateway did not start"
+                assert self.child.is_alive(), f"the gateway did not start: {log.read_text()}"
                 with suppress(aiohttp.ClientError):
                     async with client.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
                         if answer.status == 200:
@@ -83,15 +83,17 @@ class Installation:
         """Kill the process as a power failure would."""
         assert self.child is not None
         self.ready.clear()
-        self.child.send_signal(signal.SIGKILL)
-        self.child.wait()
+        self.child.kill()
+        self.child.join()
         self.kills += 1
 
     def stop(self) -> None:
         """End the process."""
-        if self.child is not None and self.child.poll() is None:
+        if self.child is not None and self.child.is_alive():
             self.child.terminate()
-            self.child.wait(15)
+            self.child.join(15)
+        for end in self.lifeline:
+            os.close(end)
 
     async def killed_again_and_again(self, draw: random.Random, kills: int, longest_seconds: float) -> None:
         """Kill and restart, each time after a random while."""

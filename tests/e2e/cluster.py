@@ -5,16 +5,15 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from shared.capabilities import TABLE
 from tests.e2e.balancer import Balancer
-from tests.e2e.installation import free_ports
+from tests.e2e.installation import forked, free_ports
 
 REPLICAS = 2
 START_SECONDS = 300.0
@@ -32,11 +31,11 @@ class Replica:
     home: Path
     first_port: int
     """Of the balancers: the gateway's, then those of the services in table order."""
-    process: "subprocess.Popen[bytes] | None" = None
+    process: ForkServerProcess | None = None
 
-    def command(self) -> list[str]:
+    def words(self) -> list[str]:
         module = {"gateway": ["gateway"], "worker": ["foretell", "worker"]}
-        return [sys.executable, "-m", *module.get(self.name, ["services", self.name]), "--port", str(self.port)]
+        return [*module.get(self.name, ["services", self.name]), "--port", str(self.port)]
 
     def start(self) -> None:
         environment = {
@@ -50,8 +49,7 @@ class Replica:
             "FORETELL_WEBHOOK_ALLOW_PRIVATE": "true",
             "FORETELL_RESCORE_DEBOUNCE_SECONDS": "1",
         }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command(), env=environment, stdout=log, stderr=log)
+        self.process = forked(*self.words(), environment=environment, log=self.log)
 
     @property
     def log(self) -> Path:
@@ -59,15 +57,17 @@ class Replica:
 
     async def stop(self) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        ended = await asyncio.to_thread(self.process.wait, 120)
-        assert ended in (0, -signal.SIGTERM), self.log.read_text()[-2_000:]  # uvicorn ends as it was told to
+        self.process.terminate()
+        await asyncio.to_thread(self.process.join, 120)
+        assert self.process.exitcode in (0, -signal.SIGTERM), self.log.read_text()[
+            -2_000:
+        ]  # uvicorn ends as it was told to
 
     async def ready(self, balancer: Balancer) -> None:
         async with asyncio.timeout(START_SECONDS):
             while self.port not in balancer.ready:
                 assert self.process is not None
-                assert self.process.poll() is None, self.log.read_text()[-2_000:]
+                assert self.process.is_alive(), self.log.read_text()[-2_000:]
                 await asyncio.sleep(0.05)
 
 
@@ -125,4 +125,4 @@ async def running(home: Path, names: Sequence[str] = EVERYTHING) -> AsyncIterato
             for replica in replicas:
                 if replica.process is not None:
                     replica.process.kill()
-                    replica.process.wait(120)
+                    replica.process.join(120)

@@ -10,15 +10,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from foretell.child import launched
 from foretell.cli.app import app
 from shared.capabilities import TABLE
 
@@ -99,6 +102,20 @@ class Installation:
 
     def score(self, *contact_ids: str) -> tuple[int, Any]:
         return self.asked("/score", {"contacts": [{"id": one} for one in contact_ids]})
+
+
+def forked(*words: str, environment: Mapping[str, str], log: Path) -> ForkServerProcess:
+    """Start a module as `foretell up` does: forked from a process that has loaded the libraries once for all tests.
+
+    To load them takes two seconds of a processor. That a module starts by itself is for tests that use `subprocess`.
+    """
+    return launched(words, environment=environment, log=log, lifeline=_lifeline()[0])
+
+
+@cache
+def _lifeline() -> tuple[int, int]:
+    """Open a pipe that closes with this process: then what it has forked ends."""
+    return os.pipe()
 
 
 def write_files(folder: Path) -> tuple[Path, Path]:

@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from foretell.child import preload
 from foretell.worker import run
 from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message
@@ -88,7 +89,7 @@ def on_a_socket(receiver: Receiver) -> Iterator[str]:
 
 @contextmanager
 def worker(home: Path) -> Iterator[ForkServerProcess]:
-    """Run the whole worker in a process of its own, forked from one that has imported it once for all lives."""
+    """Run the whole worker in a process of its own, forked from one that has loaded the libraries for all lives."""
     settings = WorkerSettings(
         home=home,
         signing_key=SecretStr(KEY),
@@ -97,8 +98,8 @@ def worker(home: Path) -> Iterator[ForkServerProcess]:
         webhook_timeout_seconds=1,
         webhook_poll_seconds=0.05,
     )
+    preload()
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["pytest", "foretell.worker"])
     process = server.Process(target=run, args=(settings,), kwargs={"host": "127.0.0.1", "port": 0}, daemon=True)
     process.start()
     try:

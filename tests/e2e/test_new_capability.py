@@ -26,8 +26,11 @@ PAGE = ROOT / "docs" / "new-capability.md"
 COPIED = ("foretell", "gateway", "services", "shared", "tests", "docs", "k8s", "bench", ".ci")
 KEYS = {"FORETELL_SIGNING_KEY": "s" * 64, "FORETELL_IDENTITY_KEY": "i" * 64}
 HOUSE = "test_layout or test_derived or test_imports"
-TYPED = """
-import json, sys
+LIVED = """
+import contextlib, io, json, runpy, sys
+import pytest
+with contextlib.redirect_stdout(io.StringIO()) as written:
+    runpy.run_module("foretell.derived", run_name="__main__")
 from typer.testing import CliRunner
 from foretell.cli.app import app
 printed = []
@@ -35,9 +38,14 @@ for words in json.loads(sys.argv[1]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     printed.append(result.stdout)
-print("\\n" + json.dumps(printed))
+status = pytest.main(json.loads(sys.argv[2]))
+print("\\n" + json.dumps([written.getvalue(), printed, status]))
 """
-"""Runs commands one after the other in one process, and prints what each printed as the last line."""
+"""Runs the one command, the command line and the checks of the contract, in one process: each loads all libraries.
+
+The last line holds what the first wrote, what each line printed, and how the checks ended.
+"""
+CHECKS = ["-q", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider"]
 BLOCK = re.compile(r"^```\w+ (?:file=(\S+)|line)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,6 +64,13 @@ class Tree:
     port: int
     run: Path
     """What this run of the tests has made lies there."""
+    help: str = ""
+    """What `foretell train --help` prints."""
+    key: str = ""
+    """Made by `foretell keys create`."""
+    checks: str = ""
+    """What the checks of the contract printed."""
+    are_checks_passed: bool = False
 
     def python(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -72,7 +87,7 @@ class Tree:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FORETELL_", "COVERAGE_"))}
         ours = {"PYTHONPATH": str(self.root), "FORETELL_HOME": str(self.home), "FORETELL_PORT": str(self.port)}
-        return {**kept, **KEYS, **ours, RUN: str(self.run)}
+        return {**kept, **KEYS, **ours, RUN: str(self.run), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -114,24 +129,19 @@ def tree(tmp_path_factory: pytest.TempPathFactory, trained: Installation) -> Tre
     before = digests(root)
     by_hand = with_the_toy(root)
     tree = Tree(root, by_hand, set(), set(), trained.home, free_ports(8), folder_of_run(tmp_path_factory))
-    printed = tree.python("-m", "foretell.derived").stdout
+    written = live(tree)
     after = digests(root)
-    tree.written = {line.removeprefix("Wrote ").removesuffix(".") for line in printed.splitlines()}
+    tree.written = {line.removeprefix("Wrote ").removesuffix(".") for line in written.splitlines()}
     tree.changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     return tree
 
 
-@dataclass
-class Printed:
-    """What the command line printed, typed in the copy."""
+def live(tree: Tree) -> str:
+    """Write what is derived, ask how to train the toy, define its outcome, train it, make a key, and check it.
 
-    help: str
-    key: str
-
-
-@pytest.fixture(scope="module")
-def printed(tree: Tree) -> Printed:
-    """Ask how to train the toy, define its outcome, train it, and make a key."""
+    Returns:
+        What the one command said it wrote.
+    """
     outcome = ("order", "--capability", "toy", "--event", "order_placed", "--within", "30d", "--repeatable")
     lines = [
         ["train", "--help"],
@@ -139,10 +149,12 @@ def printed(tree: Tree) -> Printed:
         ["train", "toy", "--outcome", "order"],
         ["keys", "create"],
     ]
-    done = tree.python("-c", TYPED, json.dumps(lines), check=False)
+    checks = [*CHECKS, "tests/contract/test_every_capability.py", "-k", "toy"]
+    done = tree.python("-c", LIVED, json.dumps(lines), json.dumps(checks), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    shown, _, _, key = json.loads(done.stdout.splitlines()[-1])
-    return Printed(shown, key.strip())
+    written, (tree.help, _, _, key), status = json.loads(done.stdout.splitlines()[-1])
+    tree.key, tree.checks, tree.are_checks_passed = key.strip(), done.stdout, status == 0
+    return str(written)
 
 
 @contextmanager
@@ -195,13 +207,13 @@ def test_one_folder_and_one_line_are_all_that_is_touched_by_hand(tree: Tree) -> 
     assert {"gateway/openapi/toy.json", "k8s/services/toy/kustomization.yaml", "compose.yaml"} <= tree.written
 
 
-def test_it_is_in_the_api_document_the_help_and_the_manifests(tree: Tree, printed: Printed) -> None:
+def test_it_is_in_the_api_document_the_help_and_the_manifests(tree: Tree) -> None:
     document = json.loads((tree.root / "tests" / "contract" / "openapi" / "gateway.json").read_text())
     compose = yaml.safe_load((tree.root / "compose.yaml").read_text())["services"]
 
     assert document["paths"]["/toy"]["post"]["operationId"] == "predict_toy"
     assert "toy" in document["components"]["schemas"]["OutcomeCapability"]["enum"]
-    assert re.search(r"^  toy +Train the toy", printed.help, re.MULTILINE)
+    assert re.search(r"^  toy +Train the toy", tree.help, re.MULTILINE)
     assert compose["toy"]["command"][:4] == ["python", "-m", "services", "toy"]
 
 
@@ -219,18 +231,18 @@ def test_it_is_in_the_rendered_manifests(tree: Tree) -> None:
     assert {one["kind"] for one in found} >= {"Service", "NetworkPolicy", "HorizontalPodAutoscaler"}
 
 
-def test_trained_and_served_it_answers_through_the_gateway(tree: Tree, printed: Printed) -> None:
+def test_trained_and_served_it_answers_through_the_gateway(tree: Tree) -> None:
     place = sorted(path.name for path in (tree.root / "services").iterdir() if (path / "capability.py").exists())
     service = tree.port + len(place)
 
     with serving(tree, "services", "toy", port=service), serving(tree, "gateway", port=tree.port):
         url = f"http://127.0.0.1:{tree.port}/toy"
         answer = posted(
-            url, printed.key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]}
+            url, tree.key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]}
         )
         asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
-        together = posted(f"http://127.0.0.1:{tree.port}/predict", printed.key, asked)
-        page = console_page(f"http://127.0.0.1:{tree.port}/console", printed.key, "toy")
+        together = posted(f"http://127.0.0.1:{tree.port}/predict", tree.key, asked)
+        page = console_page(f"http://127.0.0.1:{tree.port}/console", tree.key, "toy")
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")
@@ -243,20 +255,14 @@ def test_trained_and_served_it_answers_through_the_gateway(tree: Tree, printed: 
     assert "Nobody was judged yet" in page or "the likeliest first" in page
 
 
-def checked(tree: Tree, files: str, chosen: str) -> "subprocess.CompletedProcess[str]":
-    return tree.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", files, "-k", chosen, check=False)
-
-
 def test_every_contract_check_runs_on_it(tree: Tree) -> None:
-    done = checked(tree, "tests/contract/test_every_capability.py", "toy")
-
-    assert done.returncode == 0, done.stdout[-6_000:]
-    assert len(re.findall(r"\d+ passed", done.stdout)) == 1
+    assert tree.are_checks_passed, tree.checks[-6_000:]
+    assert len(re.findall(r"\d+ passed", tree.checks)) == 1
 
 
 @pytest.mark.slow
 def test_the_house_is_in_order_with_it(tree: Tree) -> None:
-    done = checked(tree, "tests/architecture", HOUSE)
+    done = tree.python("-m", "pytest", *CHECKS, "tests/architecture", "-k", HOUSE, check=False)
     linted = tree.python("-m", "ruff", "check", "services/toy", check=False)
     directions = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],

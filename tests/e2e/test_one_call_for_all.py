@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +14,7 @@ import pytest
 from shared.capabilities import NAMES, TABLE
 from shared.settings import service_port
 from tests.e2e.golden_home import golden_home
-from tests.e2e.installation import free_ports, until
+from tests.e2e.installation import forked, free_ports, until
 
 RUNNING = ("scoring", "segmentation")
 PATHS = {line.name: line.path for line in TABLE}
@@ -57,16 +55,14 @@ def started(home: Path, first: int, *words: str, port: int) -> Iterator[None]:
         "FORETELL_PORT": str(first),
     }
     log = home / f"{port}.log"
-    with log.open("wb") as file:
-        command = [sys.executable, "-m", *words, "--port", str(port)]
-        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+    process = forked(*words, "--port", str(port), environment=environment, log=log)
     try:
-        assert until(lambda: process.poll() is not None or is_ready(port)), log.read_text()
-        assert process.poll() is None, log.read_text()
+        assert until(lambda: not process.is_alive() or is_ready(port)), log.read_text()
+        assert process.is_alive(), log.read_text()
         yield
     finally:
         process.terminate()
-        process.wait(120)
+        process.join(120)
 
 
 def is_ready(port: int) -> bool:

@@ -50,11 +50,11 @@ def _execute(url: URL, statement: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of an installation whose databases are empty: migrated only where a test asks for `database` too."""
+    """Settings of an installation: its databases are empty, or those of `database` where a test asks for that too."""
     is_migrated = "database" in request.fixturenames
     if request.param == "sqlite":
         if is_migrated:
-            for file in request.getfixturevalue("migrated_files").iterdir():
+            for file in request.getfixturevalue("files_with_account").iterdir():
                 shutil.copy(file, tmp_path)
         yield Settings(home=tmp_path)
         return
@@ -70,18 +70,34 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres: URL, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PostgreSQL database, migrated once, from which others are made."""
+    """A PostgreSQL database with the account `default`, made once, from which others are made."""
     name = "migrated_template"
     _execute(postgres, f"CREATE DATABASE {name}")
     url = postgres.set(database=name).render_as_string(hide_password=False)
-    migrate(Settings(home=tmp_path_factory.mktemp("template"), store_url=SecretStr(url)))
+    settings = Settings(home=tmp_path_factory.mktemp("template"), store_url=SecretStr(url))
+    migrate(settings)
+    _create_account(settings)
     return name
+
+
+@pytest.fixture(scope="session")
+def files_with_account(migrated_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both SQLite files with the account `default`, made once, of which tests get copies."""
+    home = tmp_path_factory.mktemp("files-with-account")
+    shutil.copytree(migrated_files, home, dirs_exist_ok=True)
+    _create_account(Settings(home=home))
+    return home
+
+
+def _create_account(settings: Settings) -> None:
+    database = open_database(settings)
+    database.create_account("default", created_at=CREATED_AT)
+    database.close()
 
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """A migrated installation with the account `default`."""
     database = open_database(settings)
-    database.create_account("default", created_at=CREATED_AT)
     yield database
     database.close()

@@ -1,6 +1,7 @@
 """The published document makes clean clients: generated for real, compiled, and one call made with the result.
 
-The generators live in environments of their own, `.venv/generators`, made by `make test` (.ci/generators).
+The generators live in environments of their own, `.venv/generators`, made by `make test` (.ci/generators). Each
+generates from one form of the document, and both forms are generated from; the other two pairs are slow.
 """
 
 import compileall
@@ -50,8 +51,7 @@ assert off["quiet_hours"] == "off", off
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{PYTHON}{os.pathsep}{os.environ['PATH']}"  # the generator calls ruff
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(cwd), "COVERAGE_PROCESS_START": ""}
+    environment = {**os.environ, "PYTHONPATH": str(cwd), "COVERAGE_PROCESS_START": ""}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -61,7 +61,7 @@ def document() -> dict[str, Any]:
     return read
 
 
-@pytest.fixture(scope="module", params=["3.1", "3.0"])
+@pytest.fixture(scope="module", params=["3.1", pytest.param("3.0", marks=pytest.mark.slow)])
 def python_client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated package, and what the generator said in a file beside it."""
     if not (PYTHON / "openapi-python-client").exists():
@@ -69,10 +69,11 @@ def python_client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("python")
     written = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     (folder / "openapi.json").write_text(json.dumps(written if request.param == "3.1" else as_3_0(written)))
+    (folder / "config.yaml").write_text("post_hooks: []")  # how the package is formatted is of no use here
     target = folder / "contract_client"
     done = run(
         PYTHON / "openapi-python-client", "generate", "--path", folder / "openapi.json", "--meta", "none",
-        "--output-path", target, "--fail-on-warning", cwd=folder,
+        "--output-path", target, "--fail-on-warning", "--config", folder / "config.yaml", cwd=folder,
     )  # fmt: skip
     (folder / "said.txt").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -106,7 +107,7 @@ def test_python_compiles_and_calls(python_client: Path) -> None:
     assert called.returncode == 0, called.stderr
 
 
-@pytest.mark.parametrize("version", ["3.1", "3.0"])
+@pytest.mark.parametrize("version", [pytest.param("3.1", marks=pytest.mark.slow), "3.0"])
 def test_typescript_is_generated_without_a_warning_and_checks(
     document: dict[str, Any], tmp_path: Path, version: str
 ) -> None:
@@ -120,7 +121,7 @@ def test_typescript_is_generated_without_a_warning_and_checks(
     )
 
     made = run(NODE / "openapi-typescript", "openapi.json", "-o", "api.ts", cwd=tmp_path)
-    checked = run(NODE / "tsc", "--noEmit", "--strict", "--skipLibCheck", "use.ts", cwd=tmp_path)
+    checked = run(NODE / "tsc", "--noEmit", "--strict", "--skipLibCheck", "--lib", "es5", "use.ts", cwd=tmp_path)
 
     assert made.returncode == 0, made.stderr
     assert re.findall(r"(?i)warn|error|⚠", made.stdout + made.stderr) == []

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
@@ -69,14 +68,6 @@ class Running:
 
     def healthy(self) -> bool:
         return is_healthy(self.program.health_url)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forked_from_the_product_s_own_process() -> Iterator[None]:
-    """Fork from a process that has loaded what the product loads: another file's may live on in this worker."""
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    yield
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

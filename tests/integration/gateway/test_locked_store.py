@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from shared.settings import Settings
+from shared.store import Database
 
-from .conftest import RunningGateway, Upstream, opened
+from .conftest import RunningGateway, Upstream, create_accounts, opened
 
 EVENT = {"contact_id": "c-1", "type": "order_placed", "occurred_at": "2026-01-01T00:00:00Z"}
 LATEST = 20.0
@@ -18,7 +19,8 @@ Locking = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-async def short_door(database: object, settings: Settings, upstream: Upstream) -> AsyncIterator[RunningGateway]:
+async def short_door(database: Database, settings: Settings, upstream: Upstream) -> AsyncIterator[RunningGateway]:
+    create_accounts(database)
     async with opened(settings.home, upstream, store_url=settings.store_url, request_timeout_seconds=0.4) as made:
         yield made
 
@@ -84,8 +86,9 @@ async def test_a_claimed_idempotency_key_is_free_again(short_door: RunningGatewa
 
 
 async def test_reads_go_on_while_more_writers_wait_than_there_are_threads(
-    database: object, settings: Settings, upstream: Upstream, locked: Locking
+    database: Database, settings: Settings, upstream: Upstream, locked: Locking
 ) -> None:
+    create_accounts(database)
     for deadline in (0.4, 4.0, 40.0):  # a busy machine may not answer a read within so short a time
         async with opened(
             settings.home, upstream, store_url=settings.store_url, request_timeout_seconds=deadline

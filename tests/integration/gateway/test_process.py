@@ -77,7 +77,6 @@ async def process(home: Path) -> AsyncIterator[Process]:
 
 def made_key(home: Path) -> str:
     database = open_database(GatewaySettings(home=home, signing_key=SECRET, identity_key=SECRET))
-    database.create_account("acme", created_at=0)
     key = new_key()
     database.of("acme").keys.create("t", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
     database.close()
