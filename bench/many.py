@@ -1,6 +1,6 @@
 """What one call about 1,000 contacts costs a service to compute and answer: of this tree, and of another one beside it.
 
-Run: python -m bench.many [--home FOLDER] [--against TREE] [--rounds 9] [--capability scoring]. The account is that of
+Run: python -m bench.many [--home FOLDER] [--against TREE] [--rounds 9]. The account is that of
 `bench.serving`, kept in the folder for the next time. Each tree has a process of its own, and the calls go to one and
 the other in turn; the figures are medians of the processor time of a call, without HTTP and without the writer of the
 prediction log. Both trees must send the same bytes.
@@ -27,7 +27,6 @@ from pydantic import SecretStr
 from bench.serving import requests
 from bench.serving.account import ACCOUNT, NOTE, Prepared, kept_or_prepared
 from services.specs import spec_of
-from shared.capabilities import TABLE
 from shared.contracts.credentials import Call
 from shared.http.process import collect_rarely, keep_memory_small
 from shared.serving.service import Service
@@ -49,13 +48,13 @@ class Unlogged:
         return lambda *_: None
 
 
-async def service_of(home: Path, capability: str) -> Service:
-    """Open the service of a capability, with the settings of a process and its champion in memory."""
+async def service_of(home: Path) -> Service:
+    """Open the service of scoring, with the settings of a process and its champion in memory."""
     settings = ServiceSettings(home=home, signing_key=SecretStr(requests.SIGNING_KEY))
     # A fixed instant: the same contacts are as old in every run of one account.
     now = datetime.fromtimestamp((home / NOTE).stat().st_mtime, UTC)
     store = open_database(settings)
-    service = Service(spec_of(capability), settings, store, now=lambda: now, unix_seconds=lambda: 0.0)
+    service = Service(spec_of("scoring"), settings, store, now=lambda: now, unix_seconds=lambda: 0.0)
     service.answering._predictions = Unlogged()  # type: ignore[assignment]
     await service.champions.poll()
     keep_memory_small()
@@ -63,20 +62,17 @@ async def service_of(home: Path, capability: str) -> Service:
     return service
 
 
-def bodies_of(account: Prepared, capability: str) -> Mapping[str, Sequence[bytes]]:
+def bodies_of(account: Prepared) -> Mapping[str, Sequence[bytes]]:
     """Return the calls of each kind."""
-    path = next(line.path for line in TABLE if line.name == capability)
-    stored = {"stored": [*requests.many_by_id(account.few, path).bodies] * CALLS}
-    if capability != "scoring":
-        return stored
+    stored = {"stored": [*requests.many_by_id(account.few).bodies] * CALLS}
     single = requests.by_id(account.contacts, reasons=0).bodies[:SINGLE_CALLS]
     return {**stored, "inline": requests.inline(requests.BULK, CALLS).bodies, "one": single}
 
 
-async def work(home: Path, capability: str) -> None:
+async def work(home: Path) -> None:
     """Answer the calls of a kind for each line that comes in: processor time of one, and what was sent."""
-    account = kept_or_prepared(home, CONTACTS, everything=capability != "scoring")
-    service, bodies = await service_of(home, capability), bodies_of(account, capability)
+    account = kept_or_prepared(home, CONTACTS, everything=False)
+    service, bodies = await service_of(home), bodies_of(account)
     for line in sys.stdin:
         calls, sent = bodies[line.strip()], sha256()
         before = time.process_time()
@@ -95,7 +91,7 @@ Worker = tuple[IO[str], IO[str]]
 def worker(tree: Path, given: argparse.Namespace) -> Iterator[Worker]:
     """Run this file with the code of a tree."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
-    command = [sys.executable, __file__, "--work", "--home", str(given.home), "--capability", given.capability]
+    command = [sys.executable, __file__, "--work", "--home", str(given.home)]
     environment = {**os.environ, **one_thread, "PYTHONPATH": str(tree)}
     piped = subprocess.PIPE
     child = subprocess.Popen(command, env=environment, cwd=given.home, stdin=piped, stdout=piped, text=True)
@@ -132,18 +128,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="keeps the account (default: made and thrown away)")
     parser.add_argument("--against", type=Path, help="another checkout")
-    parser.add_argument("--capability", default="scoring")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
-        asyncio.run(work(given.home, given.capability))
+        asyncio.run(work(given.home))
         return
     trees = [HERE, *([given.against.absolute()] if given.against else [])]
-    kinds = ["inline", "stored", "one"] if given.capability == "scoring" else ["stored"]
+    kinds = ("inline", "stored", "one")
     with tempfile.TemporaryDirectory() as folder:
         given.home = (given.home or Path(folder) / "home").absolute()
-        kept_or_prepared(given.home, CONTACTS, everything=given.capability != "scoring")
+        kept_or_prepared(given.home, CONTACTS, everything=False)
         costs = measured(trees, kinds, given)
     print(f"| call | {' | '.join(str(tree) for tree in trees)} |")
     print(f"|---|{'---:|' * len(trees)}")
