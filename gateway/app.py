@@ -60,7 +60,7 @@ from gateway.webhooks.source_cache import SourceCache
 from shared.capabilities import TABLE
 from shared.contracts.credentials import Seal
 from shared.http import problem
-from shared.http.exchange import FlatRoute, FlatRoutes, Handler
+from shared.http.exchange import FlatApp, FlatRoute, Handler
 from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext
 from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
@@ -86,7 +86,7 @@ def create_app(
         providers: of webhooks that come in.
     """
     metrics = GatewayMetrics()
-    app = FastAPI(
+    app = FlatApp(
         title=openapi.TITLE,
         version=openapi.VERSION,
         lifespan=_lifespan(settings, metrics, providers, (database, client)),
@@ -99,8 +99,8 @@ def create_app(
     app.state.metrics = metrics
     problem.install(app)
     handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: metered(predict_all)}
-    flat = {path: _flat_route(path, handler, settings, metrics) for path, handler in handlers.items()}
-    for path, route in flat.items():  # reached through `FlatRoutes`; here for who calls the path by another method
+    app.flat_routes = {path: _flat_route(path, handler, settings, metrics) for path, handler in handlers.items()}
+    for path, route in app.flat_routes.items():  # here for who calls the path by another method
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
     add_forwarding(app)
     app.router.routes.extend(_routes())
@@ -115,7 +115,6 @@ def create_app(
     app.add_middleware(
         RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds, failed=console.failed
     )
-    app.add_middleware(FlatRoutes, routes=flat)
     # Written at its first request: that takes a second, and the start need not wait for it.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app

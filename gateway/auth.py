@@ -252,8 +252,14 @@ def parts_of(scope: ASGIScope) -> "Gateway":
     return gateway
 
 
-async def identify(scope: ASGIScope, authorization: str | None, address: str) -> Caller:
+async def identify(gateway: "Gateway", scope: ASGIScope, authorization: str | None, address: str) -> Caller:
     """Return who asks: by the key, or as the call from this process says.
+
+    Args:
+        gateway: the parts that the request uses.
+        scope: of the request.
+        authorization: the header.
+        address: where the request comes from.
 
     Raises:
         NotAuthenticated: no valid key.
@@ -263,7 +269,6 @@ async def identify(scope: ASGIScope, authorization: str | None, address: str) ->
     here: InProcess | None = scope.get(IN_PROCESS)
     if here is not None:
         return here.caller
-    gateway = parts_of(scope)
     return await caller_of(gateway.key_cache, gateway.limits, authorization, address)
 
 

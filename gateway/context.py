@@ -200,7 +200,7 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     """
     gateway = gateway_of(request)
     address = request.client.host if request.client is not None else ""
-    caller = await identify(request.scope, request.headers.get("authorization"), address)
+    caller = await identify(gateway, request.scope, request.headers.get("authorization"), address)
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
     quota = request.state.quota = await gateway.limits.count(caller.public_id)

@@ -51,7 +51,7 @@ def metered(work: Work) -> Handler:
 
     async def answer(exchange: Exchange) -> HttpAnswer:
         gateway = parts_of(exchange.scope)
-        caller = await identify(exchange.scope, exchange.header(b"authorization"), exchange.client_address)
+        caller = await identify(gateway, exchange.scope, exchange.header(b"authorization"), exchange.client_address)
         exchange.facts.update(account=caller.account, key=caller.public_id)
         quota = await gateway.limits.count(caller.public_id)
         try:

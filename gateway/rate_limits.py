@@ -63,31 +63,32 @@ class SlidingMinute:
 
     def hit(self, key: str, cost: int = 1) -> bool:
         """Count, unless the limit is reached; return whether it was counted."""
-        if self._count(key) + cost > self._limit:
+        if self._count(key)[0] + cost > self._limit:
             return False
         self._present[key] = self._present.get(key, 0) + cost
         return True
 
     def left(self, key: str) -> Remaining:
         """Return what is left."""
-        remaining = max(0, self._limit - self._count(key))
-        until_next = MINUTE_SECONDS - unix_seconds() % MINUTE_SECONDS
+        count, until_next = self._count(key)
         waits = [until_next] if key in self._present else []
         if before := self._before.get(key):
             waits.append(until_next % (MINUTE_SECONDS / before))
-        return Remaining(remaining, max(1, math.ceil(min(waits, default=0))))
+        return Remaining(max(0, self._limit - count), max(1, math.ceil(min(waits, default=0))))
 
     def reset(self) -> None:
         """Remove all counts."""
         self._present, self._before = {}, {}
 
-    def _count(self, key: str) -> int:
+    def _count(self, key: str) -> tuple[int, float]:
+        """Return the count, and after how many seconds the clock's next minute begins."""
         minute, seconds = divmod(unix_seconds(), MINUTE_SECONDS)
         if minute != self._minute:
             self._before = self._present if minute == self._minute + 1 else {}
             self._present, self._minute = {}, minute
-        before = self._before.get(key, 0) * (MINUTE_SECONDS - seconds) / MINUTE_SECONDS
-        return math.floor(before + self._present.get(key, 0))
+        until_next = MINUTE_SECONDS - seconds
+        before = self._before.get(key, 0) * until_next / MINUTE_SECONDS
+        return math.floor(before + self._present.get(key, 0)), until_next
 
 
 class _Counts(Protocol):

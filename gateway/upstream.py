@@ -385,12 +385,11 @@ class Upstreams:
             log.warning("upstream.failed", extra={"capability": name, "code": error.code})
             raise
         self._metrics.upstream_answers.labels(name, f"{answer.status // 100}xx").inc()
-        headers = dict(answer.headers)
-        served = headers.get(_SERVED, b"")
+        served = dict(answer.headers).get(_SERVED, b"")
         contacts = int(served) if served.isdigit() else None
         if contacts is not None:
             self._metrics.contacts_served.labels(name).inc(contacts)
-        passed = [(name, value) for name, value in headers.items() if name in _PASSED_BACK]
+        passed = [(name, value) for name, value in answer.headers if name in _PASSED_BACK]
         return HttpAnswer(answer.status, passed, answer.body), contacts
 
     def _seconds(self, capability: Capability, path: str) -> float:
@@ -402,19 +401,22 @@ class Upstreams:
         """Send, and report the result to the circuit breaker; a late service's health is checked meanwhile."""
         capability, breaker = upstream.capability, upstream.breaker
         seconds, loop = self._seconds(capability, request.path), asyncio.get_running_loop()
-        looks = list[asyncio.Task[bool]]()
-        timer = loop.call_later(
-            max(0.0, seconds - PROBE_SECONDS), lambda: looks.append(loop.create_task(upstream.is_alive()))
-        )
+        ends_at, looks, limit = loop.time() + seconds, list[asyncio.Task[bool]](), asyncio.timeout(None)
+
+        def look() -> None:
+            looks.append(loop.create_task(upstream.is_alive()))
+            limit.reschedule(ends_at)  # only now, so that a request costs one timer
+
+        timer = loop.call_at(ends_at - PROBE_SECONDS, look)
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
                 answer = await self._sent_twice(upstream, request, seconds)
         except (NotConnected, AnswerLost) as error:
             # A machine that does not answer makes every request wait.
             breaker.failed(error, proven=isinstance(error, NotConnected) and error.timed_out)
             raise breaker.unavailable() from error
         except TimeoutError as error:
-            if not (await looks[0] if looks else await upstream.is_alive()):
+            if not await looks[0]:
                 breaker.failed(error, proven=True)
                 raise UpstreamUnavailable(
                     f"The {capability.name} service did not answer within {seconds:g} s, nor does it answer its "
@@ -441,8 +443,7 @@ class Upstreams:
     async def _sent_twice(self, upstream: _Upstream, request: ForwardedRequest, seconds: float) -> HttpAnswer:
         """Ask again if nothing was sent yet, or if nothing of an answer came and the request is safe to repeat."""
         target = quote_from_bytes(request.target, safe=_AS_IT_IS).encode()
-        headers = self._headers(request, target, seconds)
-        sent = (request.method, target, headers, request.body)
+        sent = (request.method, target, self._headers(request, target, seconds), request.body)
         try:
             return await upstream.client.request(*sent)
         except (NotConnected, AnswerLost) as error:
@@ -475,8 +476,7 @@ class Upstreams:
             self._note_skew(upstream, parsedate_to_datetime(date).timestamp() - time.time())
         if answer.status != 200:
             return "not-ready"
-        found = _json_object(answer.body)
-        return "degraded" if found.get("status") == "degraded" else "ready"
+        return "degraded" if _json_object(answer.body).get("status") == "degraded" else "ready"
 
     @property
     def clocks_differ(self) -> bool:

@@ -6,7 +6,7 @@ waits (the worker, the command line, polls) has none, and is as patient as its o
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 
@@ -51,12 +51,10 @@ def within(seconds: float) -> Iterator[Deadline]:
         _CURRENT.reset(token)
 
 
-@contextmanager
-def at_most(seconds: float) -> Iterator[Deadline]:
+def at_most(seconds: float) -> AbstractContextManager[Deadline]:
     """Give what the block does so many seconds, or what is left where that is less."""
     left = seconds_left()
-    with within(seconds if left is None else min(seconds, left)) as made:
-        yield made
+    return within(seconds if left is None else min(seconds, left))
 
 
 def current() -> Deadline | None:

@@ -241,8 +241,8 @@ def layer_text(plan: Plan, prepared: Prepared, foretell: systems.Foretell) -> st
     except Void as void:
         return f"Layers of one call: void ({void})."
     return (
-        "Layers of one `/score` by id with 3 reasons, 8 connections: processor time, shared out by samples of what "
-        f"was at work (py-spy).\n\n{layers.table(found)}"
+        "Layers of one `/score` by id with 3 reasons, 8 connections: processor time of each thread by the scheduler, "
+        f"shared out by samples of what it was at (py-spy).\n\n{layers.table(found)}"
     )
 
 

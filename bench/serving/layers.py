@@ -1,14 +1,17 @@
 """Where the time of one call goes: samples of both processes under load, by what the code at work is for.
 
-py-spy takes the samples from outside: nothing in the product knows of it.
+py-spy takes the samples from outside: nothing in the product knows of it. It also sees threads that wait for a core as
+at work; how long each thread really computed, the system's scheduler says.
 """
 
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import psutil
 
 from bench.serving.arithmetic import Load, Void
 from bench.serving.environments import python_of
@@ -32,6 +35,7 @@ RULES: Sequence[tuple[str, str]] = (
 )
 WAITING = re.compile(r"(\w+\.)?(_worker|wait|select|get|_wait_for_tstate_lock|_bootstrap) \(")
 """Innermost frames of threads that have nothing to do: py-spy takes some of them for busy."""
+_THREAD = re.compile(r"thread \((\d+)\)")
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>[^()]*?)(?::\d+)?\)$")
 
 
@@ -50,41 +54,51 @@ def layer_of(stack: Sequence[str]) -> str:
     return "other"
 
 
-def counted(folded: str) -> Counter[str]:
-    """Count samples of threads at work by layer; each line is a stack, joined by semicolons, and how often it was seen.
+def counted(folded: str) -> dict[int, Counter[str]]:
+    """Count samples of threads at work by thread and layer; each line is a stack and how often it was seen.
 
-    >>> counted("run (uvicorn/server.py:60);pasts (shared/store/contacts.py:200) 3")
-    Counter({'read': 3})
+    >>> counted("thread (7): MainThread;run (uvicorn/server.py:60);pasts (shared/store/contacts.py:200) 3")
+    {7: Counter({'read': 3})}
     """
-    found: Counter[str] = Counter()
+    found: dict[int, Counter[str]] = {}
     for line in folded.splitlines():
         stack, _, times = line.rpartition(" ")
         # The root may be in the path of every file: "reason" in its name would decide everything.
-        frames = stack.replace(f"{ROOT}/", "").split(";")
-        if not WAITING.match(frames[-1]):
-            found[layer_of(frames)] += int(times)
+        thread, *frames = stack.replace(f"{ROOT}/", "").split(";")
+        if (number := _THREAD.match(thread)) and not WAITING.match(frames[-1]):
+            found.setdefault(int(number[1]), Counter())[layer_of(frames)] += int(times)
     return found
 
 
-def table(found: dict[str, tuple[float, Counter[str]]]) -> str:
-    """Write milliseconds of processor time of one call, by layer and process.
+def shared_out(spent: Mapping[int, float], seen: Mapping[int, Counter[str]]) -> dict[str, float]:
+    """Share the time that each thread computed out over the layers at which it was seen.
 
-    Args:
-        found: by process, its processor time of a call in milliseconds, and its samples by layer.
+    >>> shared_out({7: 3.0, 8: 1.0}, {7: Counter(http=1, log=2)})
+    {'http': 1.0, 'log': 2.0, 'other': 1.0}
     """
+    found: dict[str, float] = {}
+    for thread, time in spent.items():
+        samples = seen.get(thread) or Counter(other=1)
+        for layer, times in samples.items():
+            found[layer] = found.get(layer, 0.0) + time * times / samples.total()
+    return found
+
+
+def table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """Write milliseconds of processor time of one call, by process and layer."""
     lines = [f"| layer | {' | '.join(f'{name}, ms' for name in found)} |", f"|---|{'---:|' * len(found)}"]
     for layer in LAYERS:
-        shares = [each * samples[layer] / max(1, samples.total()) for each, samples in found.values()]
+        shares = [layers.get(layer, 0.0) for layers in found.values()]
         if any(shares):
             lines.append(f"| {layer} | {' | '.join(f'{share:.2f}' for share in shares)} |")
-    lines.append(f"| all | {' | '.join(f'{each:.2f}' for each, _ in found.values())} |")
+    lines.append(f"| all | {' | '.join(f'{sum(layers.values()):.2f}' for layers in found.values())} |")
     return "\n".join(lines)
 
 
 def sampled(
     processes: Sequence[Running], load: Callable[[], Load], cache: Path, folder: Path, *, seconds: float
-) -> dict[str, tuple[float, Counter[str]]]:
-    """Sample processes while a load is on them.
+) -> dict[str, dict[str, float]]:
+    """Sample processes while a load is on them; return milliseconds of one request, by process and layer.
 
     Args:
         processes: one each.
@@ -97,13 +111,17 @@ def sampled(
         Void: py-spy cannot be installed, or may not look into other processes here.
     """
     program = python_of(cache / "py-spy", PY_SPY).with_name("py-spy")
-    before = [one.cpu_seconds() for one in processes]
+    before = [_computed(one) for one in processes]
     plain = load()
-    each = [1e3 * (one.cpu_seconds() - was) / plain.requests for one, was in zip(processes, before, strict=True)]
+    spent = [
+        {thread: 1e3 * (seconds - was.get(thread, 0.0)) / plain.requests for thread, seconds in _computed(one).items()}
+        for one, was in zip(processes, before, strict=True)
+    ]
 
-    def sample(one: Running) -> Counter[str]:
+    def sample(one: Running) -> dict[int, Counter[str]]:
         into = folder / f"{one.name}.folded"
-        options = ["--format", "raw", "--full-filenames", "--rate", str(RATE), "--duration", str(max(1, int(seconds)))]
+        rate, lasting = str(RATE), str(max(1, int(seconds)))
+        options = ["--format", "raw", "--full-filenames", "--threads", "--rate", rate, "--duration", lasting]
         command = [str(program), "record", *options, "--output", str(into), "--pid", str(one.processes[0])]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode or not into.exists():
@@ -114,4 +132,9 @@ def sampled(
         loaded = threads.submit(load)
         samples = list(threads.map(sample, processes))
         loaded.result()
-    return {one.name: (cost, seen) for one, cost, seen in zip(processes, each, samples, strict=True)}
+    return {one.name: shared_out(each, seen) for one, each, seen in zip(processes, spent, samples, strict=True)}
+
+
+def _computed(one: Running) -> dict[int, float]:
+    """Read how many seconds each thread of a process has computed."""
+    return {each.id: each.user_time + each.system_time for each in psutil.Process(one.processes[0]).threads()}

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from shared.errors import (
     ConnectionsExhausted,
@@ -141,6 +141,36 @@ class Connections:
         return True
 
 
+class AnswerTransport:
+    """What one answer is written to: a head that announces its body leaves with the first part of it.
+
+    Two calls of the system cost the server more than one, and wake the client twice.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle, self._transport = cycle, cycle.transport
+        self._head: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write what is kept with this, or keep it."""
+        if self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+        elif self._head is None and self._cycle.chunked_encoding is False and self._cycle.scope["method"] != "HEAD":
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Write what is kept, and close."""
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()
+
+
 MAX_URL_BYTES: Final = 8_192
 MAX_HEAD_BYTES: Final = 32_768
 """Request line and header fields together; the same for what stands between two parts of a chunked body."""
@@ -249,6 +279,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop()
         self.everyone.busy(self, self._address)
         super().on_headers_complete()
+        self.cycle.transport = AnswerTransport(self.cycle)  # type: ignore[assignment]
 
     def on_chunk_header(self) -> None:
         """Note that a chunk begins."""

@@ -4,8 +4,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 from pythonjsonlogger.orjson import OrjsonFormatter
@@ -16,6 +19,17 @@ from shared.settings import Settings
 QUIET = ("uvicorn.access", "uvicorn.error", "asyncio")
 
 
+class JsonLines(OrjsonFormatter):
+    """Puts the fields of a line together in one pass; looking each up among the library's options takes longer."""
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        """Fill in what a line says."""
+        log_data.update(level=record.levelname, name=record.name, event=record.message, **self.static_fields)
+        log_data.update(message_dict)
+        log_data.update((name, value) for name, value in vars(record).items() if name not in self.reserved_attrs)
+        log_data["at"] = datetime.fromtimestamp(record.created, UTC)
+
+
 def configure(level: str, service: str) -> None:
     """Send the process's log to standard output, one JSON object a line.
 
@@ -24,14 +38,7 @@ def configure(level: str, service: str) -> None:
         service: put into every line.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        OrjsonFormatter(
-            ["levelname", "name", "message"],
-            rename_fields={"levelname": "level", "message": "event"},
-            static_fields={"service": service},
-            timestamp="at",
-        )
-    )
+    handler.setFormatter(JsonLines(static_fields={"service": service}))
     # Nobody reads where a line was written nor by which thread, and finding that out took a fifth of writing it.
     logging._srcfile = None  # as the documentation of `logging` advises
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -89,6 +96,7 @@ class RequestMetrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.requests_of, self.seconds_of = cache(self.requests.labels), cache(self.seconds.labels)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from shared.contracts.credentials import (
 )
 from shared.errors import ClockSkew, NotAllowed, NotAuthenticated
 from shared.http import problem
-from shared.http.exchange import Exchange, FlatRoute, FlatRoutes, HttpAnswer, sane_request_id
+from shared.http.exchange import Exchange, FlatApp, FlatRoute, HttpAnswer, sane_request_id
 from shared.http.middleware import (
     BodyLimit,
     EquivalentRequests,
@@ -111,7 +111,7 @@ class Service:
     def app(self) -> FastAPI:
         """Make the ASGI app."""
         capability = self.spec.capability
-        app = FastAPI(
+        app = FlatApp(
             title=f"Foretell {capability.name}",
             summary=capability.question,
             lifespan=self._lifespan,
@@ -141,7 +141,7 @@ class Service:
             max_body_bytes=limit,
             within_seconds=within_seconds,
         )
-        app.add_middleware(FlatRoutes, routes={capability.path: predictions})
+        app.flat_routes = {capability.path: predictions}
         return app
 
     def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:

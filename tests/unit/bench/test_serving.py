@@ -1,11 +1,13 @@
 """The pure parts of bench/serving: reading wrk, ratios, goals, void runs, layers."""
 
+from collections import Counter
+
 import pytest
 
 from bench.serving.arithmetic import Bound, Load, NothingAnswered, Spread, Void, load_of, ratios, shown
 from bench.serving.cells import named
 from bench.serving.goals import Part, fastest, judged, rate
-from bench.serving.layers import counted, layer_of
+from bench.serving.layers import counted, layer_of, shared_out
 from bench.serving.rounds import Cell, Measured
 
 WRK = """Running 2s test @ http://127.0.0.1:18000
@@ -161,15 +163,24 @@ def test_a_stack_belongs_to_what_its_frames_are_for(frames: str, layer: str) -> 
 
 def test_a_thread_that_waits_is_at_no_layer() -> None:
     folded = (
-        "run (threading.py:982);_worker (concurrent/futures/thread.py:81) 9\n"
-        "PredictionLog._run (shared/serving/answering.py:90);Condition.wait (threading.py:331) 4\n"
-        "PredictionLog._run (shared/serving/answering.py:90) 1\n"
+        "thread (5): small_0;run (threading.py:982);_worker (concurrent/futures/thread.py:81) 9\n"
+        "thread (6): log;PredictionLog._run (shared/serving/answering.py:90);Condition.wait (threading.py:331) 4\n"
+        "thread (6): log;PredictionLog._run (shared/serving/answering.py:90) 1\n"
     )
 
-    assert counted(folded) == {"log": 1}
+    assert counted(folded) == {6: {"log": 1}}
 
 
-def test_samples_are_counted_by_layer() -> None:
-    folded = "run (uvicorn/server.py:60) 2\nrun (uvicorn/server.py:60);pasts (shared/store/contacts.py:2) 5\n"
+def test_samples_are_counted_by_thread_and_layer() -> None:
+    folded = (
+        "thread (5): MainThread;run (uvicorn/server.py:60) 2\n"
+        "thread (6): small_0;run (threading.py:982);pasts (shared/store/contacts.py:2) 5\n"
+    )
 
-    assert counted(folded) == {"http": 2, "read": 5}
+    assert counted(folded) == {5: {"http": 2}, 6: {"read": 5}}
+
+
+def test_a_thread_seen_often_costs_no_more_than_it_computed() -> None:
+    seen = {5: Counter(http=900), 6: Counter(read=3, log=1)}
+
+    assert shared_out({5: 0.5, 6: 2.0, 7: 0.25}, seen) == {"http": 0.5, "read": 1.5, "log": 0.5, "other": 0.25}

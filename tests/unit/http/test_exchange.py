@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from shared import deadline
 from shared.errors import ForetellError, LimitReached, NotAllowed, NotAuthenticated
 from shared.http import problem
-from shared.http.exchange import BoundedBody, Exchange, FlatRoute, FlatRoutes, Handler, HttpAnswer
+from shared.http.exchange import BoundedBody, Exchange, FlatApp, FlatRoute, Handler, HttpAnswer
 from shared.http.middleware import RequestContext, refuse_unknown_names
 from shared.http.telemetry import RequestMetrics
 
@@ -31,7 +31,14 @@ def flat(handler: Handler, **more: Any) -> FlatRoute:
 @pytest.fixture
 def client_of(asgi: Any) -> Callable[[FlatRoute], Any]:
     """A client of an app that has one flat route."""
-    return lambda route: asgi(FlatRoutes(PlainTextResponse("the app"), routes={"/flat": route}))
+
+    def client(route: FlatRoute) -> Any:
+        app = FlatApp(openapi_url=None, redirect_slashes=False)
+        app.mount("/", PlainTextResponse("the app"))
+        app.flat_routes = {"/flat": route}
+        return asgi(app)
+
+    return client
 
 
 def raising(error: Exception) -> Handler:
