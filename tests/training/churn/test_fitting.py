@@ -180,8 +180,7 @@ def test_flat_data_makes_a_version_without_time(flat: tuple[ChurnMaterial, Churn
 def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> None:
     world = flat_world()
     facts = {
-        name: replace(
-            fact,
+        name: fact._replace(
             attributes=(*fact.attributes, DatedValue("closed_by", ALWAYS, str(fact.attributes[1].value), False)),
         )
         for name, fact in world.facts.items()
