@@ -48,7 +48,18 @@ class PredictionLogTable(PredictionTable):
 
 
 LOGGED_WEEK: ColumnElement[int] = PredictionLogTable.cutoff // literal_column(str(WEEK), BigInteger)
-"""Of the cutoff, as the index has it."""
+"""Of the cutoff, as the index has it: SQL divides towards 0."""
+
+
+def logged_week(cutoff: Microseconds) -> int:
+    """Return the same of an instant.
+
+    >>> logged_week(8 * DAY), logged_week(-6 * DAY), logged_week(-8 * DAY)
+    (1, 0, -1)
+    """
+    return cutoff // WEEK if cutoff >= 0 else -(-cutoff // WEEK)
+
+
 Index(
     "ix_prediction_log_past",
     *(PredictionLogTable.account_id, PredictionLogTable.capability, PredictionLogTable.outcome, LOGGED_WEEK),

@@ -21,12 +21,12 @@ from shared.store.prediction_tables import (
     COLUMNS,
     LATEST_FIELDS,
     LOGGED_WEEK,
-    WEEK,
     AnswerCount,
     AnswerCountTable,
     LatestPredictionTable,
     PredictionLogTable,
     PredictionRow,
+    logged_week,
 )
 from shared.store.ranked_list import (
     ListPlace,
@@ -434,7 +434,7 @@ def _scores_around(
     capability: str, outcome: str, contact_ids: Collection[str], around: Microseconds
 ) -> tuple[Prepared, Values]:
     near = {"earliest": around - NEAR_DAYS * DAY, "latest": around + NEAR_DAYS * DAY}
-    weeks = {name: near["earliest"] // WEEK + number for number, name in enumerate(_WEEKS)}
+    weeks = {name: logged_week(near["earliest"]) + number for number, name in enumerate(_WEEKS)}
     return _SCORES, {"capability": capability, "outcome": outcome, IDS: contact_ids, **near, **weeks}
 
 

@@ -164,7 +164,9 @@ def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> No
     assert past_scores(store, around=100 * DAY) == {"a": 99}
 
 
-@pytest.mark.parametrize("around", [20_000 * DAY, 20_000 * DAY - 1, 20_003 * DAY, 20_006 * DAY + 5])
+@pytest.mark.parametrize(
+    "around", [20_000 * DAY, 20_000 * DAY - 1, 20_003 * DAY, 20_006 * DAY + 5, -3 * DAY, -14 * DAY, -27 * DAY]
+)
 def test_a_past_score_is_found_at_both_ends_of_its_fortnight_wherever_weeks_begin(
     database: Database, around: int
 ) -> None:
