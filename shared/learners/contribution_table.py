@@ -14,7 +14,7 @@ TreeSHAP v2, for the tables.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
@@ -89,7 +89,7 @@ def _pieces(leaves: Sequence[Leaf]) -> list[_Piece]:
     return found[::-1]
 
 
-def _fitting(trees: Sequence[Sequence[Leaf]], most: int) -> list[_Piece]:
+def _fitting(trees: Iterable[Sequence[Leaf]], most: int) -> list[_Piece]:
     """Cut all trees; nothing where they take more than so many numbers, or a leaf had no training row."""
     found = list[_Piece]()
     for leaves in trees:

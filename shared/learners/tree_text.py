@@ -8,6 +8,11 @@ _CATEGORICAL, _DEFAULT_LEFT, _MISSING = 1, 2, 2
 """Bits of a node's decision type; from the third on stands what counts as missing."""
 ZERO_IS_MISSING, NAN_IS_MISSING = 1, 2
 WORD_BITS = 32
+_FIELDS = {
+    *("split_feature", "threshold", "decision_type", "left_child", "right_child"),
+    *("leaf_value", "leaf_count", "internal_count"),
+}
+"""Of a tree with a condition: all that is read of it, apart from categories."""
 
 
 class Condition(NamedTuple):
@@ -41,19 +46,23 @@ class Leaf(NamedTuple):
     path: tuple[Step, ...]
 
 
-def leaves_of(text: str) -> list[list[Leaf]] | None:
-    """Read every tree of a model, its leaves from left to right.
+def leaves_of(text: str) -> Iterator[list[Leaf]] | None:
+    """Read the trees of a model one after the other, the leaves of each from left to right.
 
     Args:
         text: that LightGBM can read.
 
     Returns:
-        None: it has several classes, averages its trees, or has linear models in leaves.
+        None: it has several classes, averages its trees, has linear models in leaves, or does not count training rows.
     """
     head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
     if "\nnum_tree_per_iteration=1\n" not in head or "\naverage_output" in head or "\nis_linear=1" in text:
         return None
-    return [list(_leaves(dict(line.split("=", 1) for line in block.split("\n")[1:] if line))) for block in blocks]
+    trees = [dict(line.split("=", 1) for line in block.split("\n")[1:] if line) for block in blocks]
+    # LightGBM reads a tree without some fields too.
+    if not all(tree.keys() >= _FIELDS or tree["num_leaves"] == "1" for tree in trees):
+        return None
+    return (list(_leaves(tree)) for tree in trees)
 
 
 def _leaves(fields: Mapping[str, str]) -> Iterator[Leaf]:

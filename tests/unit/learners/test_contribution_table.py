@@ -130,6 +130,17 @@ def test_a_leaf_that_no_training_row_met_has_no_table() -> None:
     assert ContributionTable.of(empty, WIDTH) is None
 
 
+@pytest.mark.parametrize("field", ["leaf_count", "internal_count", "decision_type"])
+def test_a_text_without_what_lightgbm_does_not_need_is_left_to_it(field: str) -> None:
+    text = re.sub(rf"\n(tree_sizes|{field})=[^\n]*", "", grown(6, num_leaves=4).model_to_string())
+    trees, rows = Trees(text), asked(6)
+
+    margins, shares = trees.explained(rows)
+
+    assert_array_equal(margins, trees.booster.predict(rows, raw_score=True))
+    assert_array_equal(shares, trees.booster.predict(rows, pred_contrib=True))
+
+
 def test_all_tables_of_a_process_have_one_bound_and_leave_with_their_models(monkeypatch: pytest.MonkeyPatch) -> None:
     text = grown(7, num_leaves=8).model_to_string()
     first = ContributionTable.of(text, WIDTH)
