@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,34 @@ def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(se
     engine.dispose()
 
     assert (after, before) == (held, held)
+
+
+IN_LITTLE_MEMORY = """
+import sqlite3, sys
+from pathlib import Path
+from shared.settings import Settings
+from shared.store import downgrade, migrate
+
+sqlite3.connect(":memory:").execute("PRAGMA hard_heap_limit=40000000")  # two connections' caches, and some
+migrate(Settings(home=Path(sys.argv[1])))
+downgrade(Settings(home=Path(sys.argv[1])), revision="0006")
+"""
+
+
+def test_a_log_of_any_size_is_written_anew_in_little_memory(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings, revision="0006")
+    engine = create_engine(settings.resolved_predictions_url())
+    rows = [{**LOGGED, "contact_id": f"c{number}", "body": "x" * 900_000} for number in range(50)]
+    with engine.begin() as connection:
+        for name in ("latest_predictions", "prediction_log"):
+            values = ", ".join(f":{column}" for column in LOGGED)
+            connection.execute(text(f"INSERT INTO {name} ({', '.join(LOGGED)}) VALUES ({values})"), rows)  # noqa: S608
+    engine.dispose()
+
+    done = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY, tmp_path], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["store", "predictions"])

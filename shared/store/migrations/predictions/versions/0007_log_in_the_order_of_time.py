@@ -12,9 +12,11 @@ branch_labels = None
 depends_on = None
 
 KEY = sa.String().with_variant(sa.VARCHAR(collation="C"), "postgresql")
-LOG, LATEST = "prediction_log", "latest_predictions"
+LOG, LATEST, OLD = "prediction_log", "latest_predictions", "_before"
 BY_CONTACT = ["account_id", "capability", "outcome", "contact_id", "cutoff", "asked_at", "request_id"]
 BY_TIME = ["account_id", "asked_at", "contact_id", "capability", "outcome", "request_id", "cutoff"]
+FOUND_BY_TIME = ["account_id", "asked_at", "capability", "outcome", "contact_id", "cutoff", "request_id"]
+"""As the index of the old log has them: nothing is sorted, and a batch of a million answers has one `asked_at`."""
 QUESTION = ["account_id", "capability", "outcome"]
 LATEST_KEY = ["account_id", "contact_id", "capability", "outcome"]
 LISTED = [*QUESTION, "score", "probability", "contact_id", "status", "band", "asked_at", "version"]
@@ -25,8 +27,9 @@ WEEK = sa.text("(cutoff / 604800000000)")
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        _anew(LOG, BY_TIME, _log_columns(), BY_TIME)
+        _anew(LOG, BY_TIME, _log_columns(), FOUND_BY_TIME)
         _anew(LATEST, LATEST_KEY, _latest_columns(), LATEST_KEY)
+        _drop_old()
         op.create_index("ix_latest_predictions_listed", LATEST, LISTED)
     else:
         op.drop_index("ix_prediction_log_account_id_asked_at", table_name=LOG)
@@ -44,6 +47,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         _anew(LOG, BY_CONTACT, _log_columns(), BY_TIME, sqlite_with_rowid=False)
         _anew(LATEST, LATEST_KEY, _latest_columns(), LATEST_KEY, sqlite_with_rowid=False)
+        _drop_old()
         op.create_index("ix_latest_predictions_listed", LATEST, LISTED)
     else:
         op.drop_index("ix_latest_predictions_segment", table_name=LATEST)
@@ -54,15 +58,24 @@ def downgrade() -> None:
 
 
 def _anew(name: str, key: list[str], columns: list["sa.Column[object]"], order: list[str], **options: bool) -> None:
-    """Write a table of SQLite anew in an order that an index of the old one gives; its indexes go with it."""
-    old = f"{name}_before"
-    op.rename_table(name, old)
+    """Write a table of SQLite anew in an order that an index of the old one gives."""
+    op.rename_table(name, f"{name}{OLD}")
     table = op.create_table(name, *columns, sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{name}")), **options)
     kept = [column.name for column in columns]
-    source = sa.table(old, *(sa.column(one) for one in kept))
+    source = sa.table(f"{name}{OLD}", *(sa.column(one) for one in kept))
     rows = sa.select(*source.c).order_by(*(source.c[one] for one in order))
     op.execute(sa.insert(table).from_select(kept, rows))
-    op.drop_table(old)
+
+
+def _drop_old() -> None:
+    """Drop what was written anew, with its indexes.
+
+    To be able to take a statement back, SQLite holds in memory the pages of a table that is dropped with rows, and
+    those that were freed before and get rows again: so each table is emptied first, and only once both are written.
+    """
+    for name in (LOG, LATEST):
+        op.execute(sa.delete(sa.table(f"{name}{OLD}")))
+        op.drop_table(f"{name}{OLD}")
 
 
 def _log_columns() -> list["sa.Column[object]"]:
