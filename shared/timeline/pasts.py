@@ -233,7 +233,7 @@ def contacts_of(events: Sequence[EventTuple]) -> set[str]:
 
 def perhaps_of_types(events: Sequence[EventTuple], types: Collection[str]) -> Iterable[EventTuple]:
     """Keep the events that may be of some types as `seen_type` knows them; of many the others are never rows."""
-    recorded = {"email_opened" if name == UNVERIFIED_OPEN else name for name in types}
+    recorded = {*types, "email_opened"} if UNVERIFIED_OPEN in types else set(types)
     names = events.columns[2] if isinstance(events, PackedEvents) else map(itemgetter(2), events)
     return compress(events, [name in recorded for name in names])
 
