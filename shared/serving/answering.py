@@ -202,9 +202,12 @@ class ResolvedCall(NamedTuple):
     """Whom a call that may be answered together with others names; None: it is answered alone."""
 
     def at(self, latest: "ResolvedCall") -> "ResolvedCall":
-        """Ask at the instant of a later call; where none was named, `now` is any between question and answer."""
+        """Ask at the instant of a later call, so that this sees all that was recorded before it came.
+
+        Where no cutoff was named, `now` is any instant between question and answer.
+        """
         if self.request.cutoff is not None:
-            return self
+            return self._replace(asked_at=latest.asked_at)
         return self._replace(asked_at=latest.asked_at, cutoff=latest.cutoff, cutoff_at=latest.cutoff_at)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from shared.contracts.holdout import Holdout
 from shared.errors import StoreUnavailable
 from shared.serving.capability_spec import BeforeRespond, PendingResponse
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
 FULL = {"attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
 
@@ -47,11 +49,16 @@ class Watched:
         first = asyncio.create_task(client.post("/score", payloads[0]))
         await asyncio.to_thread(self.model.entered.wait, 10)
         rest = [asyncio.create_task(client.post("/score", one)) for one in payloads[1:]]
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < len(rest):
-                await asyncio.sleep(0)
+        await waiting(client, len(rest))
         self.model.gate.set()
         return list(await asyncio.gather(first, *rest))
+
+
+async def waiting(client: Any, calls: int) -> None:
+    """Wait until so many calls wait for a thread."""
+    async with asyncio.timeout(10):
+        while client.app.state.service.answering.waiting < calls:
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -104,6 +111,28 @@ async def test_calls_that_ask_something_else_are_answered_apart(running: Any, wa
     assert watched.sizes == [1, 1, len(other["contacts"])]
 
 
+async def test_a_replay_sees_all_that_was_recorded_before_it_was_asked(
+    running: Any, store: Any, watched: Watched
+) -> None:
+    clock = [NOW]
+
+    async with running(now=lambda: clock[0]) as client:
+        watched.hold()
+        replay = {"cutoff": "2026-05-01T00:00:00Z"}
+        held = asyncio.create_task(client.post("/score", about("c-1")))
+        await asyncio.to_thread(watched.model.entered.wait, 10)
+        earlier = asyncio.create_task(client.post("/score", about({"id": "n-1", **FULL}, **replay)))
+        await waiting(client, 1)
+        clock[0] = NOW + timedelta(seconds=5)
+        later = asyncio.create_task(client.post("/score", about({"id": "n-2", **FULL}, **replay)))
+        await waiting(client, 2)
+        watched.model.gate.set()
+        await asyncio.gather(held, earlier, later)
+
+    assert store.read_as_of == [NOW_US, NOW_US + 5_000_000]
+    assert [row.asked_at for row in store.logged] == [NOW_US, NOW_US + 5_000_000, NOW_US + 5_000_000]
+
+
 async def test_no_more_than_32_contacts_are_answered_together(running: Any, watched: Watched) -> None:
     twelve = [about(*({"id": f"n-{call}-{place}", **FULL} for place in range(12))) for call in range(3)]
 
@@ -123,9 +152,7 @@ async def test_accounts_are_never_answered_together(running: Any, watched: Watch
         await asyncio.to_thread(watched.model.entered.wait, 10)
         mine = asyncio.create_task(client.post("/score", about("c-1")))
         theirs = asyncio.create_task(client.post("/score", about({"id": "c-2", **FULL}), account="acme"))
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < 2:
-                await asyncio.sleep(0)
+        await waiting(client, 2)
         watched.model.gate.set()
         replies = await asyncio.gather(first, mine, theirs)
 
@@ -151,9 +178,7 @@ async def test_a_call_whose_time_is_over_takes_no_other_along(running: Any, watc
         await asyncio.to_thread(watched.model.entered.wait, 10)
         too_late = asyncio.create_task(client.post("/score", about("c-1"), deadline_at=101.0))
         in_time = asyncio.create_task(client.post("/score", about("c-2"), deadline_at=4e9))
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < 2:
-                await asyncio.sleep(0)
+        await waiting(client, 2)
         now[0] = 102.0
         watched.model.gate.set()
         replies = await asyncio.gather(late, too_late, in_time)
