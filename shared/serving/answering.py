@@ -267,6 +267,10 @@ class LoadedShadows(Protocol):
         """By account and outcome."""
 
 
+def _too_late() -> UpstreamTimeout:
+    return UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
+
+
 def _slots(call: ResolvedCall) -> Sequence[Slot]:
     return slots(call.request.contacts, lambda: parse_json(call.body)["contacts"])
 
@@ -378,7 +382,17 @@ class Answering:
         return Champion(UNTRAINED, "", make(meant))
 
     def _answers(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
-        """Answer calls together; where that fails each is answered alone, so that whoever is to blame fails alone."""
+        """Answer calls together, but for those whose time is over.
+
+        Raises:
+            Exception: several could not be answered together, and nothing is kept: each is to be answered alone.
+        """
+        now = self._unix_seconds()
+        in_time = [one for one in calls if one.call.deadline_at >= now]
+        answers = iter(self._in_time(in_time) if in_time else ())
+        return [next(answers) if one.call.deadline_at >= now else _too_late() for one in calls]
+
+    def _in_time(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
         latest = max(calls, key=attrgetter("asked_at"))
         requested = [one.at(latest) for one in calls]
         first = requested[0]
@@ -396,13 +410,12 @@ class Answering:
         try:
             return self._together(requested, answers)
         except Exception as error:
-            if len(calls) == 1 or answers.may_be_committed:  # what may be committed is not done again
+            undone = isinstance(error, StoreUnavailable) and error.undone
+            if len(calls) == 1 or (answers.may_be_committed and not undone):  # what may be kept is not done again
                 return [error] * len(calls)
-            return [answer for one in calls for answer in self._answers([one])]
+            raise
 
     def _together(self, calls: Sequence[ResolvedCall], answers: ContactAnswers) -> list[CallAnswer]:
-        if any(self._unix_seconds() > one.call.deadline_at for one in calls):
-            raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
         every = [_slots(one) for one in calls]
         valid = [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
         reads: RequestReads | None = None

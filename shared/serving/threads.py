@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -51,7 +51,7 @@ class ThreadPools:
         self._writing.shutdown(wait=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting(Generic[Item, Result]):
     """An item whose result somebody waits for."""
 
@@ -80,7 +80,8 @@ class GatheringThreads(Generic[Item, Result]):
         """Start no thread before there is work.
 
         Args:
-            compute: return the result of each item, in order, or the exception with which it failed.
+            compute: return the result of each item, in order, or the exception with which it failed. Where it raises
+                for several, it is asked about each alone, in that one's own time: whoever is to blame fails alone.
             joins: whether an item that waits may be taken together with those that are taken already.
             threads: how many.
             name: of the threads.
@@ -105,13 +106,19 @@ class GatheringThreads(Generic[Item, Result]):
             Exception: with which it failed.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        one = _Waiting(item, future, deadline.current())
         with self._changed:
             if not self._threads[0].is_alive():
                 for thread in self._threads:
                     thread.start()
-            self._waiting.append(_Waiting(item, future, deadline.current()))
+            self._waiting.append(one)
             self._changed.notify()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:  # nobody wants it any more: what was not begun is not done
+            with self._changed, suppress(ValueError):
+                self._waiting.remove(one)
+            raise
 
     def close(self) -> None:
         """Wait until everything that waits is done."""
@@ -124,20 +131,25 @@ class GatheringThreads(Generic[Item, Result]):
 
     def _run(self) -> None:
         while taken := self._take():
-            left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
-            with deadline.within(min(left)) if left else nullcontext():
-                results = self._results([one.item for one in taken])
+            results = self._results(taken)
             loop = taken[0].future.get_loop()
             try:
                 loop.call_soon_threadsafe(_deliver, taken, results)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
-    def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+    def _results(self, taken: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | BaseException]:
+        """Compute together until the nearest deadline that is not over, and each alone where that fails."""
+        left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
         try:
-            return self._compute(items)
-        except Exception as error:  # the thread must live
-            return [error] * len(items)
+            with deadline.within(min(filter(None, left), default=0.0)) if left else nullcontext():
+                return self._compute([one.item for one in taken])
+        except Exception as error:
+            if len(taken) == 1:
+                return [error]
+        except BaseException as error:  # an extension that panics: the thread must live
+            return [error] * len(taken)
+        return [result for one in taken for result in self._results([one])]
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         """Wait for an item and take what may go along with it, oldest first; nothing: it is over."""
@@ -159,12 +171,12 @@ class GatheringThreads(Generic[Item, Result]):
             return taken
 
 
-def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | Exception]) -> None:
+def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | BaseException]) -> None:
     """Hand over results on the loop; who went away gets none."""
     for one, result in zip(taken, results, strict=True):
         if one.future.done():
             continue
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             one.future.set_exception(result)
         else:
             one.future.set_result(result)

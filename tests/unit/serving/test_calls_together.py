@@ -178,12 +178,14 @@ async def test_a_call_whose_time_is_over_takes_no_other_along(running: Any, watc
         await asyncio.to_thread(watched.model.entered.wait, 10)
         too_late = asyncio.create_task(client.post("/score", about("c-1"), deadline_at=101.0))
         in_time = asyncio.create_task(client.post("/score", about("c-2"), deadline_at=4e9))
-        await waiting(client, 2)
+        also_in_time = asyncio.create_task(client.post("/score", about({"id": "n-1", **FULL}), deadline_at=4e9))
+        await waiting(client, 3)
         now[0] = 102.0
         watched.model.gate.set()
-        replies = await asyncio.gather(late, too_late, in_time)
+        replies = await asyncio.gather(late, too_late, in_time, also_in_time)
 
-    assert [reply.status for reply in replies] == [200, 504, 200]
+    assert [reply.status for reply in replies] == [200, 504, 200, 200]
+    assert watched.sizes == [1, 2]
 
 
 async def test_while_the_store_is_away_each_call_is_answered_by_what_it_brings(
@@ -238,3 +240,17 @@ async def test_what_may_be_committed_is_not_tried_again(running: Any, watched: W
 
     assert commits == [["n-1"], ["n-2", "n-3", "n-4"]]
     assert [reply.status for reply in replies] == [200, 503, 503, 503]
+
+
+async def test_a_call_whose_commit_was_undone_takes_no_other_along(running: Any, watched: Watched) -> None:
+    def commit(pending: PendingResponse[Any, Any]) -> Any:
+        if "n-3" in pending.contact_ids:
+            error = StoreUnavailable("Contacts were erased while this was answered; ask again.")
+            error.undone = True
+            raise error
+        return pending.results
+
+    async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
+        replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
+
+    assert [reply.status for reply in replies] == [200, 200, 503, 200]
