@@ -425,27 +425,33 @@ class Answering:
             except StoreUnavailable:  # what a call brings itself is answered all the same
                 if len(calls) > 1:
                     raise
-        answered = iter(answers.of(valid, reads))
-        found = []
+        answered, erasures = iter(answers.of(valid, reads)), erasures_of(reads)
+        written = []
         for one, of_call in zip(calls, every, strict=True):
             contacts = [slot for slot in of_call if isinstance(slot, RequestContact)]
             own = list(islice(answered, len(contacts)))
             left = iter(own)
             predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
-            found.append(self._rendered(one, predictions, erasures_of(reads), answers.counted))
+            bodies = [prediction.wire(self._spec.absent_fields) for prediction in predictions]
+            written.append((one, contacts, own, predictions, bodies))
+        found = [self._written(one, *answer, answers.counted) for one, _, _, *answer in written]
+        # All could be written: from here on nothing is done again.
+        for answer, (one, contacts, own, predictions, bodies) in zip(found, written, strict=True):
+            for status, count in answer.statuses.items():
+                self._metrics.predictions.labels(status).inc(count)
+            self._log(one, predictions, bodies, erasures)
             if (one.call.account, one.outcome) in self._shadows.loaded:
-                self._offer(one, contacts, own, erasures_of(reads))
+                self._offer(one, contacts, own, erasures)
         return found
 
-    def _rendered(
+    def _written(
         self,
         resolved: ResolvedCall,
         predictions: Sequence[Prediction],
-        erasures: int,
+        bodies: Sequence[bytes],
         counted: Mapping[str, Any] | None,
     ) -> CallAnswer:
-        """Write each prediction once: the same bytes are sent and logged."""
-        bodies = [one.wire(self._spec.absent_fields) for one in predictions]
+        """Put an answer together; the same bytes are sent and logged."""
         about = {
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
@@ -453,11 +459,8 @@ class Answering:
             **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
-        statuses = Counter([one.status for one in predictions])
-        for status, count in statuses.items():
-            self._metrics.predictions.labels(status).inc(count)
-        self._log(resolved, predictions, bodies, erasures)
         body = b'{"predictions":[%b],%b' % (b",".join(bodies), rest[1:])
+        statuses = Counter([one.status for one in predictions])
         return CallAnswer(body, statuses, len(predictions), resolved.outcome, resolved.champion.version)
 
     def _model_info(self, resolved: ResolvedCall) -> dict[str, object]:

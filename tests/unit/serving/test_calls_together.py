@@ -29,6 +29,7 @@ class Watched:
         self.model, self.answer = model, model.answer
         self.sizes: list[int] = []
         self.raises_about: str | None = None
+        self.unwritable: str | None = None
         model.answer = self.answered
 
     def answered(self, pasts: Any, cutoffs: Any, request: Any) -> Any:
@@ -36,6 +37,8 @@ class Watched:
         found = self.answer(pasts, cutoffs, request)
         if self.raises_about in pasts.contact_ids:
             raise ZeroDivisionError
+        if self.unwritable in pasts.contact_ids:
+            found[list(pasts.contact_ids).index(self.unwritable)].parts = object()
         return found
 
     def hold(self) -> None:
@@ -254,3 +257,17 @@ async def test_a_call_whose_commit_was_undone_takes_no_other_along(running: Any,
         replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
 
     assert [reply.status for reply in replies] == [200, 200, 503, 200]
+
+
+async def test_a_call_that_cannot_be_written_lets_no_other_be_logged_twice(
+    running: Any, store: Any, watched: Watched
+) -> None:
+    watched.unwritable = "c-2"
+
+    async with running() as client:
+        replies = await watched.calls(client, about("c-1"), about({"id": "n-1", **FULL}), about("c-2"))
+        counted = client.app.state.metrics.registry.get_sample_value("foretell_predictions_total", {"status": "ok"})
+
+    assert [reply.status for reply in replies] == [200, 200, 500]
+    assert [row.contact_id for row in store.logged] == ["c-1", "n-1"]
+    assert counted == 2
