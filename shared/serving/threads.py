@@ -59,6 +59,11 @@ class _Waiting(Generic[Item, Result]):
     future: "asyncio.Future[Result]"
     until: deadline.Deadline | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.until is not None and self.until.left() == 0.0
+
 
 Compute = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 
@@ -139,10 +144,10 @@ class GatheringThreads(Generic[Item, Result]):
                 return
 
     def _results(self, taken: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | BaseException]:
-        """Compute together until the nearest deadline that is not over, and each alone where that fails."""
+        """Compute together until the nearest deadline, and each alone where that fails."""
         left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
         try:
-            with deadline.within(min(filter(None, left), default=0.0)) if left else nullcontext():
+            with deadline.within(min(left)) if left else nullcontext():
                 return self._compute([one.item for one in taken])
         except Exception as error:
             if len(taken) == 1:
@@ -152,7 +157,10 @@ class GatheringThreads(Generic[Item, Result]):
         return [result for one in taken for result in self._results([one])]
 
     def _take(self) -> list[_Waiting[Item, Result]]:
-        """Wait for an item and take what may go along with it, oldest first; nothing: it is over."""
+        """Wait for an item and take what may go along with it, oldest first; nothing: it is over.
+
+        One whose time is over goes alone: it is only refused, and must not be computed in the time of others.
+        """
         with self._changed:
             while not self._waiting:
                 if self._closing:
@@ -160,9 +168,9 @@ class GatheringThreads(Generic[Item, Result]):
                 self._changed.wait()
             taken = [self._waiting.popleft()]
             items, left = [taken[0].item], list[_Waiting[Item, Result]]()
-            while self._waiting and len(left) < LOOKED_AT:
+            while self._waiting and len(left) < LOOKED_AT and not taken[0].is_over:
                 one = self._waiting.popleft()
-                if self._joins(items, one.item):
+                if not one.is_over and self._joins(items, one.item):
                     taken.append(one)
                     items.append(one.item)
                 else:

@@ -154,8 +154,11 @@ async def test_the_nearest_deadline_holds_for_all_that_are_computed_together() -
     assert await Limited().of(900.0, 300.0) == [([0], None), ([1, 2], 300)]
 
 
-async def test_a_deadline_that_is_over_leaves_the_others_their_time() -> None:
-    assert await Limited().of(0.0, 300.0) == [([0], None), ([1, 2], 300)]
+async def test_what_has_no_time_left_is_not_computed_with_others() -> None:
+    seen = await Limited().of(300.0, 0.0, 900.0)
+
+    assert seen == [([0], None), ([1, 3], 300), ([2], 0)]
+    assert await Limited().of(0.0, 300.0) == [([0], None), ([1], 0), ([2], 300)]
 
 
 async def test_who_is_computed_alone_after_all_has_its_own_time() -> None:
