@@ -184,7 +184,9 @@ def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | 
     for one, result in zip(taken, results, strict=True):
         if one.future.done():
             continue
-        if isinstance(result, BaseException):
+        if isinstance(result, StopIteration):  # no future takes one
+            one.future.set_exception(RuntimeError("StopIteration"))
+        elif isinstance(result, BaseException):
             one.future.set_exception(result)
         else:
             one.future.set_result(result)

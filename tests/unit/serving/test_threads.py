@@ -117,6 +117,18 @@ async def test_the_thread_outlives_a_panic() -> None:
     threads.close()
 
 
+async def test_an_error_that_no_future_takes_still_reaches_who_waits() -> None:
+    def compute(numbers: Sequence[int]) -> Sequence[int | Exception]:
+        return [next(iter(())) for _ in numbers]
+
+    threads = GatheringThreads[int, int](compute, lambda taken, one: True, threads=1, name="test")
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await threads.run(1)
+    await asyncio.to_thread(threads.close)
+
+
 class Limited:
     """Computes numbers within so many seconds each, and keeps how many seconds each computation had."""
 
