@@ -114,9 +114,7 @@ async def test_calls_that_ask_something_else_are_answered_apart(running: Any, wa
     assert watched.sizes == [1, 1, len(other["contacts"])]
 
 
-async def test_a_replay_sees_all_that_was_recorded_before_it_was_asked(
-    running: Any, store: Any, watched: Watched
-) -> None:
+async def test_a_replay_sees_all_that_was_recorded_before_it_came(running: Any, store: Any, watched: Watched) -> None:
     clock = [NOW]
 
     async with running(now=lambda: clock[0]) as client:
