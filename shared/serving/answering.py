@@ -434,7 +434,7 @@ class Answering:
             predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
             bodies = [prediction.wire(self._spec.absent_fields) for prediction in predictions]
             written.append((one, contacts, own, predictions, bodies))
-        found = [self._written(one, *answer, answers.counted) for one, _, _, *answer in written]
+        found = [self._written(one, predictions, bodies, answers.counted) for one, _, _, predictions, bodies in written]
         # All could be written: from here on nothing is done again.
         for answer, (one, contacts, own, predictions, bodies) in zip(found, written, strict=True):
             for status, count in answer.statuses.items():
