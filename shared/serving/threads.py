@@ -42,7 +42,14 @@ class ThreadPools:
         pool = self._small if contacts <= SMALL_CONTACTS else self._large
         pool = self._writing if writes else pool
         here = copy_context()  # the deadline goes along
-        return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
+
+        def done() -> Result:
+            try:
+                return here.run(work, *arguments)
+            except StopIteration as error:
+                raise _takeable(error) from error
+
+        return await asyncio.get_running_loop().run_in_executor(pool, done)
 
     def close(self) -> None:
         """Wait until all begun work is done."""
@@ -184,9 +191,14 @@ def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | 
     for one, result in zip(taken, results, strict=True):
         if one.future.done():
             continue
-        if isinstance(result, StopIteration):  # no future takes one
-            one.future.set_exception(RuntimeError("StopIteration"))
+        if isinstance(result, StopIteration):
+            one.future.set_exception(_takeable(result))
         elif isinstance(result, BaseException):
             one.future.set_exception(result)
         else:
             one.future.set_result(result)
+
+
+def _takeable(error: StopIteration) -> RuntimeError:
+    """Make what is raised in the place of an exception that no future takes, so that nobody would ever be answered."""
+    return RuntimeError(type(error).__name__)

@@ -117,6 +117,15 @@ async def test_the_thread_outlives_a_panic() -> None:
     threads.close()
 
 
+async def test_an_error_that_no_future_takes_reaches_who_waits_for_a_pool() -> None:
+    pools = ThreadPools(1)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await pools.run(lambda: next(iter(())), contacts=1_000)
+    pools.close()
+
+
 async def test_an_error_that_no_future_takes_still_reaches_who_waits() -> None:
     def compute(numbers: Sequence[int]) -> Sequence[int | Exception]:
         return [next(iter(())) for _ in numbers]
