@@ -8,6 +8,7 @@ buffers nothing.
 import asyncio
 import logging
 import time
+import weakref
 from asyncio.events import TimerHandle
 from collections import OrderedDict
 from collections.abc import Callable
@@ -148,7 +149,8 @@ class AnswerTransport:
     """
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle, self._transport = cycle, cycle.transport
+        # A strong reference would be a circle, which only the collector takes apart: with the request, after a while.
+        self._cycle, self._transport = weakref.proxy(cycle), cycle.transport
         self._head: bytes | None = None
 
     def __getattr__(self, name: str) -> Any:

@@ -202,9 +202,12 @@ class ResolvedCall(NamedTuple):
     """Whom a call that may be answered together with others names; None: it is answered alone."""
 
     def at(self, latest: "ResolvedCall") -> "ResolvedCall":
-        """Ask at the instant of a later call; where none was named, `now` is any between question and answer."""
+        """Ask at the instant of a later call, so that this sees all that was recorded before it came.
+
+        Where no cutoff was named, `now` is any instant between question and answer.
+        """
         if self.request.cutoff is not None:
-            return self
+            return self._replace(asked_at=latest.asked_at)
         return self._replace(asked_at=latest.asked_at, cutoff=latest.cutoff, cutoff_at=latest.cutoff_at)
 
 
@@ -262,6 +265,10 @@ class LoadedShadows(Protocol):
     @property
     def loaded(self) -> Mapping[tuple[str, str], object]:
         """By account and outcome."""
+
+
+def _too_late() -> UpstreamTimeout:
+    return UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
 
 
 def _slots(call: ResolvedCall) -> Sequence[Slot]:
@@ -375,7 +382,17 @@ class Answering:
         return Champion(UNTRAINED, "", make(meant))
 
     def _answers(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
-        """Answer calls together; where that fails each is answered alone, so that whoever is to blame fails alone."""
+        """Answer calls together, but for those whose time is over.
+
+        Raises:
+            Exception: several could not be answered together, and nothing is kept: each is to be answered alone.
+        """
+        now = self._unix_seconds()
+        in_time = [one for one in calls if one.call.deadline_at >= now]
+        answers = iter(self._in_time(in_time) if in_time else ())
+        return [next(answers) if one.call.deadline_at >= now else _too_late() for one in calls]
+
+    def _in_time(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
         latest = max(calls, key=attrgetter("asked_at"))
         requested = [one.at(latest) for one in calls]
         first = requested[0]
@@ -393,13 +410,12 @@ class Answering:
         try:
             return self._together(requested, answers)
         except Exception as error:
-            if len(calls) == 1 or answers.may_be_committed:  # what may be committed is not done again
+            undone = isinstance(error, StoreUnavailable) and error.undone
+            if len(calls) == 1 or (answers.may_be_committed and not undone):  # what may be kept is not done again
                 return [error] * len(calls)
-            return [answer for one in calls for answer in self._answers([one])]
+            raise
 
     def _together(self, calls: Sequence[ResolvedCall], answers: ContactAnswers) -> list[CallAnswer]:
-        if any(self._unix_seconds() > one.call.deadline_at for one in calls):
-            raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
         every = [_slots(one) for one in calls]
         valid = [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
         reads: RequestReads | None = None
@@ -409,27 +425,33 @@ class Answering:
             except StoreUnavailable:  # what a call brings itself is answered all the same
                 if len(calls) > 1:
                     raise
-        answered = iter(answers.of(valid, reads))
-        found = []
+        answered, erasures = iter(answers.of(valid, reads)), erasures_of(reads)
+        written = []
         for one, of_call in zip(calls, every, strict=True):
             contacts = [slot for slot in of_call if isinstance(slot, RequestContact)]
             own = list(islice(answered, len(contacts)))
             left = iter(own)
             predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
-            found.append(self._rendered(one, predictions, erasures_of(reads), answers.counted))
+            bodies = [prediction.wire(self._spec.absent_fields) for prediction in predictions]
+            written.append((one, contacts, own, predictions, bodies))
+        found = [self._written(one, predictions, bodies, answers.counted) for one, _, _, predictions, bodies in written]
+        # All could be written: from here on nothing is done again.
+        for answer, (one, contacts, own, predictions, bodies) in zip(found, written, strict=True):
+            for status, count in answer.statuses.items():
+                self._metrics.predictions.labels(status).inc(count)
+            self._log(one, predictions, bodies, erasures)
             if (one.call.account, one.outcome) in self._shadows.loaded:
-                self._offer(one, contacts, own, erasures_of(reads))
+                self._offer(one, contacts, own, erasures)
         return found
 
-    def _rendered(
+    def _written(
         self,
         resolved: ResolvedCall,
         predictions: Sequence[Prediction],
-        erasures: int,
+        bodies: Sequence[bytes],
         counted: Mapping[str, Any] | None,
     ) -> CallAnswer:
-        """Write each prediction once: the same bytes are sent and logged."""
-        bodies = [one.wire(self._spec.absent_fields) for one in predictions]
+        """Put an answer together; the same bytes are sent and logged."""
         about = {
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
@@ -437,11 +459,8 @@ class Answering:
             **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
-        statuses = Counter([one.status for one in predictions])
-        for status, count in statuses.items():
-            self._metrics.predictions.labels(status).inc(count)
-        self._log(resolved, predictions, bodies, erasures)
         body = b'{"predictions":[%b],%b' % (b",".join(bodies), rest[1:])
+        statuses = Counter([one.status for one in predictions])
         return CallAnswer(body, statuses, len(predictions), resolved.outcome, resolved.champion.version)
 
     def _model_info(self, resolved: ResolvedCall) -> dict[str, object]:

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -42,7 +42,14 @@ class ThreadPools:
         pool = self._small if contacts <= SMALL_CONTACTS else self._large
         pool = self._writing if writes else pool
         here = copy_context()  # the deadline goes along
-        return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
+
+        def done() -> Result:
+            try:
+                return here.run(work, *arguments)
+            except StopIteration as error:
+                raise _takeable(error) from error
+
+        return await asyncio.get_running_loop().run_in_executor(pool, done)
 
     def close(self) -> None:
         """Wait until all begun work is done."""
@@ -51,13 +58,18 @@ class ThreadPools:
         self._writing.shutdown(wait=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting(Generic[Item, Result]):
     """An item whose result somebody waits for."""
 
     item: Item
     future: "asyncio.Future[Result]"
     until: deadline.Deadline | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.until is not None and self.until.left() == 0.0
 
 
 Compute = Callable[[Sequence[Item]], Sequence[Result | Exception]]
@@ -80,7 +92,8 @@ class GatheringThreads(Generic[Item, Result]):
         """Start no thread before there is work.
 
         Args:
-            compute: return the result of each item, in order, or the exception with which it failed.
+            compute: return the result of each item, in order, or the exception with which it failed. Where it raises
+                for several, it is asked about each alone, in that one's own time: whoever is to blame fails alone.
             joins: whether an item that waits may be taken together with those that are taken already.
             threads: how many.
             name: of the threads.
@@ -105,13 +118,19 @@ class GatheringThreads(Generic[Item, Result]):
             Exception: with which it failed.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        one = _Waiting(item, future, deadline.current())
         with self._changed:
             if not self._threads[0].is_alive():
                 for thread in self._threads:
                     thread.start()
-            self._waiting.append(_Waiting(item, future, deadline.current()))
+            self._waiting.append(one)
             self._changed.notify()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:  # nobody wants it any more: what was not begun is not done
+            with self._changed, suppress(ValueError):
+                self._waiting.remove(one)
+            raise
 
     def close(self) -> None:
         """Wait until everything that waits is done."""
@@ -124,23 +143,31 @@ class GatheringThreads(Generic[Item, Result]):
 
     def _run(self) -> None:
         while taken := self._take():
-            left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
-            with deadline.within(min(left)) if left else nullcontext():
-                results = self._results([one.item for one in taken])
+            results = self._results(taken)
             loop = taken[0].future.get_loop()
             try:
                 loop.call_soon_threadsafe(_deliver, taken, results)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
-    def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+    def _results(self, taken: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | BaseException]:
+        """Compute together until the nearest deadline, and each alone where that fails."""
+        left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
         try:
-            return self._compute(items)
-        except Exception as error:  # the thread must live
-            return [error] * len(items)
+            with deadline.within(min(left)) if left else nullcontext():
+                return self._compute([one.item for one in taken])
+        except Exception as error:
+            if len(taken) == 1:
+                return [error]
+        except BaseException as error:  # an extension that panics: the thread must live
+            return [error] * len(taken)
+        return [result for one in taken for result in self._results([one])]
 
     def _take(self) -> list[_Waiting[Item, Result]]:
-        """Wait for an item and take what may go along with it, oldest first; nothing: it is over."""
+        """Wait for an item and take what may go along with it, oldest first; nothing: it is over.
+
+        One whose time is over goes alone: it is only refused, and must not be computed in the time of others.
+        """
         with self._changed:
             while not self._waiting:
                 if self._closing:
@@ -148,9 +175,9 @@ class GatheringThreads(Generic[Item, Result]):
                 self._changed.wait()
             taken = [self._waiting.popleft()]
             items, left = [taken[0].item], list[_Waiting[Item, Result]]()
-            while self._waiting and len(left) < LOOKED_AT:
+            while self._waiting and len(left) < LOOKED_AT and not taken[0].is_over:
                 one = self._waiting.popleft()
-                if self._joins(items, one.item):
+                if not one.is_over and self._joins(items, one.item):
                     taken.append(one)
                     items.append(one.item)
                 else:
@@ -159,12 +186,19 @@ class GatheringThreads(Generic[Item, Result]):
             return taken
 
 
-def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | Exception]) -> None:
+def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | BaseException]) -> None:
     """Hand over results on the loop; who went away gets none."""
     for one, result in zip(taken, results, strict=True):
         if one.future.done():
             continue
-        if isinstance(result, Exception):
+        if isinstance(result, StopIteration):
+            one.future.set_exception(_takeable(result))
+        elif isinstance(result, BaseException):
             one.future.set_exception(result)
         else:
             one.future.set_result(result)
+
+
+def _takeable(error: StopIteration) -> RuntimeError:
+    """Make what is raised in the place of an exception that no future takes, so that nobody would ever be answered."""
+    return RuntimeError(type(error).__name__)

@@ -56,6 +56,17 @@ async def test_a_batch_equals_its_parts(subject: Any, opened: Any) -> None:
     assert close(together, alone)
 
 
+async def test_calls_at_the_same_moment_get_what_each_gets_alone(subject: Any, opened: Any) -> None:
+    path = subject.capability.path
+    asked = [subject.asked(name, reasons=3) for name in IDS]
+
+    async with opened() as client:
+        alone = [answers(await client.post(path, one)) for one in asked]
+        at_once = [answers(reply) for reply in await asyncio.gather(*(client.post(path, one) for one in asked))]
+
+    assert close(at_once, alone)
+
+
 async def test_order_is_kept(subject: Any, opened: Any) -> None:
     async with opened() as client:
         forth = answers(await client.post(subject.capability.path, subject.asked(*IDS)))

@@ -1,6 +1,8 @@
 """Trained from logged decisions, gated by what it would have earned, served over the catalogue as it is."""
 
+import asyncio
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -155,3 +157,26 @@ async def test_sends_whose_window_is_open_are_named_with_the_instant_when_the_fi
         train(RECIPE, account, service_settings, "clicked", now=NOW_US + DAY)
 
     assert refused.value.members["waiting"] == 2
+
+
+async def test_callers_at_once_get_their_own_contacts_decisions_and_pass_no_cap(
+    service: Any, store: AccountStore
+) -> None:
+    names = [f"c-{number}" for number in range(200, 240)]
+    body = {"control_share": 0, "contact_cap_per_week": 1}
+
+    async with service() as client:
+        calls = [
+            client.post("/next-best-message", {"contacts": [{"id": name}], **body}, account="learned")
+            for _ in range(3)
+            for name in names
+        ]
+        replies = await asyncio.gather(*calls)
+
+    answers = [reply.json["predictions"][0] for reply in replies]
+    made = {one["decision_id"]: (one["contact_id"], one["message"]) for one in answers if one["status"] == "ok"}
+    rows = [row for part in store.experiments.decisions.scan("clicked", NOW_US, NOW_US + DAY) for row in part]
+    assert [one["contact_id"] for one in answers] == names * 3
+    assert Counter(one["status"] for one in answers) == {"ok": 40, "capped": 80}
+    kept = {row.decision_id: (row.contact_id, row.message_id) for row in rows if row.contact_id in names}
+    assert kept == made

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.event import listen, remove
+from sqlalchemy.exc import OperationalError
 
 from shared import deadline
 from shared.contracts.rows import ContactRow, EventRow
@@ -51,8 +53,9 @@ def locked(settings: Settings) -> Locking:
 def refused(work: Callable[[], Any], *, seconds: float = SHORT) -> float:
     """Do something within a deadline; return how long it took to be refused."""
     began = time.monotonic()
-    with deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy"):
+    with deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy") as refusal:
         work()
+    assert refusal.value.undone
     return time.monotonic() - began
 
 
@@ -101,6 +104,18 @@ def test_waits_one_after_another_share_one_deadline(store: AccountStore, setting
 
     with locked():
         assert refused(both) < LATEST
+
+
+def test_of_what_failed_while_it_was_committed_nobody_is_sure(database: Database, store: AccountStore) -> None:
+    def lost(_: Any) -> None:
+        raise OperationalError("COMMIT", None, database._store.engine.dialect.loaded_dbapi.OperationalError("lost"))
+
+    listen(database._store.writer, "commit", lost)
+    with pytest.raises(StoreUnavailable, match="reached") as refusal:
+        store.events.add([event()])
+    remove(database._store.writer, "commit", lost)
+
+    assert not refusal.value.undone
 
 
 def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Locking) -> None:

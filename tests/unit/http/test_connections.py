@@ -1,6 +1,8 @@
 """What one answer writes to its connection, and when."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +35,12 @@ class FakeTransport(asyncio.Transport):
     def writelines(self, list_of_data: Any) -> None:
         self.pieces.append(b"".join(list_of_data))
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed.set()
 
@@ -47,7 +55,7 @@ class FakeTransport(asyncio.Transport):
 async def pieces_of() -> Callable[..., Any]:
     """What is written for one request after which the connection ends, write by write."""
 
-    async def pieces(app: ASGIApp, method: bytes = b"GET") -> Pieces:
+    async def pieces(app: ASGIApp, method: bytes = b"GET", *, before: bytes = b"") -> Pieces:
         config = uvicorn.Config(
             app, http=bounded(ConnectionLimits(), ConnectionMetrics(CollectorRegistry())), ws="none", log_config=None
         )
@@ -55,7 +63,7 @@ async def pieces_of() -> Callable[..., Any]:
         transport = FakeTransport()
         connection: Any = config.http_protocol_class(config=config, server_state=ServerState(), app_state={})  # type: ignore[operator]
         connection.connection_made(transport)
-        connection.data_received(method + b" / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        connection.data_received(before + method + b" / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         await asyncio.wait_for(transport.closed.wait(), 60)
         connection.connection_lost(None)
         return transport.pieces
@@ -110,3 +118,21 @@ async def test_the_head_of_an_answer_that_breaks_off_is_still_written(pieces_of:
     (head,) = await pieces_of(broken)
 
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_request_that_was_answered_leaves_nothing_to_the_garbage_collector(pieces_of: Any) -> None:
+    requests: list[weakref.ref[Any]] = []
+    left = list[bool]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        requests.append(weakref.ref(receive.__self__))
+        left.append(requests[0]() is not None)
+        await PlainTextResponse("hello")(scope, receive, send)
+
+    gc.disable()
+    try:
+        await pieces_of(app, before=b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    finally:
+        gc.enable()
+
+    assert left == [True, False]

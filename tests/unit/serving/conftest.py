@@ -89,6 +89,7 @@ class FakeStore:
         self.logged_since: list[int | None] = []
         self.erased = 0
         self.request_reads_made = 0
+        self.read_as_of: list[int] = []
         self.closed = False
         self.held: dict[str, tuple[Holdout, ...]] = {}
 
@@ -133,6 +134,7 @@ class FakeStore:
     def request_reads(self, capability: str, outcome: str, wanted: PastsWanted, *, around: int) -> RequestReads:
         self._read()
         self.request_reads_made += 1
+        self.read_as_of.append(wanted.asked_at)
         ids, since = set(wanted.contact_ids), wanted.cutoff - wanted.lookback_days * DAY
         assert len(ids) == len(wanted.contact_ids)
         before = [event for event in self.events if event[0] in ids and event[3] < wanted.cutoff]
@@ -236,10 +238,11 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
         load: Callable[[Path], Any] = lambda _: model,
         fetch: Callable[..., Awaitable[Path]] = here,
         unix_seconds: Callable[[], float] = lambda: 0.0,
+        now: Callable[[], datetime] = lambda: NOW,
         **more: Any,
     ) -> AsyncIterator[Any]:
         spec = replace(CAPABILITY, load=load, **more)
-        app = Service(spec, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
+        app = Service(spec, settings, store, now=now, fetch=fetch, unix_seconds=unix_seconds).app()
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

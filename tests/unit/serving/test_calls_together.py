@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from shared.contracts.holdout import Holdout
 from shared.errors import StoreUnavailable
 from shared.serving.capability_spec import BeforeRespond, PendingResponse
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
 FULL = {"attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
 
@@ -27,6 +29,7 @@ class Watched:
         self.model, self.answer = model, model.answer
         self.sizes: list[int] = []
         self.raises_about: str | None = None
+        self.unwritable: str | None = None
         model.answer = self.answered
 
     def answered(self, pasts: Any, cutoffs: Any, request: Any) -> Any:
@@ -34,6 +37,8 @@ class Watched:
         found = self.answer(pasts, cutoffs, request)
         if self.raises_about in pasts.contact_ids:
             raise ZeroDivisionError
+        if self.unwritable in pasts.contact_ids:
+            found[list(pasts.contact_ids).index(self.unwritable)].parts = object()
         return found
 
     def hold(self) -> None:
@@ -47,11 +52,16 @@ class Watched:
         first = asyncio.create_task(client.post("/score", payloads[0]))
         await asyncio.to_thread(self.model.entered.wait, 10)
         rest = [asyncio.create_task(client.post("/score", one)) for one in payloads[1:]]
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < len(rest):
-                await asyncio.sleep(0)
+        await waiting(client, len(rest))
         self.model.gate.set()
         return list(await asyncio.gather(first, *rest))
+
+
+async def waiting(client: Any, calls: int) -> None:
+    """Wait until so many calls wait for a thread."""
+    async with asyncio.timeout(10):
+        while client.app.state.service.answering.waiting < calls:
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -104,6 +114,26 @@ async def test_calls_that_ask_something_else_are_answered_apart(running: Any, wa
     assert watched.sizes == [1, 1, len(other["contacts"])]
 
 
+async def test_a_replay_sees_all_that_was_recorded_before_it_came(running: Any, store: Any, watched: Watched) -> None:
+    clock = [NOW]
+
+    async with running(now=lambda: clock[0]) as client:
+        watched.hold()
+        replay = {"cutoff": "2026-05-01T00:00:00Z"}
+        held = asyncio.create_task(client.post("/score", about("c-1")))
+        await asyncio.to_thread(watched.model.entered.wait, 10)
+        earlier = asyncio.create_task(client.post("/score", about({"id": "n-1", **FULL}, **replay)))
+        await waiting(client, 1)
+        clock[0] = NOW + timedelta(seconds=5)
+        later = asyncio.create_task(client.post("/score", about({"id": "n-2", **FULL}, **replay)))
+        await waiting(client, 2)
+        watched.model.gate.set()
+        await asyncio.gather(held, earlier, later)
+
+    assert store.read_as_of == [NOW_US, NOW_US + 5_000_000]
+    assert [row.asked_at for row in store.logged] == [NOW_US, NOW_US + 5_000_000, NOW_US + 5_000_000]
+
+
 async def test_no_more_than_32_contacts_are_answered_together(running: Any, watched: Watched) -> None:
     twelve = [about(*({"id": f"n-{call}-{place}", **FULL} for place in range(12))) for call in range(3)]
 
@@ -123,9 +153,7 @@ async def test_accounts_are_never_answered_together(running: Any, watched: Watch
         await asyncio.to_thread(watched.model.entered.wait, 10)
         mine = asyncio.create_task(client.post("/score", about("c-1")))
         theirs = asyncio.create_task(client.post("/score", about({"id": "c-2", **FULL}), account="acme"))
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < 2:
-                await asyncio.sleep(0)
+        await waiting(client, 2)
         watched.model.gate.set()
         replies = await asyncio.gather(first, mine, theirs)
 
@@ -151,14 +179,14 @@ async def test_a_call_whose_time_is_over_takes_no_other_along(running: Any, watc
         await asyncio.to_thread(watched.model.entered.wait, 10)
         too_late = asyncio.create_task(client.post("/score", about("c-1"), deadline_at=101.0))
         in_time = asyncio.create_task(client.post("/score", about("c-2"), deadline_at=4e9))
-        async with asyncio.timeout(10):
-            while client.app.state.service.answering.waiting < 2:
-                await asyncio.sleep(0)
+        also_in_time = asyncio.create_task(client.post("/score", about({"id": "n-1", **FULL}), deadline_at=4e9))
+        await waiting(client, 3)
         now[0] = 102.0
         watched.model.gate.set()
-        replies = await asyncio.gather(late, too_late, in_time)
+        replies = await asyncio.gather(late, too_late, in_time, also_in_time)
 
-    assert [reply.status for reply in replies] == [200, 504, 200]
+    assert [reply.status for reply in replies] == [200, 504, 200, 200]
+    assert watched.sizes == [1, 2]
 
 
 async def test_while_the_store_is_away_each_call_is_answered_by_what_it_brings(
@@ -213,3 +241,31 @@ async def test_what_may_be_committed_is_not_tried_again(running: Any, watched: W
 
     assert commits == [["n-1"], ["n-2", "n-3", "n-4"]]
     assert [reply.status for reply in replies] == [200, 503, 503, 503]
+
+
+async def test_a_call_whose_commit_was_undone_takes_no_other_along(running: Any, watched: Watched) -> None:
+    def commit(pending: PendingResponse[Any, Any]) -> Any:
+        if "n-3" in pending.contact_ids:
+            error = StoreUnavailable("Contacts were erased while this was answered; ask again.")
+            error.undone = True
+            raise error
+        return pending.results
+
+    async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
+        replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
+
+    assert [reply.status for reply in replies] == [200, 200, 503, 200]
+
+
+async def test_a_call_that_cannot_be_written_lets_no_other_be_logged_twice(
+    running: Any, store: Any, watched: Watched
+) -> None:
+    watched.unwritable = "c-2"
+
+    async with running() as client:
+        replies = await watched.calls(client, about("c-1"), about({"id": "n-1", **FULL}), about("c-2"))
+        counted = client.app.state.metrics.registry.get_sample_value("foretell_predictions_total", {"status": "ok"})
+
+    assert [reply.status for reply in replies] == [200, 200, 500]
+    assert [row.contact_id for row in store.logged] == ["c-1", "n-1"]
+    assert counted == 2

@@ -3,6 +3,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from shared import deadline
 from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, ThreadPools
 
@@ -87,34 +89,106 @@ async def test_one_that_fails_fails_alone() -> None:
     assert [str(one) for one in results] == ["4", "zero", "8"]
 
 
-async def test_the_thread_outlives_a_computation_that_raises() -> None:
+async def test_where_a_computation_raises_each_is_computed_alone() -> None:
     doubling = Doubling()
 
     results = await doubling.of(2, 13, 15, 4)
 
-    assert [str(one) for one in results] == ["4", "unlucky", "unlucky", "8"]
+    assert [str(one) for one in results] == ["4", "unlucky", "30", "8"]
+    assert doubling.together == [[2], [13, 15], [13], [15], [4]]
 
 
-async def test_the_nearest_deadline_holds_for_all_that_are_computed_together() -> None:
-    seen: list[float | None] = []
+class Panic(BaseException):
+    """As extensions raise it: no `Exception`."""
 
+
+async def test_the_thread_outlives_a_panic() -> None:
     def compute(numbers: Sequence[int]) -> Sequence[int | Exception]:
-        seen.append(deadline.seconds_left())
+        if 13 in numbers:
+            raise Panic
         return numbers
 
     threads = GatheringThreads[int, int](compute, lambda taken, one: True, threads=1, name="test")
 
-    with deadline.within(50.0):
-        await threads.run(1)
-    await threads.run(2)
+    async with asyncio.timeout(10):
+        with pytest.raises(Panic):
+            await threads.run(13)
+        assert await threads.run(1) == 1
     threads.close()
 
-    assert seen[0] is not None
-    assert 40.0 < seen[0] <= 50.0
-    assert seen[1] is None
+
+async def test_an_error_that_no_future_takes_reaches_who_waits_for_a_pool() -> None:
+    pools = ThreadPools(1)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await pools.run(lambda: next(iter(())), contacts=1_000)
+    pools.close()
 
 
-async def test_who_left_while_waiting_harms_nobody() -> None:
+async def test_an_error_that_no_future_takes_still_reaches_who_waits() -> None:
+    def compute(numbers: Sequence[int]) -> Sequence[int | Exception]:
+        return [next(iter(())) for _ in numbers]
+
+    threads = GatheringThreads[int, int](compute, lambda taken, one: True, threads=1, name="test")
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await threads.run(1)
+    await asyncio.to_thread(threads.close)
+
+
+class Limited:
+    """Computes numbers within so many seconds each, and keeps how many seconds each computation had."""
+
+    def __init__(self, *, raises_for_several: bool = False) -> None:
+        self.raises_for_several = raises_for_several
+        self.seen: list[tuple[list[int], float | None]] = []
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+
+    def compute(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
+        left = deadline.seconds_left()
+        self.seen.append((list(numbers), None if left is None else round(left)))
+        self.begun.set()
+        assert self.gate.wait(10)
+        if len(numbers) > 1 and self.raises_for_several:
+            raise ValueError
+        return numbers
+
+    async def of(self, *limits: float) -> list[tuple[list[int], float | None]]:
+        """Compute a number without a limit, and together the places of limits after it."""
+        threads = GatheringThreads[int, int](self.compute, lambda taken, one: True, threads=1, name="test")
+        tasks = [asyncio.create_task(threads.run(0))]
+        await asyncio.to_thread(self.begun.wait, 10)
+        for place, seconds in enumerate(limits, start=1):
+            with deadline.within(seconds):
+                tasks.append(asyncio.create_task(threads.run(place)))
+        await asyncio.sleep(0)  # all of them wait now
+        self.gate.set()
+        await asyncio.gather(*tasks)
+        await asyncio.to_thread(threads.close)
+        return self.seen
+
+
+async def test_the_nearest_deadline_holds_for_all_that_are_computed_together() -> None:
+    assert await Limited().of(900.0, 300.0) == [([0], None), ([1, 2], 300)]
+
+
+async def test_what_has_no_time_left_is_not_computed_with_others() -> None:
+    seen = await Limited().of(300.0, 0.0, 900.0)
+
+    assert seen == [([0], None), ([1, 3], 300), ([2], 0)]
+    assert await Limited().of(0.0, 300.0) == [([0], None), ([1], 0), ([2], 300)]
+
+
+async def test_who_is_computed_alone_after_all_has_its_own_time() -> None:
+    seen = await Limited(raises_for_several=True).of(300.0, 900.0)
+
+    assert seen[2:] == [([1], 300), ([2], 900)]
+
+
+async def test_who_left_while_waiting_is_not_computed_and_harms_nobody() -> None:
     doubling = Doubling()
     threads = GatheringThreads[int, int](doubling.compute, lambda taken, one: True, threads=1, name="test")
     first = asyncio.create_task(threads.run(2))
@@ -123,9 +197,11 @@ async def test_who_left_while_waiting_harms_nobody() -> None:
     await asyncio.sleep(0)
 
     gone.cancel()
+    await asyncio.sleep(0)
     doubling.gate.set()
 
     assert await asyncio.gather(first, stays) == [4, 12]
+    assert doubling.together == [[2], [6]]
     await asyncio.to_thread(threads.close)
 
 
