@@ -34,7 +34,7 @@ from gateway.idempotency import idempotent
 from shared.batches.files import BatchFiles, BatchFolder, moved, replacing
 from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection
 from shared.capabilities import capability
-from shared.contracts.outcome import ModelName
+from shared.contracts.outcome import ModelName, known_outcomes
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
 from shared.contracts.send_rules import PlanSummary, SendPlanOptions
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome
@@ -192,7 +192,7 @@ def _model(store: AccountStore, name: str, outcome: str | None) -> ModelName:
         found = outcome or store.outcomes.default(name) or ""
         if found not in known:
             cause = "The outcome is not defined" if found else "Name an outcome: this account has no default"
-            raise UnknownOutcome(f"{cause} for {name}. Known: {', '.join(known)}.", outcomes=known)
+            raise UnknownOutcome(f"{cause} for {name}. {known_outcomes(name, known)}", outcomes=known)
     if store.models.champion(name, found) is None:
         command = f"foretell train {name}" + (f" --outcome {found}" if found else "")
         raise NoModelTrained(

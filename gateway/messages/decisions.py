@@ -10,6 +10,7 @@ from gateway.bulk_requests import items
 from gateway.messages.schemas import DecisionCounts, DecisionResult, DecisionsResponse
 from shared.contracts.decision import CAPABILITY, CLICKED, DecisionRow
 from shared.contracts.decision_input import DecisionInput
+from shared.contracts.outcome import known_outcomes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import DAY, Microseconds
 from shared.contracts.validation import mistakes, repeatable_id
@@ -81,7 +82,7 @@ def _checked(
         detail = "This lies more than a day in the future; send a decision once it was made."
         return _invalid(item, place, [{"pointer": f"/decisions/{place}/decided_at", "detail": detail}])
     if row.outcome not in outcomes:
-        detail = f"There is no outcome {row.outcome} of messages. Known: {', '.join(sorted(outcomes))}."
+        detail = f"There is no outcome {row.outcome} of messages. {known_outcomes('messages', outcomes)}"
         return _invalid(item, place, [{"pointer": f"/decisions/{place}/outcome", "detail": detail}])
     return row
 

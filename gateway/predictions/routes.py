@@ -25,7 +25,7 @@ from gateway.predictions.schemas import (
 from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
-from shared.contracts.outcome import AttributeName, OutcomeName
+from shared.contracts.outcome import AttributeName, OutcomeName, known_outcomes
 from shared.contracts.prediction import Band, DataQualityDetails, Status
 from shared.contracts.rows import MAX_TEXT_CHARACTERS, instant_of, microseconds
 from shared.errors import BadRequest, NotFound, UnknownOutcome
@@ -211,7 +211,7 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     if name in known:
         return name
     cause = "The outcome is not defined here" if given else "Name an outcome: this account has no default"
-    raise UnknownOutcome(f"{cause}. Known: {', '.join(known)}.", outcomes=known)
+    raise UnknownOutcome(f"{cause}. {known_outcomes(capability, known)}", outcomes=known)
 
 
 def _listed(row: PredictionRow, *, details: bool) -> ListedPrediction:

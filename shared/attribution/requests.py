@@ -11,7 +11,7 @@ from shared.contracts.attribution import (
     AttributionQuestion,
     Unit,
 )
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Outcome, known_outcomes
 from shared.errors import BadRequest
 from shared.store import AccountStore
 
@@ -70,7 +70,7 @@ def _outcome(store: AccountStore, name: str | None) -> Outcome:
     name = name or store.outcomes.default(CAPABILITY)
     if name is None:
         known = [one.name for one in store.outcomes.of(CAPABILITY)]
-        detail = f"Name the outcome; this account has no default. Known: {', '.join(known)}."
+        detail = f"Name the outcome; this account has no default. {known_outcomes(CAPABILITY, known)}"
         raise BadRequest(detail, errors=[{"pointer": "/query/outcome", "detail": detail}])
     outcome = store.outcomes.require(CAPABILITY, name)
     if not outcome.event_types:

@@ -349,3 +349,16 @@ def no_contact_has(what: str, wanted: Collection[str], known: Collection[str]) -
     if near:
         return f"No contact has {what} {named}; near: {', '.join(map(repr, [*near][:MOST_NEAR]))}."
     return f"No contact has {what} {named}, nor one with a similar name."
+
+
+def known_outcomes(capability: str, names: Collection[str]) -> str:
+    """Return the sentence that lists the outcomes that may be named, or says how to define the first one.
+
+    >>> known_outcomes("scoring", ["customer", "opportunity"])
+    'Known: customer, opportunity.'
+    >>> known_outcomes("uplift", [])
+    'None of uplift is defined yet: `foretell outcomes set NAME --capability uplift` defines one.'
+    """
+    if names:
+        return f"Known: {', '.join(sorted(names))}."
+    return f"None of {capability} is defined yet: `foretell outcomes set NAME --capability {capability}` defines one."

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Outcome, known_outcomes
 from shared.contracts.rows import Microseconds, instant_of, microseconds
 from shared.decisions.account_rewards import EarnedPart, earned, joined
 from shared.errors import BadRequest
@@ -70,7 +70,7 @@ def _outcome(store: AccountStore, name: str | None) -> Outcome:
     name = name or store.outcomes.default(CAPABILITY)
     if name is None:
         known = [one.name for one in store.outcomes.of(CAPABILITY)]
-        raise _refused("outcome", f"Name the outcome; this account has no default. Known: {', '.join(known)}.")
+        raise _refused("outcome", f"Name the outcome; this account has no default. {known_outcomes(CAPABILITY, known)}")
     outcome = store.outcomes.require(CAPABILITY, name)
     if not outcome.event_types:
         raise _refused("outcome", f"The outcome {name} is not reached by events: what earned it is not known.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.capabilities import Capability
 from shared.contracts.defaults import LEAST_CONTACTS
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Outcome, known_outcomes
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
 from shared.serving.champions import ChampionHolder, ServingStore
 from shared.store import AccountStore
@@ -68,7 +68,7 @@ class OutcomeResolver:
                 raise BadRequest(
                     "Name an outcome; this account has no default one.",
                     outcomes=known,
-                    errors=[{"pointer": "/outcome", "detail": f"One of: {', '.join(known)}."}],
+                    errors=[{"pointer": "/outcome", "detail": known_outcomes(self._capability.name, known)}],
                 )
         except StoreUnavailable:
             with_champion = self._champions.outcomes_of(account)
@@ -137,7 +137,6 @@ def _defined(rows: AccountStore, capability: Capability, outcome: str) -> dict[s
     """
     defined = {entry.name: entry for entry in rows.outcomes.of(capability.name)}
     if outcome not in defined:
-        raise UnknownOutcome(
-            "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
-        )
+        listed = known_outcomes(capability.name, defined)
+        raise UnknownOutcome(f"This outcome is not defined. {listed}", outcomes=sorted(defined))
     return defined

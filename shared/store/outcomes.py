@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.outcome import BUILT_IN, DEFAULTS, Outcome
+from shared.contracts.outcome import BUILT_IN, DEFAULTS, Outcome, known_outcomes
 from shared.errors import UnknownOutcome
 from shared.store.audit import record
 from shared.store.schema import KEY_TEXT, KeyText, LongText, StoreTable
@@ -61,9 +61,7 @@ class Outcomes:
         outcome = self.find(capability, name)
         if outcome is None:
             known = [outcome.name for outcome in self.of(capability)]
-            none = "None is defined yet: `foretell outcomes set` defines one."
-            listed = f"Known: {', '.join(known)}." if known else none
-            detail = f"There is no {capability} outcome {name!r}. {listed}"
+            detail = f"There is no {capability} outcome {name!r}. {known_outcomes(capability, known)}"
             raise UnknownOutcome(detail, outcomes=known)
         return outcome
 

@@ -225,6 +225,24 @@ async def test_without_a_default_the_outcomes_are_listed(running: Any, store: An
 
     assert reply.status == 422
     assert reply.json["outcomes"] == ["customer", "opportunity"]
+    assert reply.json["errors"] == [{"pointer": "/outcome", "detail": "Known: customer, opportunity."}]
+
+
+async def test_where_no_outcome_is_defined_the_answer_says_how_to_define_one(
+    running: Any, store: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(store, "outcomes", lambda _: [])
+    store.default = None
+
+    async with running() as client:
+        unnamed = await client.post("/score", {"contacts": [{"id": "c-1"}]})
+        store.rows = []
+        named = await client.post("/score", asked("c-1", outcome="won"))
+
+    assert (unnamed.status, unnamed.json["outcomes"]) == (422, [])
+    assert "foretell outcomes set NAME --capability scoring" in unnamed.json["errors"][0]["detail"]
+    assert (named.status, named.json["outcomes"]) == (422, [])
+    assert "foretell outcomes set NAME --capability scoring" in named.json["detail"]
 
 
 async def test_another_account_has_neither_contact_nor_model(running: Any) -> None:
