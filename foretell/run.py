@@ -82,7 +82,7 @@ def _note(text: str) -> None:
 
 
 def _prepare_store(settings: Settings) -> None:
-    migrate(settings)
+    migrate(settings, note=_note)
     database = open_database(settings)
     try:
         ensure_account(database, DEFAULT_ACCOUNT)

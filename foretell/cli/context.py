@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from foretell import home
 from foretell.cli.options import DEFAULT_ACCOUNT
+from foretell.cli.output import print_note
 from shared.capabilities import TABLE
 from shared.contracts import credentials as keys
 from shared.contracts.rows import Microseconds, recording_instant
@@ -78,7 +79,7 @@ def opened_database(settings: Settings | None = None) -> Iterator[tuple[Settings
     if settings.store_url is None:
         home.prepare(settings.home)
         home.refuse_lost_store(settings.home)
-        migrate(settings)
+        migrate(settings, note=print_note)
     database = open_database(settings, known_identity_key(settings))
     try:
         if settings.store_url is None:

@@ -33,6 +33,7 @@ def migrate(
 ) -> None:
     """Bring the store and the prediction log to this release's schema."""
     from foretell import home
+    from foretell.cli.output import print_note
     from shared.settings import Settings, read
     from shared.store import migrate as migrate_store
 
@@ -40,7 +41,7 @@ def migrate(
     if settings.store_url is None:
         home.prepare(settings.home)
         home.refuse_lost_store(settings.home)
-    migrate_store(settings, revision=revision)
+    migrate_store(settings, revision=revision, note=print_note)
     typer.echo(f"The store is at {revision}.")
 
 

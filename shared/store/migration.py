@@ -21,12 +21,13 @@ _LOCK_ID = 4_021_977_318
 """Any number, the same in every process: the advisory lock of migrations on PostgreSQL."""
 
 
-def migrate(settings: Settings, *, revision: str = "head") -> None:
+def migrate(settings: Settings, *, revision: str = "head", note: Callable[[str], None] | None = None) -> None:
     """Bring both databases up to a revision; what is there already stays.
 
     Args:
         settings: where they are; folders of SQLite files are made.
         revision: "head", or the revision of both.
+        note: takes a sentence before a database that holds something is changed, which may take minutes.
 
     Raises:
         StoreUnavailable: a database cannot be reached.
@@ -36,7 +37,15 @@ def migrate(settings: Settings, *, revision: str = "head") -> None:
     # and waits for no writer.
     if revision == "head" and all(_is_at_head(name, url) for name, url in _databases(settings)):
         return
-    _on_both(settings, lambda command, config: command.upgrade(config, revision))
+
+    def upgrade(command: Any, config: "Config") -> None:
+        found, name = _revision_of(config), config.attributes["name"]
+        wanted = newest_revision(name) if revision == "head" else revision
+        if note is not None and found is not None and found < wanted:
+            note(f"Bringing the {name} from revision {found} to {wanted}; with millions of rows this takes minutes.")
+        command.upgrade(config, revision)
+
+    _on_both(settings, upgrade)
 
 
 def downgrade(settings: Settings, *, revision: str = "base") -> None:
@@ -92,6 +101,14 @@ def _is_at_head(name: str, url: str) -> bool:
     return found == [newest_revision(name)]
 
 
+def _revision_of(config: "Config") -> str | None:
+    """Return the revision of a database; None: it has no tables yet."""
+    from alembic.migration import MigrationContext
+
+    options = {"version_table": f"{config.attributes['name']}_revision"}
+    return MigrationContext.configure(config.attributes["connection"], opts=options).get_current_revision()
+
+
 def _databases(settings: Settings) -> tuple[tuple[str, str], ...]:
     return (("store", settings.resolved_store_url()), ("predictions", settings.resolved_predictions_url()))
 
@@ -115,7 +132,7 @@ def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
                 config = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
                 config.set_main_option("script_location", str(FOLDER / name).replace("%", "%%"))
                 config.set_main_option("path_separator", "os")
-                config.attributes["connection"] = connection
+                config.attributes.update(connection=connection, name=name)
                 act(command, config)
         except CommandError as error:
             if not isinstance(error.__cause__, ResolutionError):

@@ -73,6 +73,21 @@ LOGGED = {
 }
 
 
+def test_who_migrates_what_is_in_use_is_warned_that_it_may_take_minutes(settings: Settings) -> None:
+    new, old, current = list[str](), list[str](), list[str]()
+
+    migrate(settings, note=new.append)
+    downgrade(settings, revision="0006")
+    migrate(settings, note=old.append)
+    migrate(settings, note=current.append)
+
+    assert (new, current) == ([], [])
+    assert [one.split(";")[0] for one in old] == [
+        "Bringing the store from revision 0006 to 0022",
+        "Bringing the predictions from revision 0006 to 0007",
+    ]
+
+
 def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(settings: Settings) -> None:
     migrate(settings, revision="0006")
     engine = create_engine(settings.resolved_predictions_url())
