@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.settings import GatewaySettings
 from shared.store import migrate, open_database
 

@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from bench.serving import requests
 from bench.serving.account import ACCOUNT, NOTE, Prepared, kept_or_prepared
 from services.specs import spec_of
-from shared.contracts.credentials import Call
+from shared.contracts.call import Call
 from shared.http.process import collect_rarely, keep_memory_small
 from shared.serving.service import Service
 from shared.settings import ServiceSettings

@@ -23,8 +23,8 @@ from foretell.background.shadows import ShadowComparisons
 from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND
+from shared.contracts.seal import Seal
 from shared.http import telemetry
 from shared.http.telemetry import shown_metrics
 from shared.settings import WorkerSettings

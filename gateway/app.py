@@ -58,7 +58,7 @@ from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiver import MAX_THREADS, WebhookQueue, WebhookReceiver
 from gateway.webhooks.source_cache import SourceCache
 from shared.capabilities import TABLE
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.http import problem
 from shared.http.exchange import FlatApp, FlatRoute, Handler
 from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 from starlette.types import Scope as ASGIScope
 
 from gateway.rate_limits import RateLimits
-from shared import deadline
-from shared.contracts.credentials import SCOPES, Scope, allows, matches, public_id_of
+from shared.contracts.call import SCOPES, Deadline, Scope, allows, matches, public_id_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
 from shared.store import KeyRow
@@ -146,7 +145,7 @@ class KeyCache:
         """Read the store in a thread; a locked store does not hold it longer than a request waits."""
 
         def within() -> Result:
-            with deadline.within(LOOKUP_TIMEOUT_SECONDS):
+            with Deadline.within(LOOKUP_TIMEOUT_SECONDS):
                 return work(argument)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, within)

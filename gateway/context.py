@@ -28,8 +28,7 @@ from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
 from gateway.webhooks.intake import DeadLetterRetry
 from gateway.webhooks.receiver import WebhookQueue
-from shared import deadline
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Deadline, Scope
 from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, StoreUnavailable
 from shared.http.exchange import refuse_encoded
@@ -234,7 +233,7 @@ def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], Async
             yield made
             return
         await request.body()
-        async with made.gateway.writing(deadline.seconds_left()):
+        async with made.gateway.writing(Deadline.seconds_left()):
             yield made
 
     allowed.scope = scope  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway.idempotency import HEADER, REPLAYED_HEADER
-from shared.contracts.credentials import REQUEST_ID_HEADER
+from shared.contracts.call import REQUEST_ID_HEADER
 
 _SENT: Final = ("Authorization", "Content-Type", HEADER, REQUEST_ID_HEADER)
 _SHOWN: Final = ("RateLimit", "RateLimit-Policy", "Retry-After", REQUEST_ID_HEADER, REPLAYED_HEADER, "Location")

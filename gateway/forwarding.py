@@ -18,7 +18,7 @@ from gateway.auth import identify, parts_of, permit
 from gateway.context import AuthenticatedRequest, authenticate, body_of
 from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
-from shared.contracts.credentials import target_of
+from shared.contracts.call import target_of
 from shared.contracts.prediction import Unresolved
 from shared.contracts.validation import write_json
 from shared.http.exchange import Exchange, Handler, HttpAnswer

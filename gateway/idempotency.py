@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.context import AuthenticatedRequest, now
-from shared import deadline
-from shared.contracts.credentials import Seal
+from shared.contracts.call import Deadline
 from shared.contracts.rows import HOUR, SECOND
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
 from shared.http import problem
 from shared.store import AccountStore, IdempotencyRow
@@ -173,7 +173,7 @@ def _run_or_replay(
         raise
     finally:
         if not settled:
-            with suppress(StoreUnavailable), deadline.within(RELEASE_SECONDS):
+            with suppress(StoreUnavailable), Deadline.within(RELEASE_SECONDS):
                 store.idempotency.release(named.key, claim)
 
 

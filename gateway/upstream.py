@@ -19,7 +19,7 @@ from purgatory.domain.model import OPENED, Context, HalfOpenedState, OpenedState
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
-from shared.contracts.credentials import (
+from shared.contracts.call import (
     CALL_HEADER,
     MAX_SKEW_SECONDS,
     REQUEST_ID_HEADER,

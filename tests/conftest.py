@@ -20,7 +20,7 @@ import typer.testing
 from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
-from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
+from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.registry.registration import connected
 from shared.settings import Settings

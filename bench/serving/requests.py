@@ -10,7 +10,7 @@ import numpy as np
 from bench.serving.account import ACCOUNT, ANSWERED, OUTCOME, SILENCE, Matrix, Prepared, attributes
 from bench.serving.load import request
 from shared.capabilities import TABLE
-from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
+from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
 
 BULK = 1_000
 BULK_BODIES = 5

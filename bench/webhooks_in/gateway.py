@@ -14,7 +14,7 @@ import aiohttp
 from foretell.child import launched
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.sources import new_source
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.settings import GatewaySettings
 from shared.store import migrate, open_database
 

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
 from shared.change_detection.service_answers import ServiceAnswer
-from shared.contracts.credentials import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedContent, signed
+from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedContent, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
 from shared.store import ChampionRow

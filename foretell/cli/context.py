@@ -9,7 +9,7 @@ from foretell import home
 from foretell.cli.options import DEFAULT_ACCOUNT
 from foretell.cli.output import print_note
 from shared.capabilities import TABLE
-from shared.contracts import credentials as keys
+from shared.contracts import call as keys
 from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read

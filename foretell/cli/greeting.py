@@ -17,7 +17,7 @@ from foretell.demonstration import NOTES
 from foretell.processes import directly
 from gateway.console.sessions import Sessions
 from shared.capabilities import TABLE, capability
-from shared.contracts.credentials import digest_of, public_id_of
+from shared.contracts.call import digest_of, public_id_of
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, Database, open_database
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
-from shared.contracts.credentials import SCOPES
+from shared.contracts.call import SCOPES
 from shared.errors import BadRequest, Conflict, NotFound
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ def create(
     from foretell.cli.context import now_us, opened_account
     from foretell.cli.durations import duration
     from foretell.cli.output import print_note
-    from shared.contracts.credentials import new_key
+    from shared.contracts.call import new_key
 
     scopes = tuple(dict.fromkeys(scope)) if scope else tuple(one for one in SCOPES if one != "admin")
     unknown = sorted(set(scopes) - set(SCOPES))
@@ -80,7 +80,7 @@ def rotate(
     from foretell.cli.context import now_us, opened_account
     from foretell.cli.durations import duration
     from foretell.cli.output import instant, print_note
-    from shared.contracts.credentials import new_key
+    from shared.contracts.call import new_key
 
     kept = duration(keep_old_for)
     if kept.days > 365:

@@ -52,7 +52,7 @@ def add(
     from gateway.sources.schemas import SourceRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_source, source_url
-    from shared.contracts.credentials import Seal
+    from shared.contracts.seal import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
     request = _checked(
@@ -126,8 +126,8 @@ def rotate(
     from gateway.sources.schemas import SecretRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_secret
-    from shared.contracts.credentials import Seal
     from shared.contracts.rows import HOUR
+    from shared.contracts.seal import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
     if given is None:
@@ -162,7 +162,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.secrets import stored_problems
     from gateway.webhooks.sources import source_url
-    from shared.contracts.credentials import Seal
+    from shared.contracts.seal import Seal
 
     key = known_identity_key(settings)
     problems = [] if key is None else stored_problems(source, PROVIDERS, Seal(key))

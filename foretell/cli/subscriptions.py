@@ -48,7 +48,7 @@ def add(
 
     from foretell.cli.context import identity_key, now_us, opened_account
     from foretell.cli.output import print_note
-    from shared.contracts.credentials import Seal
+    from shared.contracts.seal import Seal
     from shared.settings import DeliverySettings, read
     from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
     from shared.webhooks_out.subscriptions import new_subscription
@@ -159,8 +159,8 @@ def try_out(
     import asyncio
 
     from foretell.cli.context import identity_key, now_us, opened_account
-    from shared.contracts.credentials import Seal
     from shared.contracts.message import EXAMPLES
+    from shared.contracts.seal import Seal
     from shared.settings import DeliverySettings, read
     from shared.webhooks_out.test_send import send_test
 

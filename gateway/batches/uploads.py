@@ -15,10 +15,9 @@ from starlette.types import Scope as ASGIScope
 from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from gateway.uploads import media_of, stream, temporary
-from shared import deadline
 from shared.batches.files import BatchFiles
 from shared.batches.request import ANY_FILE, UPLOADS
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Deadline, Scope
 from shared.errors import BadRequest, UnsupportedMediaType
 from shared.http import problem
 from shared.http.middleware import parse_json
@@ -80,7 +79,7 @@ async def _received(
     gateway = gateway_of(request)
     if media == "application/json":
         received = ReceivedBatch(authenticated, _from_json(await request.body(), given))
-        async with gateway.writing(deadline.seconds_left()):
+        async with gateway.writing(Deadline.seconds_left()):
             yield received
         return
     if media not in UPLOADS and media != ANY_FILE:
@@ -90,7 +89,7 @@ async def _received(
     with temporary(BatchFiles(gateway.settings.files_folder)) as upload:
         await stream(request, upload)
         ending = await asyncio.to_thread(_checked, upload, UPLOADS.get(media))
-        async with gateway.writing(deadline.seconds_left()):
+        async with gateway.writing(Deadline.seconds_left()):
             yield ReceivedBatch(authenticated, requested, upload, ending)
 
 

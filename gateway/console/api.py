@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.auth import IN_PROCESS, Caller, InProcess
 from gateway.context import Gateway
-from shared import deadline
+from shared.contracts.call import Deadline
 
 AT_ONCE: Final = 4
 """Calls of the console that run at once: what is slow in it holds so many threads, and no more."""
@@ -175,7 +175,7 @@ class Api:
 
     async def _run(self, limiter: CapacityLimiter, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with fail_after(deadline.seconds_left()):
+            with fail_after(Deadline.seconds_left()):
                 await limiter.acquire()
         except TimeoutError:
             raise _too_long("The console is busy with others; try again soon.") from None

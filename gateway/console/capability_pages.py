@@ -24,7 +24,7 @@ from starlette.responses import Response
 from gateway.console.api import ApiProblem, segment
 from gateway.console.pages import PAGE_SECONDS, ConsolePage, Group, PageRequest
 from gateway.console.rendering import CAPABILITY_FOLDERS, with_query
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Scope
 
 
 class Read(BaseModel):

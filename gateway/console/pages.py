@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.console.api import Api
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Scope
 
 PAGE_SECONDS: Final = 5.0
 """How long a page waits for what it reads: shorter than a client of the API would, since somebody looks at it."""

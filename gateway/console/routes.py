@@ -40,8 +40,7 @@ from gateway.console.pages import GROUPS, ConsolePage, PageRequest, nothing
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session, spent
 from gateway.context import Gateway, now
-from shared import deadline
-from shared.contracts.credentials import digest_of, public_id_of
+from shared.contracts.call import Deadline, digest_of, public_id_of
 from shared.errors import BadRequest, ForetellError, NotAllowed, NotAuthenticated
 from shared.http import problem
 
@@ -163,7 +162,7 @@ def failed(scope: ASGIScope, error: ForetellError) -> Response:
 
 def _page_route(page: ConsolePage) -> Route:
     async def show(request: Request) -> Response:
-        with deadline.at_most(page.seconds):
+        with Deadline.at_most(page.seconds):
             page_request, session = await _page_request(request, page.seconds)
             return await _shown(page, page_request, session)
 

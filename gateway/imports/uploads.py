@@ -11,9 +11,8 @@ from starlette.types import Scope as ASGIScope
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from gateway.imports.schemas import MAX_FILE_NAME, ImportKind
 from gateway.uploads import media_of, stream, temporary
-from shared import deadline
 from shared.batches.files import BatchFiles
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Deadline, Scope
 from shared.errors import BadRequest, UnsupportedMediaType
 
 PATH: Final = "/imports"
@@ -64,7 +63,7 @@ async def _received(request: Request) -> AsyncIterator[ReceivedFile]:
         written = await stream(request, upload)
         if not written:
             raise BadRequest("The file is empty: it has no header and no row.")
-        async with gateway.writing(deadline.seconds_left()):
+        async with gateway.writing(Deadline.seconds_left()):
             yield ReceivedFile(authenticated, upload, written)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response, now
 from gateway.idempotency import idempotent
 from gateway.keys.schemas import PUBLIC_ID, KeyAnswer, KeyCreated, KeyList, KeyRequest, KeyRotation
-from shared.contracts.credentials import NewKey, new_key
+from shared.contracts.call import NewKey, new_key
 from shared.contracts.rows import HOUR, Microseconds, instant_of, instant_or_none, microseconds
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.store import KeyRow

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from gateway.schemas import REQUEST
-from shared.contracts.credentials import PUBLIC_ID_LENGTH, SCOPES, Scope
+from shared.contracts.call import PUBLIC_ID_LENGTH, SCOPES, Scope
 from shared.contracts.prediction import Answer
 
 PUBLIC_ID = rf"^[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}$"

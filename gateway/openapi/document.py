@@ -24,8 +24,8 @@ from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.predict_all import add_predict_all
 from gateway.openapi.services import Document, add_services
+from shared.contracts.call import Scope
 from shared.contracts.contact import ContactFields
-from shared.contracts.credentials import Scope
 from shared.http.problem import PROBLEM_SCHEMA
 from shared.values.addresses import MAX_CELL_CHARACTERS
 

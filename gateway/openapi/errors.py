@@ -8,7 +8,7 @@ from gateway.openapi.headers import is_repeatable
 from gateway.predict_all.schemas import MAX_TOGETHER, PATH
 from gateway.webhooks.provider import WebhookRefused
 from shared.capabilities import TABLE, Capability
-from shared.contracts.credentials import Scope
+from shared.contracts.call import Scope
 from shared.errors import (
     BadRequest,
     BodyTooLarge,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.capabilities import TABLE, Capability, capability
-from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.call import SERVED_HEADER
 
 Document = dict[str, Any]
 FOLDER = Path(__file__).parent

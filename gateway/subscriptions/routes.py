@@ -29,8 +29,8 @@ from gateway.subscriptions.schemas import (
     TrialResponse,
     WaitingCounts,
 )
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import HOUR, instant_of, instant_or_none
+from shared.contracts.seal import Seal
 from shared.errors import NotFound
 from shared.store import SecretRow, SubscriptionCounts, SubscriptionRow
 from shared.webhooks_out.ssrf_guard import check_addresses, checked_url

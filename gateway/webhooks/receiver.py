@@ -22,8 +22,8 @@ from gateway.webhooks.intake import IntakeResult, VerifiedBatch, intake_of, take
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
 from gateway.webhooks.source_cache import CachedSource, SourceCache
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import Microseconds, microseconds
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest, ForetellError, NotFound, UpstreamUnavailable
 from shared.store import Database
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.webhooks.provider import Provider, SecretProblem
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest, SettingsRefused
 from shared.store import SourceRow, SourceSecretRow
 

@@ -11,8 +11,9 @@ from typing import Final, Protocol
 
 from gateway.webhooks.provider import Credentials, Provider
 from gateway.webhooks.secrets import StoredProblem, stored_problems
-from shared.contracts.credentials import Seal, random_text
+from shared.contracts.call import random_text
 from shared.contracts.rows import Microseconds
+from shared.contracts.seal import Seal
 from shared.errors import SettingsRefused, StoreUnavailable
 from shared.store import SourceRow, active_secrets
 

@@ -7,8 +7,9 @@ from typing import Final
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.secrets import require_secret
 from gateway.webhooks.source_cache import new_source_id
-from shared.contracts.credentials import Seal, random_text
+from shared.contracts.call import random_text
 from shared.contracts.rows import Microseconds
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow
 

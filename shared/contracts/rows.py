@@ -22,6 +22,7 @@ Microseconds = int
 SECOND: Microseconds = 1_000_000
 HOUR: Microseconds = 3_600 * SECOND
 DAY: Microseconds = 86_400 * SECOND
+WEEK: Microseconds = 7 * DAY
 ALWAYS: Microseconds = -(2**62)
 """`valid_from` of a value that holds at any cutoff (a static attribute)."""
 
@@ -104,6 +105,15 @@ def microseconds(instant: datetime) -> Microseconds:
     1000000
     """
     return (instant - _EPOCH) // _MICROSECOND
+
+
+def whole_weeks(at: Microseconds) -> int:
+    """Count whole weeks from 1970 to an instant, towards 0 as SQL divides.
+
+    >>> whole_weeks(8 * DAY), whole_weeks(-6 * DAY), whole_weeks(-8 * DAY)
+    (1, 0, -1)
+    """
+    return at // WEEK if at >= 0 else -(-at // WEEK)
 
 
 def recording_instant(now: datetime) -> Microseconds:

@@ -18,8 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import deadline
-from shared.contracts.credentials import REQUEST_ID_HEADER
+from shared.contracts.call import REQUEST_ID_HEADER, Deadline
 from shared.errors import BadRequest, BodyTooLarge, BodyTooSlow, ForetellError
 from shared.http import problem
 from shared.http.telemetry import RequestMetrics, trail
@@ -79,7 +78,7 @@ class BoundedBody:
             self.refused = BodyTooSlow(f"The body did not arrive within {self._within_seconds:g} s; send it in one go.")
             raise self.refused from None
         self._whole = not message.get("more_body", False)
-        if self._whole and (until := deadline.current()) is not None:
+        if self._whole and (until := Deadline.current()) is not None:
             until.restart()  # a slow upload takes nothing from the time for the answer
         self._received += len(message.get("body", b""))
         if self._received > self._max_bytes:
@@ -185,7 +184,7 @@ class FlatRoute:
         began, status = time.perf_counter(), 0
         exchange = Exchange(scope, BoundedBody(receive, max_bytes=self._max_body_bytes))
         try:
-            with deadline.at_most(self._within_seconds):
+            with Deadline.at_most(self._within_seconds):
                 answer = await self._answer(exchange)
             status = answer.status
             await self._send(answer, exchange, send)

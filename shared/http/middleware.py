@@ -18,8 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import deadline
-from shared.contracts.credentials import REQUEST_ID_HEADER
+from shared.contracts.call import REQUEST_ID_HEADER, Deadline
 from shared.contracts.validation import MAX_MISTAKES, MAX_SEGMENT, read_json
 from shared.errors import BadRequest, BodyTooLarge, ForetellError
 from shared.http import problem
@@ -81,7 +80,7 @@ class RequestContext:
             await send(message)
 
         try:
-            with deadline.at_most(self.within_seconds) as until:
+            with Deadline.at_most(self.within_seconds) as until:
                 await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.errors import StoreUnavailable
 
 PING_SECONDS = 2.0
@@ -86,7 +86,7 @@ class StoreLook:
             look.exception()  # those who wait for it get the error themselves
 
     def _look(self) -> StoreState:
-        with deadline.within(PING_SECONDS):
+        with Deadline.within(PING_SECONDS):
             return self._found()
 
     def _found(self) -> StoreState:

@@ -1,19 +1,17 @@
 """The flow of a call, the same for all capabilities: envelope, outcome, champion, contacts, answer, log."""
 
-import logging
-import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby, islice
-from operator import attrgetter, itemgetter
+from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from shared.contracts.credentials import Call
+from shared.contracts.call import Call
 from shared.contracts.decision import UNTRAINED
 from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
@@ -21,123 +19,14 @@ from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequ
 from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.http.middleware import parse_json
-from shared.http.telemetry import trail
 from shared.serving.capability_spec import AnySpec, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.request_contacts import RequestContact, Slot, envelope, slots
-from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, ThreadPools
+from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, PredictionLog, ThreadPools
 from shared.store import PredictionRow, RequestReads
-
-log = logging.getLogger(__name__)
-
-BATCH = 5_000
-"""Rows of one transaction: a page that many of them touch is written once; others wait about a tenth of a second."""
-GATHER_SECONDS = 0.1
-"""How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
-DROPPING_SECONDS = 60.0
-"""How long after it dropped rows the log is said to drop some."""
-Write = Callable[[str, Sequence[Any]], None]
-
-
-class PredictionLog:
-    """A bounded queue and one writer thread.
-
-    Args:
-        write: store the rows of one account, in one transaction.
-        bound: how many rows may wait.
-        metrics: where waiting, dropped and failed ones are counted.
-        gather_seconds: how long a row waits for others to be written with.
-    """
-
-    def __init__(
-        self, write: Write, *, bound: int, metrics: ServiceMetrics, gather_seconds: float = GATHER_SECONDS
-    ) -> None:
-        self._write = write
-        self._bound = bound
-        self._metrics = metrics
-        self._gather_seconds = gather_seconds
-        self._waiting: deque[tuple[str, Any]] = deque()
-        self._changed = threading.Condition()
-        self._closing = False
-        self._failing = False
-        self._dropped_at = float("-inf")
-        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
-        metrics.log_queued.set_function(lambda: len(self._waiting))
-
-    @property
-    def is_dropping(self) -> bool:
-        """Whether rows were dropped lately."""
-        return time.monotonic() - self._dropped_at < DROPPING_SECONDS
-
-    def start(self) -> None:
-        """Start the writer."""
-        self._thread.start()
-
-    def add(self, account: str, rows: Iterable[Any]) -> None:
-        """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
-        with self._changed:
-            free = 0 if self._closing else self._bound - len(self._waiting)
-            entries = [(account, row) for row in rows]
-            waited = len(self._waiting)
-            self._waiting.extend(entries[:free])
-            if not waited or len(self._waiting) >= BATCH:
-                self._changed.notify()
-        if len(entries) > free:
-            self._drop(len(entries) - free)
-
-    def _drop(self, rows: int) -> None:
-        self._metrics.log_dropped.inc(rows)
-        self._dropped_at = time.monotonic()
-
-    def write(self, account: str, rows: Sequence[Any]) -> None:
-        """Store rows now, past the queue.
-
-        Raises:
-            StoreUnavailable: none was stored.
-        """
-        self._write(account, rows)
-
-    def close(self, timeout_seconds: float = 5.0) -> None:
-        """Write what waits and stop; what is still there after the timeout is counted as dropped."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
-        if self._waiting:
-            self._drop(len(self._waiting))
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting and not self._closing:
-                    self._changed.wait()
-                self._changed.wait_for(
-                    lambda: self._closing or len(self._waiting) >= BATCH, timeout=self._gather_seconds
-                )
-                batch = list(islice(self._waiting, BATCH))
-                if not batch:
-                    return
-            for account, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
-                self._store(account, [row for _, row in entries])
-            with self._changed:
-                for _ in batch:
-                    self._waiting.popleft()
-
-    def _store(self, account: str, rows: Sequence[Any]) -> None:
-        try:
-            self._write(account, rows)
-        except Exception as error:  # the writer must live: predictions go on without their log
-            self._metrics.log_failures.inc()
-            self._drop(len(rows))
-            if not self._failing:
-                log.warning("predictions.not_logged", extra={"rows": len(rows), **trail(error)})
-            self._failing = True
-        else:
-            self._failing = False
 
 
 class LoggedCall(NamedTuple):

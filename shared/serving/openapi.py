@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from shared.capabilities import Capability
+from shared.contracts.call import SERVED_HEADER
 from shared.contracts.contact import InlineContact
-from shared.contracts.credentials import SERVED_HEADER
 from shared.errors import (
     BadRequest,
     BodyTooLarge,

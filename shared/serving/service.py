@@ -13,12 +13,12 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import deadline
-from shared.contracts.credentials import (
+from shared.contracts.call import (
     CALL_HEADER,
     MAX_SKEW_SECONDS,
     SERVED_HEADER,
     Call,
+    Deadline,
     SignedContent,
     target_of,
     verified,
@@ -35,13 +35,13 @@ from shared.http.middleware import (
 )
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
-from shared.serving.answering import Answering, Logged, PredictionLog
+from shared.serving.answering import Answering, Logged
 from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.shadow import Shadowing, ShadowModels
-from shared.serving.threads import ThreadPools
+from shared.serving.threads import PredictionLog, ThreadPools
 from shared.settings import ServiceSettings
 from shared.store import open_database
 
@@ -301,7 +301,7 @@ class Signatures:
             self._clocks.note(error.members["skew_seconds"])
             raise
         self._clocks.note(call.signed_seconds_ago)
-        if (until := deadline.current()) is not None:
+        if (until := Deadline.current()) is not None:
             until.fix(ANSWERED_BY * (call.deadline_at - now))
         return call
 

@@ -1,16 +1,24 @@
-"""Where calls are computed: pools by size, and threads that answer calls which wait at the same moment together."""
+"""Threads of a service: pools by size of call, those that answer calls together, and the writer of the log."""
 
 import asyncio
+import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from shared import deadline
+from shared.contracts.call import Deadline
+from shared.http.telemetry import trail
+from shared.serving.metrics import ServiceMetrics
+
+log = logging.getLogger(__name__)
 
 SMALL_CONTACTS = 20
 """Calls of at most so many contacts are small."""
@@ -64,7 +72,7 @@ class _Waiting(Generic[Item, Result]):
 
     item: Item
     future: "asyncio.Future[Result]"
-    until: deadline.Deadline | None
+    until: Deadline | None
 
     @property
     def is_over(self) -> bool:
@@ -118,7 +126,7 @@ class GatheringThreads(Generic[Item, Result]):
             Exception: with which it failed.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        one = _Waiting(item, future, deadline.current())
+        one = _Waiting(item, future, Deadline.current())
         with self._changed:
             if not self._threads[0].is_alive():
                 for thread in self._threads:
@@ -154,7 +162,7 @@ class GatheringThreads(Generic[Item, Result]):
         """Compute together until the nearest deadline, and each alone where that fails."""
         left = [seconds for one in taken if one.until is not None and (seconds := one.until.left()) is not None]
         try:
-            with deadline.within(min(left)) if left else nullcontext():
+            with Deadline.within(min(left)) if left else nullcontext():
                 return self._compute([one.item for one in taken])
         except Exception as error:
             if len(taken) == 1:
@@ -202,3 +210,110 @@ def _deliver(taken: Sequence[_Waiting[Any, Result]], results: Sequence[Result | 
 def _takeable(error: StopIteration) -> RuntimeError:
     """Make what is raised in the place of an exception that no future takes, so that nobody would ever be answered."""
     return RuntimeError(type(error).__name__)
+
+
+BATCH = 5_000
+"""Rows of one transaction: a page that many of them touch is written once; others wait about a tenth of a second."""
+GATHER_SECONDS = 0.1
+"""How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
+DROPPING_SECONDS = 60.0
+"""How long after it dropped rows the log is said to drop some."""
+Write = Callable[[str, Sequence[Any]], None]
+
+
+class PredictionLog:
+    """A bounded queue and one writer thread.
+
+    Args:
+        write: store the rows of one account, in one transaction.
+        bound: how many rows may wait.
+        metrics: where waiting, dropped and failed ones are counted.
+        gather_seconds: how long a row waits for others to be written with.
+    """
+
+    def __init__(
+        self, write: Write, *, bound: int, metrics: ServiceMetrics, gather_seconds: float = GATHER_SECONDS
+    ) -> None:
+        self._write = write
+        self._bound = bound
+        self._metrics = metrics
+        self._gather_seconds = gather_seconds
+        self._waiting: deque[tuple[str, Any]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failing = False
+        self._dropped_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        metrics.log_queued.set_function(lambda: len(self._waiting))
+
+    @property
+    def is_dropping(self) -> bool:
+        """Whether rows were dropped lately."""
+        return time.monotonic() - self._dropped_at < DROPPING_SECONDS
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._thread.start()
+
+    def add(self, account: str, rows: Iterable[Any]) -> None:
+        """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
+        with self._changed:
+            free = 0 if self._closing else self._bound - len(self._waiting)
+            entries = [(account, row) for row in rows]
+            waited = len(self._waiting)
+            self._waiting.extend(entries[:free])
+            if not waited or len(self._waiting) >= BATCH:
+                self._changed.notify()
+        if len(entries) > free:
+            self._drop(len(entries) - free)
+
+    def _drop(self, rows: int) -> None:
+        self._metrics.log_dropped.inc(rows)
+        self._dropped_at = time.monotonic()
+
+    def write(self, account: str, rows: Sequence[Any]) -> None:
+        """Store rows now, past the queue.
+
+        Raises:
+            StoreUnavailable: none was stored.
+        """
+        self._write(account, rows)
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits and stop; what is still there after the timeout is counted as dropped."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+        if self._waiting:
+            self._drop(len(self._waiting))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                self._changed.wait_for(
+                    lambda: self._closing or len(self._waiting) >= BATCH, timeout=self._gather_seconds
+                )
+                batch = list(islice(self._waiting, BATCH))
+                if not batch:
+                    return
+            for account, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
+                self._store(account, [row for _, row in entries])
+            with self._changed:
+                for _ in batch:
+                    self._waiting.popleft()
+
+    def _store(self, account: str, rows: Sequence[Any]) -> None:
+        try:
+            self._write(account, rows)
+        except Exception as error:  # the writer must live: predictions go on without their log
+            self._metrics.log_failures.inc()
+            self._drop(len(rows))
+            if not self._failing:
+                log.warning("predictions.not_logged", extra={"rows": len(rows), **trail(error)})
+            self._failing = True
+        else:
+            self._failing = False

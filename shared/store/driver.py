@@ -13,7 +13,7 @@ from sqlalchemy import ClauseElement, Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIModule
 from sqlalchemy.exc import InvalidRequestError
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.errors import StoreUnavailable
 
 Values = Mapping[str, Any]
@@ -34,7 +34,7 @@ def patience_of(seconds: float) -> Patience:
     """Make what tells how long to wait: until the request's deadline, or so many seconds where there is no request."""
 
     def left() -> float:
-        remaining = deadline.seconds_left()
+        remaining = Deadline.seconds_left()
         return seconds if remaining is None else remaining
 
     return left
@@ -370,7 +370,7 @@ class Driver:
         """Let a connection wait and compute no longer than it may."""
         left = milliseconds(self._patience())
         # Work behind which nobody waits may compute as long as it needs; SQLite bounds no computing.
-        limits = left, left if deadline.seconds_left() is not None and not self._is_sqlite else 0
+        limits = left, left if Deadline.seconds_left() is not None and not self._is_sqlite else 0
         if all(old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)):
             return
         if self._is_sqlite:

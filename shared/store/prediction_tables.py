@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import WEEK, Microseconds
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 
 _LISTED = (
@@ -16,7 +16,6 @@ _LISTED = (
 
 
 _HAS_SEGMENT = text("segment IS NOT NULL")
-WEEK = 7 * DAY
 
 
 class PredictionLogTable(PredictionTable):
@@ -48,16 +47,7 @@ class PredictionLogTable(PredictionTable):
 
 
 LOGGED_WEEK: ColumnElement[int] = PredictionLogTable.cutoff // literal_column(str(WEEK), BigInteger)
-"""Of the cutoff, as the index has it: SQL divides towards 0."""
-
-
-def logged_week(cutoff: Microseconds) -> int:
-    """Return the same of an instant.
-
-    >>> logged_week(8 * DAY), logged_week(-6 * DAY), logged_week(-8 * DAY)
-    (1, 0, -1)
-    """
-    return cutoff // WEEK if cutoff >= 0 else -(-cutoff // WEEK)
+"""Of the cutoff, as the index has it; of an instant, `whole_weeks` counts the same."""
 
 
 Index(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
 
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
-from shared.contracts.rows import DAY, HOUR, Microseconds
+from shared.contracts.rows import DAY, HOUR, Microseconds, whole_weeks
 from shared.errors import StoreUnavailable
 from shared.store.driver import AccountSession, Prepared, Rows, Values
 from shared.store.events import EventTable
@@ -26,7 +26,6 @@ from shared.store.prediction_tables import (
     LatestPredictionTable,
     PredictionLogTable,
     PredictionRow,
-    logged_week,
 )
 from shared.store.ranked_list import (
     ListPlace,
@@ -434,7 +433,7 @@ def _scores_around(
     capability: str, outcome: str, contact_ids: Collection[str], around: Microseconds
 ) -> tuple[Prepared, Values]:
     near = {"earliest": around - NEAR_DAYS * DAY, "latest": around + NEAR_DAYS * DAY}
-    weeks = {name: logged_week(near["earliest"]) + number for number, name in enumerate(_WEEKS)}
+    weeks = {name: whole_weeks(near["earliest"]) + number for number, name in enumerate(_WEEKS)}
     return _SCORES, {"capability": capability, "outcome": outcome, IDS: contact_ids, **near, **weeks}
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, whole_weeks
 from shared.store.held_out import HeldOut
 from shared.store.pasts import facts_of
-from shared.store.prediction_tables import LOGGED_WEEK, LatestPredictionTable, PredictionLogTable, logged_week
+from shared.store.prediction_tables import LOGGED_WEEK, LatestPredictionTable, PredictionLogTable
 from shared.store.schema import KEY_TEXT, Instant, KeyText, LongText, StoreTable
 from shared.store.scope import BATCH, AccountConnection, Scope, batches
 from shared.timeline import ContactFacts
@@ -163,7 +163,7 @@ def _logged(row: Sequence[Any], withheld: float | None, held: HeldOut) -> Logged
 
 def _logged_weeks(connection: AccountConnection, *mine: ColumnElement[bool], since: Microseconds) -> Iterator[int]:
     """List the weeks in which a question was asked: the log is found by week, then contact."""
-    week: int | None = logged_week(since) - 1
+    week: int | None = whole_weeks(since) - 1
     while week is not None:
         later = connection.select(LOGGED_WEEK).where(*mine, week < LOGGED_WEEK).order_by(LOGGED_WEEK).limit(1)
         week = connection.scalar(later)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.errors import StoreUnavailable
 from shared.store.driver import (
     LONGEST_SECONDS,
@@ -119,7 +119,7 @@ def _cut_off(engine: Engine) -> None:
 
 
 def _is_over() -> bool:
-    left = deadline.seconds_left()
+    left = Deadline.seconds_left()
     return left is not None and left <= 0
 
 
@@ -156,7 +156,7 @@ def _limit_postgres(engine: Engine, patience: Patience) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _limit_again(connection: Connection, cursor: Any, *_: Any) -> None:
-        if deadline.seconds_left() is None:
+        if Deadline.seconds_left() is None:
             return
         left = milliseconds(patience())
         if left < SLACK * connection.info[_SET]:
@@ -169,7 +169,7 @@ _SET = "foretell_milliseconds"
 
 def _limits(left: int, *, whole: str) -> str:
     """Write the limits of a connection; work behind which nobody waits may compute as long as it needs."""
-    statement = 0 if deadline.seconds_left() is None else left
+    statement = 0 if Deadline.seconds_left() is None else left
     return f"{whole} lock_timeout = {left}; {whole} statement_timeout = {statement}"
 
 
@@ -237,7 +237,7 @@ class Sql:
         if not self.is_sqlite:
             return
         seconds = min(SCRUB_SECONDS, self._patience())
-        with suppress(StoreUnavailable), deadline.within(seconds), self._writers.one(), _named_failures(self.writer):
+        with suppress(StoreUnavailable), Deadline.within(seconds), self._writers.one(), _named_failures(self.writer):
             connection = self.writer.raw_connection()
             try:
                 connection.execute(f"PRAGMA busy_timeout={round(1_000 * seconds)}")
@@ -277,7 +277,7 @@ def is_writable(sql: Sql) -> bool:
         with sql.reading() as connection:
             return bool(connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "off")
     try:
-        with deadline.within(_PROBE_SECONDS), sql.writing() as connection:
+        with Deadline.within(_PROBE_SECONDS), sql.writing() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             connection.exec_driver_sql(f"PRAGMA user_version={int(version)}")
     except StoreUnavailable as error:

@@ -12,8 +12,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import HOUR, SECOND, Microseconds
+from shared.contracts.seal import Seal
 from shared.errors import NotFound, SettingsRefused, StoreUnavailable
 from shared.store import AttemptResult, Database, DueDelivery, SecretRow, SubscriptionRow
 from shared.webhooks_out.concurrency import ConcurrencyLimit

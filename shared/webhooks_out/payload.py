@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND, Microseconds, instant_of
+from shared.contracts.seal import Seal
 from shared.store import AttemptResult, DueDelivery, SecretRow, SubscriptionRow
 from shared.webhooks_out.connectors import CONNECTORS
 from shared.webhooks_out.connectors.fields import ConnectorSettings

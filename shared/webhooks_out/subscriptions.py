@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES
 from shared.contracts.rows import Microseconds
+from shared.contracts.seal import Seal
 from shared.contracts.validation import mistakes
 from shared.errors import BadRequest
 from shared.store import SecretRow, SubscriptionRow

@@ -4,9 +4,9 @@ import secrets as randomness
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, TEST_TYPE
 from shared.contracts.rows import Microseconds
+from shared.contracts.seal import Seal
 from shared.errors import SettingsRefused
 from shared.settings import DeliverySettings
 from shared.store import SecretRow, SubscriptionRow

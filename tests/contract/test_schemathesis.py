@@ -31,7 +31,7 @@ from schemathesis.specs.openapi import checks
 from gateway.app import create_app
 from services.specs import spec_of
 from shared.capabilities import TABLE
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.contracts.rows import SECOND, AttributeRow, ContactRow, EventRow
 from shared.errors import RegistryUnavailable
 from shared.serving.service import create_app as create_service

@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 
 from foretell.child import preload
 from foretell.worker import run
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message
+from shared.contracts.seal import Seal
 from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
 from shared.webhooks_out.subscription_schemas import SubscriptionFields

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 
 from shared.capabilities import TABLE
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message
+from shared.contracts.seal import Seal
 from shared.settings import Settings
 from shared.store import AccountStore, open_database
 from shared.webhooks_out.subscription_schemas import SubscriptionFields

@@ -10,7 +10,7 @@ import pytest
 
 from services.recommendations.capability import CAPABILITY
 from services.recommendations.training.recipe import RECIPE
-from shared.contracts.credentials import CALL_HEADER
+from shared.contracts.call import CALL_HEADER
 from shared.contracts.rows import DAY, ContactRow, EventRow, ItemChange
 from shared.registry.fetch import artifacts
 from shared.serving.service import create_app

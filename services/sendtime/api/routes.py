@@ -26,7 +26,7 @@ from services.sendtime.schemas import (
     PlanRequest,
     PlanResponse,
 )
-from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.call import SERVED_HEADER
 from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS
 from shared.contracts.rows import Microseconds, denies_profiling, instant_of, microseconds

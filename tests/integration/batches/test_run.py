@@ -14,9 +14,9 @@ import pytest
 from shared.batches.erasing import sweep, take_out
 from shared.batches.files import BatchFolder
 from shared.batches.request import ContactSelection
-from shared.contracts.credentials import Seal
 from shared.contracts.outcome import ModelName
 from shared.contracts.rows import ContactRow
+from shared.contracts.seal import Seal
 from shared.errors import StoreUnavailable
 from shared.store import BatchRow
 from shared.webhooks_out.subscription_schemas import SubscriptionFields

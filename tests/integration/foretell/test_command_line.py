@@ -11,7 +11,7 @@ import typer
 
 from foretell.cli.app import app
 from foretell.cli.context import opened_account
-from shared.contracts.credentials import digest_of
+from shared.contracts.call import digest_of
 from shared.contracts.input_drift import InputDrift
 from shared.settings import Settings
 from shared.store import VersionRow, open_database

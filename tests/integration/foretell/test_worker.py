@@ -21,7 +21,7 @@ from prometheus_client import generate_latest
 from foretell.background.calls import ServiceCalls, Unanswerable
 from foretell.background.health import health_server
 from foretell.background.loops import Loop, Loops
-from shared.contracts.credentials import CALL_HEADER, SignedContent, verified
+from shared.contracts.call import CALL_HEADER, SignedContent, verified
 from shared.errors import ClockSkew, UpstreamUnavailable
 from shared.settings import Settings, WorkerSettings
 from shared.store import ChampionRow, migrate

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 
 from gateway.app import create_app
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
 from shared.settings import GatewaySettings, Settings

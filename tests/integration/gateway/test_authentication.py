@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.contracts.rows import SECOND
 
 
@@ -32,7 +32,7 @@ async def test_the_right_public_id_with_another_secret_is_401(gateway) -> None:
 
 
 def new_key_with(public_id: str, like: str) -> str:
-    from shared.contracts import credentials as keys
+    from shared.contracts import call as keys
 
     body = f"fk_{public_id}_{like.split('_')[2][:32]}"
     return body + keys._checksum(body)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from gateway.forwarding import add_forwarding
 from shared.capabilities import TABLE, Capability
-from shared.contracts.credentials import Call, SignedContent, verified
+from shared.contracts.call import Call, SignedContent, verified
 
 KEY = b"a signing key of the tests, long enough"
 

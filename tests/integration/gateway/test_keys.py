@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.credentials import public_id_of
+from shared.contracts.call import public_id_of
 from tests.integration.gateway.conftest import LONG_AGO, RunningGateway
 
 LATER = "2100-01-01T00:00:00Z"

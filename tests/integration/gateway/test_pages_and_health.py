@@ -3,7 +3,7 @@ import re
 import pytest
 
 from shared.capabilities import TABLE
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 
 
 async def test_alive_and_ready_need_no_key(gateway) -> None:

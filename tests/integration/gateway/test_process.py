@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.settings import GatewaySettings
 from shared.store import open_database
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.webhooks_out.subscription_schemas import SubscriptionFields
 from shared.webhooks_out.subscriptions import new_subscription
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from shared.contracts.credentials import CALL_HEADER
+from shared.contracts.call import CALL_HEADER
 from shared.contracts.rows import DAY, EventRow
 from shared.store import AccountStore
 from tests.integration.messages.conftest import CONTACTS, NOW, NOW_US, answered

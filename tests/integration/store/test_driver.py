@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, func, literal_column, select, text
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
@@ -180,7 +180,7 @@ def test_a_statement_is_cut_short_at_the_deadline(database: Database) -> None:
     slow = Prepared(lambda _: select(literal_column(f"pg_sleep({LATEST})")))
     began = time.monotonic()
 
-    with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
+    with Deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
         database._store.reads.read([(slow, {}), (slow, {})])
 
     assert SHORT / 2 < time.monotonic() - began < LATEST
@@ -189,7 +189,7 @@ def test_a_statement_is_cut_short_at_the_deadline(database: Database) -> None:
 @pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
 def test_work_without_a_deadline_is_not_cut_short_by_the_one_of_before(database: Database) -> None:
     slow = Prepared(lambda _: select(literal_column(f"pg_sleep({SHORT})")))
-    with deadline.within(SHORT / 3), pytest.raises(StoreUnavailable, match="busy"):
+    with Deadline.within(SHORT / 3), pytest.raises(StoreUnavailable, match="busy"):
         database._store.reads.read([(slow, {})])
 
     assert len(database._store.reads.read([(slow, {})])) == 1
@@ -216,7 +216,7 @@ def test_a_connection_waits_no_longer_than_the_deadline_that_comes_next_allows(d
     reads, one = database._store.reads, Prepared(lambda _: select(literal_column("1")))
 
     for seconds in (100.0, 95.0, 100.0):
-        with deadline.within(seconds):
+        with Deadline.within(seconds):
             reads.read([(one, {})])
 
         (held,) = reads._idle
@@ -225,7 +225,7 @@ def test_a_connection_waits_no_longer_than_the_deadline_that_comes_next_allows(d
 
 def _refused(work: Callable[[], Any]) -> float:
     began = time.monotonic()
-    with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
+    with Deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
         work()
     return time.monotonic() - began
 
@@ -235,7 +235,7 @@ def test_work_whose_answer_has_begun_may_compute_as_long_as_it_needs(settings: S
     impatient = Database(settings.resolved_store_url(), settings.resolved_predictions_url(), patience_seconds=SHORT / 3)
     slow = Prepared(lambda _: select(literal_column(f"pg_sleep({SHORT})")))
 
-    with deadline.within(LATEST) as until:
+    with Deadline.within(LATEST) as until:
         until.lift()
         rows = impatient._store.reads.read([(slow, {})])
 
@@ -248,10 +248,10 @@ def test_what_a_page_reads_ends_at_its_deadline_and_the_connection_goes_on(
 ) -> None:
     with closing(open_database(settings, cuts_off=True)) as cut:
         endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
-        with pytest.raises(StoreUnavailable), deadline.within(0.01), cut._store.reading() as connection:
+        with pytest.raises(StoreUnavailable), Deadline.within(0.01), cut._store.reading() as connection:
             connection.execute(endless)
         prepared = Prepared(lambda _: select(func.count()).select_from(text(f"({endless.text}) AS endless")))
-        with pytest.raises(StoreUnavailable), deadline.within(0.01):
+        with pytest.raises(StoreUnavailable), Deadline.within(0.01):
             cut._store.reads.read([(prepared, {})])
 
         with cut._store.reading() as connection:

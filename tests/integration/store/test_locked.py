@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import OperationalError
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.contracts.rows import ContactRow, EventRow
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
@@ -53,7 +53,7 @@ def locked(settings: Settings) -> Locking:
 def refused(work: Callable[[], Any], *, seconds: float = SHORT) -> float:
     """Do something within a deadline; return how long it took to be refused."""
     began = time.monotonic()
-    with deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy") as refusal:
+    with Deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy") as refusal:
         work()
     assert refusal.value.undone
     return time.monotonic() - began
@@ -84,7 +84,7 @@ def test_a_write_goes_on_when_the_lock_is_given_back_in_time(store: AccountStore
 
 def _with(seconds: float, work: Callable[[], Any]) -> Callable[[], Any]:
     def done() -> Any:
-        with deadline.within(seconds):
+        with Deadline.within(seconds):
             return work()
 
     return done
@@ -129,7 +129,7 @@ def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Lockin
 
         writers = [pool.submit(write, number) for number in range(40)]
         began.wait()
-        with deadline.within(SHORT):
+        with Deadline.within(SHORT):
             found = store.contacts.find("b")
         still_waiting = [writer for writer in writers if not writer.done()]
 

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
 from shared.store import check, downgrade, migrate, open_database
@@ -159,7 +159,7 @@ def test_files_of_this_release_are_found_so_while_somebody_writes(tmp_path: Path
     writer = create_engine(settings.resolved_store_url(), isolation_level="AUTOCOMMIT").connect()
     writer.execute(text("BEGIN IMMEDIATE"))
 
-    with deadline.within(5.0):
+    with Deadline.within(5.0):
         migrate(settings)
 
     assert writer.execute(text("SELECT version_num FROM store_revision")).scalar_one() == newest_revision("store")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.contracts.rows import ContactRow
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, AssignmentRow, Database, PastsWanted, PredictionRow
@@ -101,7 +101,7 @@ def test_an_account_that_is_deleted_meanwhile_gets_no_prediction(database: Datab
 def test_an_erasure_that_cannot_be_committed_leaves_predictions(store: AccountStore) -> None:
     store.predictions.log([prediction("a")])
 
-    with deadline.within(0.0), pytest.raises(StoreUnavailable):
+    with Deadline.within(0.0), pytest.raises(StoreUnavailable):
         store.privacy.erase("a", at=99)
 
     assert len(store.predictions.of_contact("a")) == 1

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message, MessageType
 from shared.contracts.rows import SECOND
+from shared.contracts.seal import Seal
 from shared.store import Database
 from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
 from shared.webhooks_out.sender import Sender

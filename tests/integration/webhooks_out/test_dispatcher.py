@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES
 from shared.contracts.rows import HOUR, SECOND
+from shared.contracts.seal import Seal
 from shared.webhooks_out.sender import Sender
 from shared.webhooks_out.subscription_schemas import SubscriptionChanges
 from shared.webhooks_out.subscriptions import changed_subscription, new_secret_of

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from shared.contracts.credentials import allows, digest_of, matches, new_key, public_id_of
+from shared.contracts.call import allows, digest_of, matches, new_key, public_id_of
 from shared.errors import NotAuthenticated
 
 

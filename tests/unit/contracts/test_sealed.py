@@ -1,6 +1,6 @@
 import pytest
 
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.errors import SettingsRefused
 
 KEY = b"an identity key of the tests, long enough"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.auth import Caller, KeyCache, permit
-from shared.contracts.credentials import NewKey, new_key
+from shared.contracts.call import NewKey, new_key
 from shared.contracts.rows import SECOND
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
 from shared.store import KeyRow

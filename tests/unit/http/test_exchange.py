@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 from starlette.responses import PlainTextResponse
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.errors import ForetellError, LimitReached, NotAllowed, NotAuthenticated
 from shared.http import problem
 from shared.http.exchange import BoundedBody, Exchange, FlatApp, FlatRoute, Handler, HttpAnswer
@@ -206,7 +206,7 @@ async def test_the_handler_has_a_deadline(client_of: Any) -> None:
     left = list[float | None]()
 
     async def handler(_: Exchange) -> HttpAnswer:
-        left.append(deadline.seconds_left())
+        left.append(Deadline.seconds_left())
         return HttpAnswer(200, [], b"")
 
     await client_of(flat(handler, within_seconds=3.0)).send("POST", "/flat")

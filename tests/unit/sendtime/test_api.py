@@ -11,7 +11,7 @@ import pytest
 
 from services.sendtime.capability import CAPABILITY
 from services.sendtime.model.sendtime import SendTimeModel
-from shared.contracts.credentials import CALL_HEADER
+from shared.contracts.call import CALL_HEADER
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, microseconds
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.serving.answering import PredictionLog
 from shared.serving.metrics import ServiceMetrics
+from shared.serving.threads import PredictionLog
 
 
 class Written:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
+from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
 from shared.serving.service import Service
 
 KEY = b"k" * 32

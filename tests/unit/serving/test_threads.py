@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared import deadline
+from shared.contracts.call import Deadline
 from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, ThreadPools
 
 
@@ -148,7 +148,7 @@ class Limited:
         self.begun = threading.Event()
 
     def compute(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
-        left = deadline.seconds_left()
+        left = Deadline.seconds_left()
         self.seen.append((list(numbers), None if left is None else round(left)))
         self.begun.set()
         assert self.gate.wait(10)
@@ -162,7 +162,7 @@ class Limited:
         tasks = [asyncio.create_task(threads.run(0))]
         await asyncio.to_thread(self.begun.wait, 10)
         for place, seconds in enumerate(limits, start=1):
-            with deadline.within(seconds):
+            with Deadline.within(seconds):
                 tasks.append(asyncio.create_task(threads.run(place)))
         await asyncio.sleep(0)  # all of them wait now
         self.gate.set()

@@ -7,8 +7,8 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from shared.contracts.credentials import Seal
 from shared.contracts.rows import DAY, SECOND
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest, SettingsRefused
 from shared.store import DueDelivery
 from shared.webhooks_out.payload import Receiver, attempt_result, is_success, outbound_message, receiver_of, signed_call

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shared.contracts.credentials import public_id_of
+from shared.contracts.call import public_id_of
 from tests.integration.gateway.conftest import RunningGateway
 from tests.integration.gateway.console.browser import Answered, Browser, token_in
 

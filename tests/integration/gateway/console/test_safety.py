@@ -17,8 +17,7 @@ from gateway.console.pages import ConsolePage
 from gateway.console.routes import all_pages
 from gateway.console.sessions import Sessions
 from gateway.context import ReadScope
-from shared import deadline
-from shared.contracts.credentials import SCOPES, digest_of, public_id_of
+from shared.contracts.call import SCOPES, Deadline, digest_of, public_id_of
 from tests.integration.gateway.conftest import SIGNING_KEY, RunningGateway, Upstream, opened
 from tests.integration.gateway.console.browser import Browser
 
@@ -303,7 +302,7 @@ async def test_calls_of_the_console_that_are_stuck_leave_everybody_else_alone(ga
         added, *_ = await gateway.request("POST", "/events", key, json={"events": [event]})
         scored, *_ = await gateway.request("POST", "/score", key, json={"contacts": [{"id": "c"}]})
         read, *_ = await gateway.request("GET", "/contacts/c", key)
-        with pytest.raises(ApiProblem, match="busy with others"), deadline.within(0.01):
+        with pytest.raises(ApiProblem, match="busy with others"), Deadline.within(0.01):
             await stuck.api.get("/stuck")
 
         assert (added, scored, read) == (200, 200, 200)
@@ -344,7 +343,7 @@ async def test_a_download_for_which_there_is_no_place_says_so(gateway: RunningGa
         sent.append(message)
 
     try:
-        with deadline.within(0.01):
+        with Deadline.within(0.01):
             await stuck.api.passed_on("GET", "/stuck")(*_call(stuck.api)[:2], send)
     finally:
         await stuck.end(tasks)

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from gateway.console.sessions import Sessions
-from shared.contracts.credentials import digest_of, public_id_of
+from shared.contracts.call import digest_of, public_id_of
 from tests.integration.gateway.conftest import LONG_AGO, SIGNING_KEY, RunningGateway
 from tests.integration.gateway.console.browser import Browser
 

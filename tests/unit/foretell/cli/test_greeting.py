@@ -6,7 +6,7 @@ import pytest
 
 from foretell import home
 from foretell.cli.greeting import ExampleRequest, base_url, example_requests, greeting
-from shared.contracts.credentials import new_key
+from shared.contracts.call import new_key
 from shared.contracts.rows import ContactRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database

@@ -7,7 +7,7 @@ import pytest
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.source_cache import SourceCache, new_source_id
 from gateway.webhooks.sources import new_secret, new_source
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.webhooks.source_cache import SourceCache, is_source_id, new_source_id
-from shared.contracts.credentials import Seal
+from shared.contracts.seal import Seal
 from shared.errors import StoreUnavailable
 from shared.store import SourceRow, SourceSecretRow
 

@@ -1,4 +1,4 @@
-"""Who a request comes from: API keys, the header that the gateway signs for services, and secrets stored encrypted.
+"""A call: whose key it came with, what the gateway vouches for to a service, and until when its answer is wanted.
 
 `Foretell-Call: <base64url(JSON)>.<hex HMAC-SHA256>` covers the method, the path with its query, the JSON and the
 body: a header cannot be used for another request. It says when it was signed and how long an answer is wanted, so
@@ -11,16 +11,16 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, get_args
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from shared.errors import ClockSkew, NotAuthenticated, SettingsRefused
+from shared.errors import ClockSkew, NotAuthenticated
 
 Scope = Literal["predict", "ingest", "read", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -200,26 +200,64 @@ def _mac(payload: str, request: SignedContent, key: bytes) -> str:
     return hmac.digest(key, covered, "sha256").hex()
 
 
-class Seal:
-    """Seals and opens secrets with a key derived from the installation's identity key (HKDF-SHA256, RFC 5869)."""
+class Deadline:
+    """An instant that may be moved: threads that work for the same request see it move.
 
-    def __init__(self, identity_key: bytes) -> None:
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"foretell sealed secrets").derive(identity_key)
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+    It is set where a request comes in, kept to wherever its work may wait, and travels in a context variable: into
+    every coroutine and thread that works for the request. Work behind which nobody waits (the worker, the command
+    line, polls) has none, and is as patient as its own settings say.
+    """
 
-    def seal(self, secret: str) -> str:
-        """Encrypt a secret; the same one twice gives two texts."""
-        return self._fernet.encrypt(secret.encode()).decode()
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds: float | None = seconds
+        self._monotonic = monotonic
+        self._ends_at: float | None = monotonic() + seconds
 
-    def opened(self, sealed: str) -> str:
-        """Decrypt what `seal` made.
-
-        Raises:
-            SettingsRefused: it was sealed with another identity key.
-        """
+    @staticmethod
+    @contextmanager
+    def within(seconds: float) -> "Iterator[Deadline]":
+        """Give what the block does so many seconds, whatever it had before."""
+        made = Deadline(seconds)
+        token = _CURRENT.set(made)
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
-        except InvalidToken as error:
-            raise SettingsRefused(
-                "A stored secret was sealed with another FORETELL_IDENTITY_KEY: set the one it was made with."
-            ) from error
+            yield made
+        finally:
+            _CURRENT.reset(token)
+
+    @staticmethod
+    def at_most(seconds: float) -> "AbstractContextManager[Deadline]":
+        """Give what the block does so many seconds, or what is left where that is less."""
+        left = Deadline.seconds_left()
+        return Deadline.within(seconds if left is None else min(seconds, left))
+
+    @staticmethod
+    def current() -> "Deadline | None":
+        """Find the deadline of the request for which this is done; None: nobody waits."""
+        return _CURRENT.get()
+
+    @staticmethod
+    def seconds_left() -> float | None:
+        """Count the seconds until the deadline, at least 0; None: there is none."""
+        deadline = _CURRENT.get()
+        return None if deadline is None else deadline.left()
+
+    def restart(self) -> None:
+        """Count anew from now, unless the end was fixed: the request has only now come whole."""
+        if self._seconds is not None:
+            self._ends_at = self._monotonic() + self._seconds
+
+    def fix(self, seconds: float) -> None:
+        """Let it end so many seconds from now, whatever comes: whoever asked has said so."""
+        self._seconds = None
+        self._ends_at = self._monotonic() + seconds
+
+    def lift(self) -> None:
+        """Let the rest take its time: the answer has begun."""
+        self._ends_at = None
+
+    def left(self) -> float | None:
+        """Count the seconds that are left, at least 0; None: it was lifted."""
+        return None if self._ends_at is None else max(0.0, self._ends_at - self._monotonic())
+
+
+_CURRENT: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
