@@ -1,6 +1,7 @@
 """Gradient-boosted trees on the true prior (LightGBM), kept as LightGBM's own text."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,13 +22,25 @@ MAX_BIN = 63
 SMALL_REQUEST_ROWS = 200
 """Up to here one thread is faster than two: starting a second one costs more than the rows."""
 
+CORES = 2
+"""What a training takes of a machine."""
 ONE_THREAD_ROWS = 100_000
 """Up to here one thread grows trees faster than two that wait without spinning: 8,800 rows take a fifth of the time."""
 
 
 def growing_threads(rows: int) -> int:
-    """Return how many threads grow trees over so many rows."""
-    return 1 if rows <= ONE_THREAD_ROWS else 2
+    """Return how many threads grow the trees of one fit over so many rows."""
+    return 1 if rows <= ONE_THREAD_ROWS else CORES
+
+
+def fits_at_once(rows: int) -> int:
+    """Return how many fits over so many rows go on at the same moment: together they have a thread for each core.
+
+    Where OpenMP is held to fewer threads (`OMP_THREAD_LIMIT`, as it is beside requests), so is this.
+    """
+    limit = os.environ.get("OMP_THREAD_LIMIT", "")
+    cores = min(CORES, int(limit)) if limit.isdecimal() else CORES
+    return max(1, cores // growing_threads(rows))
 
 
 @dataclass(frozen=True, slots=True)

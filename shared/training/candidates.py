@@ -5,6 +5,7 @@ No number is judged on rows that chose it: the rounds and the calibration of a b
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +18,7 @@ from shared.evaluation.metrics import losses
 from shared.learners.blend import Blend
 from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
-from shared.learners.trees import Path, Trees, TreeShape, grow
+from shared.learners.trees import Path, Trees, TreeShape, fits_at_once, grow
 from shared.ties import largest, rounded
 from shared.training.material import Split, contact_folds
 
@@ -264,7 +265,8 @@ def logistic_entry(problem: Problem, ridge: float) -> CandidateEntry:
 def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry:
     """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
     splits = problem.choosing
-    grown = [_grown(problem, split, shape, seed) for split in splits]
+    with ThreadPoolExecutor(fits_at_once(len(problem.labels)), thread_name_prefix="growing") as pool:
+        grown = list(pool.map(lambda split: _grown(problem, split, shape, seed), splits))
     weights = problem.weights_of(splits)
     chosen = []
     for position, (base, path) in enumerate(grown):

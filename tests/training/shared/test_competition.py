@@ -69,6 +69,18 @@ def test_rows_after_a_block_teach_it_nothing(
     assert_array_equal(changed.raw[known], honest.raw[known])
 
 
+def test_trees_of_all_blocks_grown_side_by_side_are_those_grown_one_after_the_other(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for at_once in (1, 3):
+        monkeypatch.setattr(candidates, "fits_at_once", lambda _, at_once=at_once: at_once)
+        found.append(candidates.trees_entry(problem, SHAPES[0], 42))
+
+    assert_array_equal(found[0].raw, found[1].raw)
+    assert found[0].grown == found[1].grown
+
+
 def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Callable[..., Problem]) -> None:
     assert informing(problem_of(), 2) == [0, 1]
     assert informing(problem_of(flat=True), 2) == [0, 1, 3, 4]
