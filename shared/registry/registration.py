@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.errors import BadRequest, RegistryUnavailable
-from shared.features.table import InputColumn, OutputColumn, example_rows
-from shared.registry.artifact import digest_of
+from shared.registry.artifact import InputColumn, OutputColumn, digest_of, example_rows
 from shared.settings import Settings
 
 QUIET = {

@@ -19,7 +19,7 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.evaluation.metrics import Interval
-from shared.features.table import InputColumn, OutputColumn
+from shared.registry.artifact import InputColumn, OutputColumn
 from shared.registry.registration import (
     Registered,
     RegisteredRun,

@@ -10,7 +10,7 @@ import pytest
 
 from services.sendtime.model.local_week import DAY_NAMES
 from shared.features import matrix
-from shared.features.table import InputColumn
+from shared.registry.artifact import InputColumn
 from shared.registry.registration import LONGEST_DESCRIPTION, connected
 from shared.timeline import ContactPasts
 
