@@ -19,7 +19,7 @@ from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
 from shared.learners.trees import Path, Trees, TreeShape, grow
 from shared.ties import largest, rounded
-from shared.training.material import Split, contact_folds
+from shared.training.material import SEED, Split, contact_folds
 
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""
@@ -261,10 +261,10 @@ def logistic_entry(problem: Problem, ridge: float) -> CandidateEntry:
     return _entry(problem, Logistic.kind, f"logistic, ridge {ridge:g}", learned, fit)
 
 
-def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry:
+def trees_entry(problem: Problem, shape: TreeShape) -> CandidateEntry:
     """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
     splits = problem.choosing
-    grown = [_grown(problem, split, shape, seed) for split in splits]
+    grown = [_grown(problem, split, shape) for split in splits]
     weights = problem.weights_of(splits)
     chosen = []
     for position, (base, path) in enumerate(grown):
@@ -276,7 +276,7 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry
     rounds = best_rounds([path.loss for _, path in grown], weights)
 
     def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
-        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=seed, offset=offset)
+        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=SEED, offset=offset)
 
     by_folds = problem.chosen_by_folds
     learned = _fitted(problem, problem.splits, fit) if by_folds else chosen
@@ -407,14 +407,14 @@ def _fitted(problem: Problem, splits: Sequence[Split], fit: Fit) -> list[Based]:
     return learned
 
 
-def _grown(problem: Problem, split: Split, shape: TreeShape, seed: int) -> tuple[Vector, Path]:
+def _grown(problem: Problem, split: Split, shape: TreeShape) -> tuple[Vector, Path]:
     base, offset = _start(problem, split.train)
     path = grow(
         problem.seen(split, split.train),
         problem.labels[split.train],
         problem.columns,
         shape=shape,
-        seed=seed,
+        seed=SEED,
         judge=(problem.seen(split, split.test), problem.labels[split.test]),
         offsets=(offset, None if offset is None else base[problem.strata_of(split.test)]),
     )

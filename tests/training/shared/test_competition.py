@@ -16,7 +16,7 @@ from shared.training.material import Split, forward_chain, stratified
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
     "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0], 42),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0]),
 }
 
 

@@ -19,7 +19,7 @@ SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
     "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPE, 42),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPE),
     "blend": lambda problem: candidates.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
 }
 RATES = np.array([0.05, 0.3, 0.6])
