@@ -20,24 +20,10 @@ if TYPE_CHECKING:
     from shared.training.versions import End, Published
 
 
-def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
-    """Import the training of a capability, and nothing of another one.
-
-    Raises:
-        TypeError: what its spec names is no recipe.
-    """
-    from shared.training.recipe import Recipe
-
-    recipe = spec.training.recipe()
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"the training of {spec.capability.name} is no recipe")
-    return recipe
-
-
 def ready_training(
     registry: "MlflowRegistry",
     store: "AccountStore",
-    spec: "AnySpec",
+    recipe: "Recipe[Any, Any, Any]",
     row: "ModelCommandRow",
     choices: "Choices",
     *,
@@ -49,7 +35,7 @@ def ready_training(
     Args:
         registry: where the version goes, and its champion is.
         store: of the account whose data is learned from.
-        spec: of the capability.
+        recipe: of the capability.
         row: the command.
         choices: what the caller decides about the run.
         clock: the time; what is later than now does not exist for the training.
@@ -61,7 +47,7 @@ def ready_training(
     """
     from shared.training.recipe import train
 
-    recipe, now = recipe_of(spec), clock()
+    now = clock()
 
     def run(progress: "Progress", end: "End") -> "Published":
         how = {"choices": choices, "progress": progress, "clock": clock, "why": row.reason, "end": end, **(ways or {})}

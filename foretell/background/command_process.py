@@ -12,7 +12,7 @@ from functools import partial
 from foretell.background.low_priority import begin, bound_memory, give_way
 from foretell.cli.context import now_us
 from foretell.train import later_choices, ready_training
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import Progress
 from shared.http.telemetry import trail
@@ -86,7 +86,7 @@ def _trained(
 ) -> Result:
     spec = spec_of(row.capability)
     choices = later_choices(store, spec, row.outcome).model_copy(update={"promote": row.payload.get("promote", True)})
-    run = ready_training(registry, store, spec, row, choices, clock=now_us)
+    run = ready_training(registry, store, recipe_of(spec), row, choices, clock=now_us)
     published = run(progress, lambda together, published: end(together, training_result(published)))
     return training_result(published)
 

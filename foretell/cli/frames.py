@@ -30,8 +30,7 @@ def export(
     """Write frames as the training sees them; those of the last test period are kept back, to judge what comes back."""
     from foretell.cli.context import capability_name, now_us, opened_account
     from foretell.cli.output import print_note, progress_bars
-    from foretell.train import recipe_of
-    from services.specs import spec_of
+    from services.specs import recipe_of, spec_of
     from shared.registry.registration import MlflowRegistry
     from shared.training.elsewhere import export_frames
 

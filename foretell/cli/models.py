@@ -291,8 +291,7 @@ def adopt(
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
     from foretell.cli.context import capability_name, now_us, opened_account
     from foretell.cli.training_run import by_hand, learned
-    from foretell.train import recipe_of
-    from services.specs import spec_of
+    from services.specs import recipe_of, spec_of
     from shared.contracts.outcome import ModelName
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import recorded, training_result

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.train import recipe_of
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.capabilities import TABLE, Capability
 from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow

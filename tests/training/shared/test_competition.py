@@ -77,7 +77,7 @@ def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Ca
 def test_labels_still_open_when_a_block_begins_do_not_calibrate_it(problem: Problem) -> None:
     assert problem.cutoff is not None
     for position, split in enumerate(problem.splits):
-        rows = candidates.usable_rows(problem, position)
+        rows = problem.known_before(position, problem.judged_before(position))
         assert np.all(problem.cutoff[rows] + problem.horizon <= problem.cutoff[split.test].min())
 
 

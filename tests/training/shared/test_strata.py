@@ -106,14 +106,18 @@ def test_hidden_columns_are_missing_for_their_split_and_there_for_the_others() -
     assert hidden(before, problem.splits[1]) is before
 
 
-def test_a_row_is_closed_when_its_own_label_is_known() -> None:
-    rows, cutoff = np.array([0, 1, 2]), np.full(6, 5)
-    own = tiny(cutoff=cutoff, horizon=10, known_at=np.array([6, 9, 20, 20, 20, 20]))
+def test_a_row_is_known_to_a_split_that_begins_when_its_own_label_is() -> None:
+    rows = np.array([0, 1, 2])
 
-    assert own.closed_by(rows, 9).tolist() == [0, 1]
-    assert tiny(cutoff=cutoff, horizon=10).closed_by(rows, 14).tolist() == []
-    assert tiny(cutoff=cutoff, horizon=10).closed_by(rows, 15).tolist() == [0, 1, 2]
-    assert tiny().closed_by(rows, 0).tolist() == [0, 1, 2]
+    def begins(at: int, **fields: object) -> Problem:
+        return tiny(cutoff=np.array([5, 5, 5, 5, at, at]), horizon=10, **fields)
+
+    own = begins(9, known_at=np.array([6, 9, 20, 20, 20, 20]))
+
+    assert own.known_before(0, rows).tolist() == [0, 1]
+    assert begins(14).known_before(0, rows).tolist() == []
+    assert begins(15).known_before(0, rows).tolist() == [0, 1, 2]
+    assert tiny().known_before(0, rows).tolist() == [0, 1, 2]
 
 
 def test_labels_known_early_are_learned_from_early(problem: Problem) -> None:
