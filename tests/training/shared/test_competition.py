@@ -192,7 +192,7 @@ def test_columns_that_only_matter_together_are_served_by_the_larger_trees() -> N
         matrix, labels, np.arange(2_500, dtype=np.int32), Columns(tuple("abcdef")), tuple(stratified(labels))
     )
 
-    competed = compete(flat, ridges=(30.0,))
+    competed = compete(flat)
 
     assert competed.winner.label == "trees of 31 leaves"
 

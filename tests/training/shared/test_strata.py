@@ -12,7 +12,7 @@ from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.training import candidates
 from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
-from shared.training.competition import compete, constant_margins
+from shared.training.competition import choice, competition, constant_margins, entered
 from shared.training.material import Split, forward_chain, stratified
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
@@ -214,7 +214,8 @@ def test_one_stratum_makes_the_answers_that_none_makes(make: Callable[[Problem],
 
 
 def test_on_a_problem_with_strata_the_best_beats_the_constant(problem: Problem) -> None:
-    competed = compete(problem, shapes=(SHAPE,), ridges=(1.0,))
+    entries = entered(problem, shapes=(SHAPE,), ridges=(1.0,))
+    competed = competition(problem, entries, constant_margins(problem), choice(problem, entries))
 
     loss = competed.loss(competed.winner, problem.labels).mean()
     constant, labels = competed.constant[competed.judged], problem.labels[competed.judged]
