@@ -2,6 +2,8 @@
 
 import re
 
+from shared.features.feature import window_in_words
+
 SENT = frozenset({"email_sent", "email_delivered", "email_bounced", "campaign_mailed", "email_opened_unverified"})
 """What is done to contacts, or by machines: never a sign of how they behave."""
 UNWELCOME = frozenset(
@@ -133,12 +135,6 @@ def _is_short_form(word: str) -> bool:
     return word.isupper() and 1 < len(word) <= SHORT_FORM
 
 
-def span(days: int | None) -> str:
-    """Name a window; None: the whole lookback."""
-    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
-    return named.get(days, f"in the last {days} days")
-
-
 _EVERY = "any_event"
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"_value_(\d+)d", "value of {many} {when}"),
@@ -180,7 +176,7 @@ def column_in_words(name: str) -> str:
         found = re.fullmatch(f"(.+){pattern}", name)
         if found and (found[1] == _EVERY or is_known_type(found[1])):
             many = event_names(None if found[1] == _EVERY else found[1])
-            return words.format(many=many, when=span(int(found[2])) if "when" in words else "")
+            return words.format(many=many, when=window_in_words(int(found[2])) if "when" in words else "")
     answer, per, sent = name.partition("_per_")
     if per and is_known_type(answer) and is_known_type(sent):
         return f"{event_names(answer)} per 100 {event_names(sent)}"

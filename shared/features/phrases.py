@@ -10,8 +10,8 @@ from math import isnan
 
 import numpy as np
 
-from shared.features.feature import Feature, Kind
-from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, span, upper
+from shared.features.feature import Feature, Kind, window_in_words
+from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, upper
 
 YEARS = (1000, 2200)
 _YEAR = re.compile(
@@ -97,7 +97,7 @@ def _is_year(name: str, value: float) -> bool:
 
 EVEN_TREND = 0.1
 """Log ratio up to which it is phrased as "as many"."""
-EVER = span(None)
+EVER = window_in_words(None)
 MANY_GAPS = 10
 """Usual gaps from which nobody counts them."""
 JUST_DUE = (0.9, 1.1)
@@ -146,7 +146,7 @@ def _many(feature: Feature) -> str:
 
 
 def _count(feature: Feature, value: float) -> str:
-    when = span(feature.window_days)
+    when = window_in_words(feature.window_days)
     if value == 0:
         return f"No {_one(feature)} {when}"
     if feature.type is None:
@@ -172,12 +172,12 @@ def _first(feature: Feature, value: float) -> str:
 def _value(feature: Feature, value: float) -> str:
     what = _one(feature)
     if isnan(value) or (value == 0 and feature.kind == "value_sum"):
-        return f"No {what} with a value {span(feature.window_days)}"
+        return f"No {what} with a value {window_in_words(feature.window_days)}"
     if feature.kind == "value_mean":
         return f"Average value {money(value)} per {what}"
     if feature.kind == "value_max":
         return f"Highest value of one {what}: {money(value)}"
-    return f"{upper(_many(feature))} worth {money(value)} {span(feature.window_days)}"
+    return f"{upper(_many(feature))} worth {money(value)} {window_in_words(feature.window_days)}"
 
 
 def _rate(feature: Feature, value: float) -> str:
@@ -195,9 +195,9 @@ def _trend(feature: Feature, value: float) -> str:
 
 def _active_days(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"No {_one(feature)} {span(feature.window_days)}"
+        return f"No {_one(feature)} {window_in_words(feature.window_days)}"
     on = "1 day" if value == 1 else f"{number(value)} days"
-    return f"{upper(_many(feature))} on {on} {span(feature.window_days)}"
+    return f"{upper(_many(feature))} on {on} {window_in_words(feature.window_days)}"
 
 
 def _distinct(feature: Feature, value: float) -> str:
