@@ -27,6 +27,7 @@ from shared.features import observed
 from shared.learners import Trees
 from shared.learners.contribution_table import ContributionTable
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.champions import Champion
 from shared.serving.contact_answers import ContactAnswers
 from shared.serving.request_contacts import RequestContact
@@ -48,7 +49,7 @@ def answers_of(store: AccountStore, settings: Settings, cache: Path, capability:
     if row is None:
         raise SystemExit(f"{capability} has no champion: give an empty folder")
     named = {"version": row.version, "digest": row.digest}
-    model = spec.load(artifacts(settings, ACCOUNT, capability, outcome, **named, into=cache))
+    model = spec.load(artifacts(MlflowRegistry.of(settings), ACCOUNT, capability, outcome, **named, into=cache))
     request = spec.request.model_validate({"contacts": [{"id": "c"}], "reasons": REASONS})
     return ContactAnswers(spec, store, Champion(row.version, row.digest, model), request, outcome, now, now)
 

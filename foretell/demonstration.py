@@ -90,10 +90,11 @@ def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
         return False
     from services.specs import spec_of
     from shared.registry.fetch import artifacts
+    from shared.registry.registration import MlflowRegistry
 
     try:
         folder = artifacts(
-            settings,
+            MlflowRegistry.of(settings),
             champion.account,
             champion.capability,
             champion.outcome,

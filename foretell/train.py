@@ -1,6 +1,6 @@
 """A training as the command line and the worker run it: a capability's recipe over the store, or over an export."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from shared.contracts.rows import Microseconds
 
 if TYPE_CHECKING:
     from shared.contracts.training import Choices, Progress
+    from shared.registry.registration import MlflowRegistry
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
     from shared.store import AccountStore, ModelCommandRow
@@ -19,40 +20,26 @@ if TYPE_CHECKING:
     from shared.training.versions import End, Published
 
 
-def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
-    """Import the training of a capability, and nothing of another one.
-
-    Raises:
-        TypeError: what its spec names is no recipe.
-    """
-    from shared.training.recipe import Recipe
-
-    recipe = spec.training.recipe()
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"the training of {spec.capability.name} is no recipe")
-    return recipe
-
-
 def ready_training(
-    settings: "Settings",
+    registry: "MlflowRegistry",
     store: "AccountStore",
-    spec: "AnySpec",
+    recipe: "Recipe[Any, Any, Any]",
     row: "ModelCommandRow",
     choices: "Choices",
     *,
     clock: Callable[[], Microseconds],
-    export: Path | None = None,
+    ways: Mapping[str, Any] | None = None,
 ) -> "Callable[[Progress, End], Published]":
-    """Make a training ready to run as a command says; what is missing, or wrong with an export, is said at once.
+    """Make a training ready to run as a command says.
 
     Args:
-        settings: where the registry is.
+        registry: where the version goes, and its champion is.
         store: of the account whose data is learned from.
-        spec: of the capability.
+        recipe: of the capability.
         row: the command.
         choices: what the caller decides about the run.
         clock: the time; what is later than now does not exist for the training.
-        export: a folder that `foretell export events` wrote, to learn from; None: from the store.
+        ways: how an export is read, and fitted on whole; None: the store is learned from.
 
     Returns:
         Trains, registers, and promotes when the gate allows it. It is given where to report progress, and what to
@@ -60,18 +47,23 @@ def ready_training(
     """
     from shared.training.recipe import train
 
-    recipe, now = recipe_of(spec), clock()
-    ways = {} if export is None else _ways(settings, store, export)
+    now = clock()
 
     def run(progress: "Progress", end: "End") -> "Published":
-        how = {"choices": choices, "progress": progress, "clock": clock, "why": row.reason, "end": end, **ways}
-        return train(recipe, store, settings, row.outcome, now=now, **how)
+        how = {"choices": choices, "progress": progress, "clock": clock, "why": row.reason, "end": end, **(ways or {})}
+        return train(recipe, store, registry, row.outcome, now=now, **how)
 
     return run
 
 
-def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
-    """Return how to read an export, on the workers of a scheduler where one is set, and how to fit on all of it."""
+def export_ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
+    """Return how to read an export, on the workers of a scheduler where one is set, and how to fit on all of it.
+
+    Args:
+        settings: the scheduler, and how much is gathered from its workers.
+        store: of the account that was exported.
+        export: a folder that `foretell export events` wrote; what is wrong with it is said at once.
+    """
     from foretell.bucket_refit import BucketRefit
     from foretell.bucket_training import TrainingExport, pasts_of_export
 

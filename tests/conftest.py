@@ -22,7 +22,7 @@ from hypothesis import settings
 
 from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
-from shared.registry.registration import connected
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
@@ -146,7 +146,7 @@ def asgi() -> type[Client]:
 
 
 def _empty_registry(home: Path) -> None:
-    with connected(Settings(home=home)) as client:
+    with MlflowRegistry.of(Settings(home=home)).connected() as client:
         client.search_experiments()
 
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from bench.serving.arithmetic import Void
 from foretell.cli.context import ensure_account, ensure_key, now_us
-from foretell.train import recipe_of
 from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.capabilities import TABLE
 from shared.contracts.decision import CLICKED, UNTRAINED, DecisionArm, DecisionRow
 from shared.contracts.outcome import Outcome
@@ -24,6 +23,7 @@ from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Inputs
 from shared.learners import Columns, Trees, TreeShape
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, MessageChange, migrate, open_database
 from shared.training.material import Material
@@ -128,7 +128,7 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
         rows.append(np.nan_to_num(found.problem.matrix[-1_000:]))
         return found
 
-    published = train(replace(RECIPE, fit=fit), store, settings, OUTCOME, now=now_us())
+    published = train(replace(RECIPE, fit=fit), store, MlflowRegistry.of(settings), OUTCOME, now=now_us())
     if not published.promoted:
         raise Void(f"the model does not answer: {published.reason}")
     if everything:
@@ -136,7 +136,7 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
     fill(store, many[LEARNED_FROM:], EVENTS, seed=2)
     fill(store, few, FEW_EVENTS, seed=3)
     named = {"version": published.version, "digest": published.digest}
-    folder = artifacts(settings, ACCOUNT, "scoring", OUTCOME, **named, into=home / "cache")
+    folder = artifacts(MlflowRegistry.of(settings), ACCOUNT, "scoring", OUTCOME, **named, into=home / "cache")
     database.close()
     require_fixed(folder / "model.txt")
     return Prepared(home, key.strip(), many, few, published.version, folder / "model.txt", rows[0])
@@ -162,7 +162,9 @@ def train_others(store: AccountStore, settings: Settings) -> None:
     for line in TABLE:
         if line.name == "scoring":
             continue
-        published = train(recipe_of(spec_of(line.name)), store, settings, wanted.get(line.name, ""), now=now_us())
+        published = train(
+            recipe_of(spec_of(line.name)), store, MlflowRegistry.of(settings), wanted.get(line.name, ""), now=now_us()
+        )
         if not published.promoted:
             raise Void(f"{line.name} has no model that answers: {published.reason}")
 

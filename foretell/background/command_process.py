@@ -12,15 +12,16 @@ from functools import partial
 from foretell.background.low_priority import begin, bound_memory, give_way
 from foretell.cli.context import now_us
 from foretell.train import later_choices, ready_training
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import Progress
 from shared.http.telemetry import trail
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings, WorkerSettings
 from shared.store import AccountStore, ChampionRow, CommandLease, ModelCommandRow, open_database
 from shared.store.leases import renewed
 from shared.training.commands import CommandRun, End, Result, promotion_result, training_result
-from shared.training.versions import SettingsRegistry, promote, rollback
+from shared.training.versions import promote, rollback
 
 log = logging.getLogger(__name__)
 
@@ -65,25 +66,27 @@ def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progr
         progress: of a training.
         end: of the command.
     """
-    aliases = SettingsRegistry(settings)
+    registry = MlflowRegistry.of(settings)
     if row.kind == "train":
-        return _trained(settings, store, row, progress, end)
+        return _trained(registry, store, row, progress, end)
 
     def switched(together: AccountStore, champion: ChampionRow) -> None:
         end(together, promotion_result(champion))
 
     if row.kind == "promote":
         version = str(row.payload["version"])
-        champion = promote(store, aliases, row.model, version, at=now_us(), reason=row.reason, end=switched)
+        champion = promote(store, registry, row.model, version, at=now_us(), reason=row.reason, end=switched)
     else:
-        champion = rollback(store, aliases, row.model, at=now_us(), reason=row.reason, end=switched)
+        champion = rollback(store, registry, row.model, at=now_us(), reason=row.reason, end=switched)
     return promotion_result(champion)
 
 
-def _trained(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End) -> Result:
+def _trained(
+    registry: MlflowRegistry, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End
+) -> Result:
     spec = spec_of(row.capability)
     choices = later_choices(store, spec, row.outcome).model_copy(update={"promote": row.payload.get("promote", True)})
-    run = ready_training(settings, store, spec, row, choices, clock=now_us)
+    run = ready_training(registry, store, recipe_of(spec), row, choices, clock=now_us)
     published = run(progress, lambda together, published: end(together, training_result(published)))
     return training_result(published)
 

@@ -30,14 +30,14 @@ def export(
     """Write frames as the training sees them; those of the last test period are kept back, to judge what comes back."""
     from foretell.cli.context import capability_name, now_us, opened_account
     from foretell.cli.output import print_note, progress_bars
-    from foretell.train import recipe_of
-    from services.specs import spec_of
+    from services.specs import recipe_of, spec_of
+    from shared.registry.registration import MlflowRegistry
     from shared.training.elsewhere import export_frames
 
     recipe = recipe_of(spec_of(capability_name(capability)))
     with opened_account(account) as (settings, _, store), progress_bars() as bars:
         task = bars.add_task("exporting frames", total=None)
-        manifest = export_frames(recipe, store, settings, outcome, out, now=now_us())
+        manifest = export_frames(recipe, store, MlflowRegistry.of(settings), outcome, out, now=now_us())
         bars.update(task, total=1, completed=1)
     print_note(
         f"{manifest.frames:,} frames of {manifest.contacts:,} contacts with {len(manifest.columns)} features written "

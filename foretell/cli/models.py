@@ -101,9 +101,10 @@ def drift_sentence(row: "VersionRow") -> str:
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
     """Return where MLflow's alias does not point to the version that answers."""
-    from shared.training.versions import Model, SettingsRegistry, mismatch
+    from shared.registry.registration import MlflowRegistry
+    from shared.training.versions import Model, mismatch
 
-    aliases = SettingsRegistry(settings)
+    aliases = MlflowRegistry.of(settings)
     try:
         found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
     except RegistryUnavailable as error:
@@ -178,8 +179,9 @@ def promote(
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.training_run import by_hand
+    from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
-    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import Model
     from shared.training.versions import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
@@ -189,7 +191,7 @@ def promote(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             promote_version(
                 store,
-                SettingsRegistry(settings),
+                MlflowRegistry.of(settings),
                 model,
                 version,
                 at=now_us(),
@@ -210,8 +212,9 @@ def rollback(
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.training_run import by_hand
+    from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
-    from shared.training.versions import Model, SettingsRegistry
+    from shared.training.versions import Model
     from shared.training.versions import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
@@ -221,7 +224,7 @@ def rollback(
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
             champion = roll_back(
                 store,
-                SettingsRegistry(settings),
+                MlflowRegistry.of(settings),
                 model,
                 at=now_us(),
                 reason=reason,
@@ -288,9 +291,9 @@ def adopt(
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
     from foretell.cli.context import capability_name, now_us, opened_account
     from foretell.cli.training_run import by_hand, learned
-    from foretell.train import recipe_of
-    from services.specs import spec_of
+    from services.specs import recipe_of, spec_of
     from shared.contracts.outcome import ModelName
+    from shared.registry.registration import MlflowRegistry
     from shared.training.commands import recorded, training_result
     from shared.training.elsewhere import adopt as take_in
 
@@ -302,7 +305,7 @@ def adopt(
         def work(_: "Progress") -> "Published":
             with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
                 return take_in(
-                    *(recipe, store, settings, outcome),
+                    *(recipe, store, MlflowRegistry.of(settings), outcome),
                     model=model,
                     frames=frames,
                     promote=choices.promote,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from foretell.train import recipe_of
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.errors import BadRequest, InsufficientData
 from shared.timeline.pasts import contact_counts
 from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, scanned_for_frames

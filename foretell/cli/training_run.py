@@ -10,10 +10,12 @@ from foretell.cli.context import now_us
 from foretell.cli.failures import NotPromoted
 from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
-from foretell.train import ready_training
+from foretell.train import export_ways, ready_training
+from services.specs import recipe_of
 from shared.contracts.outcome import ModelName
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
+from shared.registry.registration import MlflowRegistry
 from shared.store import ModelCommandRow
 from shared.store.model_commands import BY_COMMAND_LINE, new_command_id
 from shared.training.commands import recorded, training_result
@@ -59,7 +61,8 @@ def train_model(
         _remember(store, name, outcome, choices)
     payload = {"promote": choices.promote, "choices": choices.for_later().model_dump(mode="json")}
     row = by_hand("train", ModelName(name, outcome), payload, reason="foretell train")
-    run = ready_training(settings, store, spec, row, choices, clock=now_us, export=export)
+    ways = None if export is None else export_ways(settings, store, export)
+    run = ready_training(MlflowRegistry.of(settings), store, recipe_of(spec), row, choices, clock=now_us, ways=ways)
 
     def work(progress: "Progress") -> "Published":
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:

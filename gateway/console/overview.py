@@ -10,7 +10,7 @@ from gateway.console.api import Api, ApiProblem, segment
 from gateway.console.pages import ConsolePage, PageRequest
 from gateway.console.rendering import count, words
 from shared.capabilities import TABLE, capability
-from shared.cards.sentences import percentage
+from shared.cards.text import percentage
 
 Document = Mapping[str, Any]
 TOP: Final = 5

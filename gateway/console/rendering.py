@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gateway.console.api import segment
 from shared.capabilities import NAMES, TABLE
 from shared.cards.charts import bar, calibration_chart, calibration_finding
-from shared.cards.sentences import per_hundred, percentage
+from shared.cards.text import per_hundred, percentage
 
 FOLDER: Final = Path(__file__).parent
 CAPABILITY_FOLDERS: Final = {name: FOLDER.parents[1] / "services" / name / "console" for name in NAMES}

@@ -26,9 +26,9 @@ from shared.features import (
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
-from shared.features.table import FeatureTable, InputColumn, OutputColumn, input_columns
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
+from shared.registry.artifact import FeatureTable, InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

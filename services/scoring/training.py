@@ -209,7 +209,7 @@ def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) ->
         champion = ScoringModel.load(folder)
         return champion.predict_matrix(matrix(champion.feature_set, stuff.pasts, frames.contact, frames.cutoff))
 
-    return compared(run.settings, run.store.account, row, newer, champion_on, now=run.now)
+    return compared(run.registry, run.store.account, row, newer, champion_on, now=run.now)
 
 
 def _frames(run: ScoringRun, stuff: Material) -> LearnableFrames:

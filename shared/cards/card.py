@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.capabilities import TABLE
 from shared.cards.figures import card_figures
-from shared.cards.sentences import how_to_read, in_short, limits, misuse, percentage, week_finding
+from shared.cards.text import how_to_read, in_short, limits, misuse, percentage, week_finding
 from shared.contracts.model_card import (
     CalibrationGroup,
     CardCandidate,
@@ -26,7 +26,7 @@ from shared.contracts.model_card import (
     ScoreRange,
 )
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.features.phrases import column_in_words
+from shared.features.names_in_words import column_in_words
 from shared.store import VersionRow
 
 Figures = Mapping[str, Any]

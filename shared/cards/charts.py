@@ -10,7 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from shared.cards.sentences import DAY_NAMES, HOURS, percentage
+from shared.cards.text import DAY_NAMES, HOURS, percentage
 from shared.contracts.model_card import CalibrationGroup, CardWeek
 
 WIDTH, HEIGHT = 360, 300

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from shared.cards.sentences import tenths, whole
+from shared.cards.text import tenths, whole
 from shared.contracts.model_card import CardFigure
 
 Figures = Mapping[str, Any]

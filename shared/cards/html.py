@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup, escape
 
 from shared.cards.charts import bar, calibration_chart, calibration_finding, week_chart
-from shared.cards.sentences import per_hundred, percentage, whole
+from shared.cards.text import per_hundred, percentage, whole
 from shared.contracts.model_card import ModelCard
 
 _CODE = re.compile(r"`([^`]+)`")

@@ -119,6 +119,16 @@ _TRUE = frozenset({"true", "yes", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "n", "f", "0"})
 
 
+def window_in_words(days: int | None) -> str:
+    """Name a window; None: the whole lookback.
+
+    >>> window_in_words(30), window_in_words(None)
+    ('in the last 30 days', 'in the last two years')
+    """
+    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
+    return named.get(days, f"in the last {days} days")
+
+
 def parser_of(feature: Feature) -> Callable[[Any], float]:
     """Choose how a stored value of this feature becomes a number."""
     if feature.kind == "categorical":

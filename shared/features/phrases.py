@@ -10,8 +10,8 @@ from math import isnan
 
 import numpy as np
 
-from shared.features.feature import Feature, Kind
-from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, is_known_type, upper
+from shared.features.feature import Feature, Kind, window_in_words
+from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, upper
 
 YEARS = (1000, 2200)
 _YEAR = re.compile(
@@ -63,12 +63,6 @@ def days(value: float) -> str:
     return f"{years:,.0f} years" if years >= 10 else f"{years:.1f} years".replace(".0 ", " ")
 
 
-def span(days: int | None) -> str:
-    """Name a window; None: the whole lookback."""
-    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
-    return named.get(days, f"in the last {days} days")
-
-
 def share(value: float, many: str, when: str) -> str:
     """Say which share of some things has a property; none, all and nearly so in words.
 
@@ -103,7 +97,7 @@ def _is_year(name: str, value: float) -> bool:
 
 EVEN_TREND = 0.1
 """Log ratio up to which it is phrased as "as many"."""
-EVER = span(None)
+EVER = window_in_words(None)
 MANY_GAPS = 10
 """Usual gaps from which nobody counts them."""
 JUST_DUE = (0.9, 1.1)
@@ -152,7 +146,7 @@ def _many(feature: Feature) -> str:
 
 
 def _count(feature: Feature, value: float) -> str:
-    when = span(feature.window_days)
+    when = window_in_words(feature.window_days)
     if value == 0:
         return f"No {_one(feature)} {when}"
     if feature.type is None:
@@ -178,12 +172,12 @@ def _first(feature: Feature, value: float) -> str:
 def _value(feature: Feature, value: float) -> str:
     what = _one(feature)
     if isnan(value) or (value == 0 and feature.kind == "value_sum"):
-        return f"No {what} with a value {span(feature.window_days)}"
+        return f"No {what} with a value {window_in_words(feature.window_days)}"
     if feature.kind == "value_mean":
         return f"Average value {money(value)} per {what}"
     if feature.kind == "value_max":
         return f"Highest value of one {what}: {money(value)}"
-    return f"{upper(_many(feature))} worth {money(value)} {span(feature.window_days)}"
+    return f"{upper(_many(feature))} worth {money(value)} {window_in_words(feature.window_days)}"
 
 
 def _rate(feature: Feature, value: float) -> str:
@@ -201,9 +195,9 @@ def _trend(feature: Feature, value: float) -> str:
 
 def _active_days(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"No {_one(feature)} {span(feature.window_days)}"
+        return f"No {_one(feature)} {window_in_words(feature.window_days)}"
     on = "1 day" if value == 1 else f"{number(value)} days"
-    return f"{upper(_many(feature))} on {on} {span(feature.window_days)}"
+    return f"{upper(_many(feature))} on {on} {window_in_words(feature.window_days)}"
 
 
 def _distinct(feature: Feature, value: float) -> str:
@@ -316,51 +310,3 @@ _PHRASES: dict[Kind, Callable[[Feature, float], str]] = {
     "categorical": _attribute,
     "date": _attribute,
 }
-
-
-_EVERY = "any_event"
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    (r"_value_(\d+)d", "value of {many} {when}"),
-    (r"_active_days_(\d+)d", "days with {many} {when}"),
-    (r"_(\d+)d", "{many} {when}"),
-    (r"_days_since_last", "time since the last of the {many}"),
-    (r"_days_since_first", "time since the first of the {many}"),
-    (r"_gap_days", "usual gap between {many}"),
-    (r"_overdue", "how far beyond the usual gap between {many}"),
-    (r"_trend", "rise or fall in {many}"),
-    (r"_value_mean", "average value of {many}"),
-    (r"_value_max", "highest value of {many}"),
-    (r"_campaigns", "different campaigns of {many}"),
-    (r"_items", "different items of {many}"),
-    (r"_last_item", "latest item of {many}"),
-)
-_WHOLE = {
-    "days_known": "how long they are known",
-    "weekend_share": "share of activity at weekends",
-    "last_hour": "hour of the last activity",
-    "last_weekday": "weekday of the last activity",
-    "last_type": "kind of the last activity",
-    **{f"{part}_share": f"share of activity in the {part}" for part in ("morning", "afternoon", "evening")},
-    "night_share": "share of activity at night",
-}
-
-
-def column_in_words(name: str) -> str:
-    """Say what a column is about; an attribute by its own name.
-
-    >>> column_in_words("order_placed_value_90d"), column_in_words("any_event_gap_days")
-    ('value of orders in the last 90 days', 'usual gap between activities')
-    >>> column_in_words("email_clicked_per_email_sent"), column_in_words("annual_revenue")
-    ('email clicks per 100 emails to them', 'Annual revenue')
-    """
-    if name in _WHOLE:
-        return _WHOLE[name]
-    for pattern, words in _PATTERNS:
-        found = re.fullmatch(f"(.+){pattern}", name)
-        if found and (found[1] == _EVERY or is_known_type(found[1])):
-            many = event_names(None if found[1] == _EVERY else found[1])
-            return words.format(many=many, when=span(int(found[2])) if "when" in words else "")
-    answer, per, sent = name.partition("_per_")
-    if per and is_known_type(answer) and is_known_type(sent):
-        return f"{event_names(answer)} per 100 {event_names(sent)}"
-    return upper(attribute_name(name))

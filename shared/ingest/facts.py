@@ -8,10 +8,10 @@ from typing import Any
 
 from shared.ingest.cells import APOSTROPHE, EXACT, MARKED_TEXT, CellRefused, Reader
 from shared.ingest.plan import Findings, PlannedColumn
-from shared.values.addresses import holds_address
 from shared.values.columns import ColumnType, Value
 from shared.values.instants import is_iso, read_time
 from shared.values.numbers import absent_mark, read_number
+from shared.values.personal import holds_address
 from shared.values.unreadable import Unreadable
 from shared.values.words import WRITTEN_TRUTHS, cleaned, is_missing, read_truth
 

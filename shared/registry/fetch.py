@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
-from shared.registry.registration import connected, model_name
+from shared.registry.registration import MlflowRegistry, model_name
 from shared.settings import Settings, read
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ MAX_CAUSES = 4
 
 
 def artifacts(
-    settings: Settings, account: str, capability: str, outcome: str, *, version: str, digest: str, into: Path
+    registry: MlflowRegistry, account: str, capability: str, outcome: str, *, version: str, digest: str, into: Path
 ) -> Path:
     """Download an artifact, check it, and put it where it is looked for.
 
     Args:
-        settings: where the registry is.
+        registry: that holds it.
         account: whose model it is.
         capability: which question.
         outcome: which outcome; empty when the capability has none.
@@ -54,15 +54,15 @@ def artifacts(
         return goal
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=into) as work:
-        found = _downloaded(settings, f"models:/{model_name(account, capability, outcome)}/{version}", Path(work))
+        found = _downloaded(registry, f"models:/{model_name(account, capability, outcome)}/{version}", Path(work))
         if digest_of(found) != digest:
             raise ArtifactRefused(f"Version {version} in the registry is not the one that was promoted.")
         _put(found, goal, digest)
     return goal
 
 
-def _downloaded(settings: Settings, uri: str, work: Path) -> Path:
-    with connected(settings):
+def _downloaded(registry: MlflowRegistry, uri: str, work: Path) -> Path:
+    with registry.connected():
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
         from mlflow.models import Model
@@ -111,8 +111,9 @@ def attempted(settings: Settings, wanted: ArtifactRequest) -> Fetched:
     """Bring one artifact; whatever is wrong with it keeps no other one from being brought."""
     facts = {"account": wanted.account, "outcome": wanted.outcome, "version": wanted.version}
     where = (wanted.account, wanted.capability, wanted.outcome)
+    named = {"version": wanted.version, "digest": wanted.digest}
     try:
-        artifacts(settings, *where, version=wanted.version, digest=wanted.digest, into=settings.cache_folder)
+        artifacts(MlflowRegistry.of(settings), *where, **named, into=settings.cache_folder)
     except ArtifactRefused as error:
         log.warning("artifact.refused", extra={**facts, "detail": error.detail})
         return Fetched(result="refused")

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from shared.contracts.outcome import ModelName
 from shared.errors import BadRequest, RegistryUnavailable
-from shared.features.table import InputColumn, OutputColumn, example_rows
-from shared.registry.artifact import digest_of
+from shared.registry.artifact import InputColumn, OutputColumn, digest_of, example_rows
 from shared.settings import Settings
 
 QUIET = {
@@ -32,20 +32,8 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+ALIAS = "champion"
 _NAME = re.compile(r"[a-z0-9-]{1,39}\.[a-z]+(\.[a-z0-9_]{1,63})?")
-
-
-@contextmanager
-def connected(settings: Settings) -> Iterator[Any]:
-    """Open a client of the registry; MLflow is imported here and not before.
-
-    Yields:
-        An `mlflow.MlflowClient` of the settings' registry, which is made the process's own. Inside, the warnings of
-        MLflow and of what it imports, which are about its own code, are not shown.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield _client(settings)
 
 
 @contextmanager
@@ -69,30 +57,6 @@ _ITS_LIBRARIES = ("mlflow", "sqlalchemy")
 """Whose errors mean that the registry does not do what is wanted; those of HTTP are OSErrors."""
 
 
-def _client(settings: Settings) -> Any:
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-
-    for chatty in ("mlflow", "alembic", "alembic.runtime.migration"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-    prepare_file(settings)
-    url = settings.resolved_registry_url()
-    mlflow.set_tracking_uri(url)
-    return mlflow.MlflowClient(tracking_uri=url)
-
-
-def prepare_file(settings: Settings) -> None:
-    """Make the file of a registry on SQLite, for its owner alone: MLflow would make it readable for all."""
-    url = settings.resolved_registry_url()
-    if url.startswith("sqlite:///"):
-        settings.home.mkdir(parents=True, exist_ok=True)
-        file = Path(url.removeprefix("sqlite:///"))
-        if file.parent.is_dir():
-            file.touch(mode=0o600)
-            file.chmod(0o600)
-
-
 def model_name(account: str, capability: str, outcome: str) -> str:
     """Name a model in MLflow.
 
@@ -113,38 +77,6 @@ def model_name(account: str, capability: str, outcome: str) -> str:
             "An account is [a-z0-9-]{1,39}, an outcome [a-z0-9_]{1,63}; correct the name.",
         )
     return name
-
-
-ALIAS = "champion"
-
-
-def set_champion_alias(settings: Settings, account: str, capability: str, outcome: str, *, version: str) -> None:
-    """Point the alias to a version.
-
-    Raises:
-        RegistryUnavailable: the registry is away or does not hold the version.
-    """
-    with _answering(f"The registry did not take version {version} as champion."), connected(settings) as client:
-        client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
-
-
-def champion_alias(settings: Settings, account: str, capability: str, outcome: str) -> str | None:
-    """Return the version the alias points to; None where there is none.
-
-    Raises:
-        RegistryUnavailable: the registry is away.
-    """
-    with _answering("The registry cannot be read."), connected(settings) as client:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            model = client.get_registered_model(model_name(account, capability, outcome))
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
-    version = model.aliases.get(ALIAS)
-    return None if version is None else str(version)
 
 
 LONGEST_DESCRIPTION = 5_000
@@ -201,40 +133,118 @@ REQUIREMENTS = ("lightgbm", "numpy")
 """What `mlflow models serve` needs besides Foretell itself."""
 
 
-def register(
-    settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: RegisteredRun
-) -> Registered:
-    """Log a run and register its artifact as a new version.
+@dataclass(frozen=True, slots=True)
+class MlflowRegistry:
+    """The registry in MLflow: its versions, and the alias that points to one of a model's."""
 
-    Args:
-        settings: where the registry is.
-        account: whose model it is.
-        capability: which question; `services.<capability>.model` loads the artifact for MLflow.
-        outcome: which outcome; empty when the capability has none.
-        folder: the artifact.
-        record: what is written beside it.
+    url: str = field(repr=False)
+    """Tracking URI; it may hold a password."""
+    artifacts: str | None
+    """Where new experiments keep artifacts; None leaves it to an MLflow server."""
+    home: Path
+    """Made before a registry on SQLite is, which may lie in it."""
 
-    Raises:
-        RegistryUnavailable: the registry is away.
-    """
-    digest = digest_of(folder)
-    with _answering("The registry did not take the new version."), connected(settings) as client:
-        name = model_name(account, capability, outcome)
-        experiment_id = _experiment(client, settings, f"{account}.{capability}")
-        run_id, logged = _logged(client, capability, folder, record, experiment_id, name)
-        _make_model(client, name, record)
-        version = client.create_model_version(
-            name,
-            source=logged.model_uri,
-            run_id=run_id,
-            model_id=logged.model_id,
-            tags={**record.tags, "foretell.digest": digest},
-        )
-        registered = Registered(str(version.version), run_id, digest)
-        write_card(client, record, registered, name=name)
-        client.set_tag(run_id, "foretell.digest", digest)
-        client.update_run(run_id, name=f"{name} v{registered.version}")
-    return registered
+    @classmethod
+    def of(cls, settings: Settings) -> "MlflowRegistry":
+        """Find the registry that the settings name; the embedded one where they name none."""
+        return cls(settings.resolved_registry_url(), settings.resolved_artifacts(), settings.home)
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """Open a client; MLflow is imported here and not before.
+
+        Yields:
+            An `mlflow.MlflowClient` of this registry, which is made the process's own. Inside, the warnings of MLflow
+            and of what it imports, which are about its own code, are not shown.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield self._client()
+
+    def _client(self) -> Any:
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        import mlflow
+
+        for chatty in ("mlflow", "alembic", "alembic.runtime.migration"):
+            logging.getLogger(chatty).setLevel(logging.ERROR)
+        self.prepare_file()
+        mlflow.set_tracking_uri(self.url)
+        return mlflow.MlflowClient(tracking_uri=self.url)
+
+    def prepare_file(self) -> None:
+        """Make the file of a registry on SQLite, for its owner alone: MLflow would make it readable for all."""
+        if self.url.startswith("sqlite:///"):
+            self.home.mkdir(parents=True, exist_ok=True)
+            file = Path(self.url.removeprefix("sqlite:///"))
+            if file.parent.is_dir():
+                file.touch(mode=0o600)
+                file.chmod(0o600)
+
+    def point(self, account: str, model: ModelName, version: str) -> None:
+        """Point the alias to a version.
+
+        Raises:
+            RegistryUnavailable: the registry is away or does not hold the version.
+        """
+        with _answering(f"The registry did not take version {version} as champion."), self.connected() as client:
+            client.set_registered_model_alias(model_name(account, *model), ALIAS, version)
+
+    def pointed(self, account: str, model: ModelName) -> str | None:
+        """Return the version the alias points to; None where there is none.
+
+        Raises:
+            RegistryUnavailable: the registry is away.
+        """
+        with _answering("The registry cannot be read."), self.connected() as client:
+            from mlflow.exceptions import MlflowException
+
+            try:
+                found = client.get_registered_model(model_name(account, *model))
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+        version = found.aliases.get(ALIAS)
+        return None if version is None else str(version)
+
+    def register(self, account: str, model: ModelName, folder: Path, record: RegisteredRun) -> Registered:
+        """Log a run and register its artifact as a new version.
+
+        Args:
+            account: whose model it is.
+            model: which one; `services.<capability>.model` loads the artifact for MLflow.
+            folder: the artifact.
+            record: what is written beside it.
+
+        Raises:
+            RegistryUnavailable: the registry is away.
+        """
+        digest = digest_of(folder)
+        with _answering("The registry did not take the new version."), self.connected() as client:
+            name = model_name(account, *model)
+            experiment_id = self._experiment(client, f"{account}.{model.capability}")
+            run_id, logged = _logged(client, model.capability, folder, record, experiment_id, name)
+            _make_model(client, name, record)
+            version = client.create_model_version(
+                name,
+                source=logged.model_uri,
+                run_id=run_id,
+                model_id=logged.model_id,
+                tags={**record.tags, "foretell.digest": digest},
+            )
+            registered = Registered(str(version.version), run_id, digest)
+            write_card(client, record, registered, name=name)
+            client.set_tag(run_id, "foretell.digest", digest)
+            client.update_run(run_id, name=f"{name} v{registered.version}")
+        return registered
+
+    def _experiment(self, client: Any, name: str) -> str:
+        known = client.get_experiment_by_name(name)
+        if known is not None:
+            return str(known.experiment_id)
+        location = None if self.artifacts is None else f"{self.artifacts.rstrip('/')}/{name}"
+        return str(client.create_experiment(name, artifact_location=location))
 
 
 def _logged(
@@ -255,18 +265,6 @@ def _logged(
         run_id = str(run.info.run_id)
         write(client, record, run_id=run_id, model_id=logged.model_id, name=name)
     return run_id, logged
-
-
-def _experiment(client: Any, settings: Settings, name: str) -> str:
-    known = client.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
-    return str(client.create_experiment(name, artifact_location=_location(settings, name)))
-
-
-def _location(settings: Settings, name: str) -> str | None:
-    root = settings.resolved_artifacts()
-    return None if root is None else f"{root.rstrip('/')}/{name}"
 
 
 def _make_model(client: Any, name: str, record: RegisteredRun) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import Conflict, SettingsRefused
-from shared.registry.registration import QUIET, prepare_file
+from shared.registry.registration import QUIET, MlflowRegistry
 from shared.settings import Settings
 
 HOST = "127.0.0.1"
@@ -59,16 +59,16 @@ def server(
             f"MLflow's server is not installed ({missing} is missing): run `pip install 'foretell[train]'`."
         )
     _require_free(port)
-    url = settings.resolved_registry_url()
-    prepare_file(settings)
-    artifacts = settings.resolved_artifacts() or (Path.cwd() / "mlartifacts").as_uri()
+    registry = MlflowRegistry.of(settings)
+    registry.prepare_file()
+    artifacts = registry.artifacts or (Path.cwd() / "mlartifacts").as_uri()
     return UiServer(
         (sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
         {
             **{name: value for name, value in environment.items() if not name.startswith(("FORETELL_", "MLFLOW_"))},
             **QUIET,
             "DO_NOT_TRACK": "true",
-            "MLFLOW_BACKEND_STORE_URI": url,
+            "MLFLOW_BACKEND_STORE_URI": registry.url,
             "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifacts,
             "MLFLOW_SERVE_ARTIFACTS": "false",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

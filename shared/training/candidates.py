@@ -20,7 +20,7 @@ from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
 from shared.learners.trees import Path, Trees, TreeShape, fits_at_once, grow
 from shared.ties import largest, rounded
-from shared.training.material import Split, contact_folds
+from shared.training.material import SEED, Split, contact_folds
 
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""
@@ -113,15 +113,17 @@ class Problem:
         """List the rows on which candidates are chosen for what is served."""
         return np.arange(len(self.labels)) if self.chosen_by_folds else self.judged
 
+    def judged_before(self, position: int) -> NDArray[np.intp]:
+        """List the rows on which the blocks before a split were judged, or the other folds, split by split."""
+        others = [split.test for place, split in enumerate(self.splits) if place != position]
+        rows = others[:position] if self.chained else others
+        return np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
+
     def chosen_before(self, position: int) -> NDArray[np.intp]:
         """List the rows that may choose a candidate for a split: of the blocks before it, or of the other folds."""
-        if self.cutoff is None:
-            others = [split.test for place, split in enumerate(self.splits) if place != position]
-            return np.sort(np.concatenate(others))
         if self.chosen_by_folds:
-            return self.closed_by(np.arange(len(self.labels)), int(self.cutoff[self.splits[position].test].min()))
-        earlier = [split.test for split in self.splits[:position]]
-        return np.sort(np.concatenate(earlier)) if earlier else np.empty(0, dtype=np.intp)
+            return self.known_before(position, np.arange(len(self.labels)))
+        return np.sort(self.judged_before(position))
 
     @property
     def blocks(self) -> list[NDArray[np.intp]]:
@@ -156,12 +158,13 @@ class Problem:
         """Count the strata."""
         return 1 if self.strata is None else int(self.strata.max()) + 1
 
-    def closed_by(self, rows: NDArray[np.intp], instant: Microseconds) -> NDArray[np.intp]:
-        """Keep the rows whose labels were known at an instant; flat data has always known them."""
+    def known_before(self, position: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Keep the rows whose labels were known when a split began; flat data has always known them."""
         if self.cutoff is None:
             return rows
         known = self.cutoff[rows] + self.horizon if self.known_at is None else self.known_at[rows]
-        return rows[known <= instant]
+        closed: NDArray[np.intp] = rows[known <= self.cutoff[self.splits[position].test].min()]
+        return closed
 
 
 def hidden(matrix: Matrix, split: Split) -> Matrix:
@@ -262,11 +265,11 @@ def logistic_entry(problem: Problem, ridge: float) -> CandidateEntry:
     return _entry(problem, Logistic.kind, f"logistic, ridge {ridge:g}", learned, fit)
 
 
-def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry:
+def trees_entry(problem: Problem, shape: TreeShape) -> CandidateEntry:
     """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
     splits = problem.choosing
     with ThreadPoolExecutor(fits_at_once(len(problem.labels)), thread_name_prefix="growing") as pool:
-        grown = list(pool.map(lambda split: _grown(problem, split, shape, seed), splits))
+        grown = list(pool.map(lambda split: _grown(problem, split, shape), splits))
     weights = problem.weights_of(splits)
     chosen = []
     for position, (base, path) in enumerate(grown):
@@ -278,7 +281,7 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry
     rounds = best_rounds([path.loss for _, path in grown], weights)
 
     def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
-        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=seed, offset=offset)
+        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=SEED, offset=offset)
 
     by_folds = problem.chosen_by_folds
     learned = _fitted(problem, problem.splits, fit) if by_folds else chosen
@@ -324,21 +327,11 @@ def informing(problem: Problem, position: int) -> list[int]:
     return list(range(position))
 
 
-def usable_rows(problem: Problem, position: int) -> NDArray[np.intp]:
-    """List the judged rows of informing splits whose labels were known when this block began."""
-    earlier = range(position) if problem.chained else [o for o in range(len(problem.splits)) if o != position]
-    rows = [problem.splits[other].test for other in earlier]
-    found: NDArray[np.intp] = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
-    if problem.cutoff is None or not len(found):
-        return found
-    return problem.closed_by(found, int(problem.cutoff[problem.splits[position].test].min()))
-
-
 def calibrators(problem: Problem, raw: Vector) -> list[Calibrator]:
     """Calibrate each split by what was known of the others' answers when it began."""
     found = []
     for position in range(len(problem.splits)):
-        known = usable_rows(problem, position)
+        known = problem.known_before(position, problem.judged_before(position))
         found.append(calibrated(problem, raw, known) if len(known) else Calibrator())
     return found
 
@@ -409,14 +402,14 @@ def _fitted(problem: Problem, splits: Sequence[Split], fit: Fit) -> list[Based]:
     return learned
 
 
-def _grown(problem: Problem, split: Split, shape: TreeShape, seed: int) -> tuple[Vector, Path]:
+def _grown(problem: Problem, split: Split, shape: TreeShape) -> tuple[Vector, Path]:
     base, offset = _start(problem, split.train)
     path = grow(
         problem.seen(split, split.train),
         problem.labels[split.train],
         problem.columns,
         shape=shape,
-        seed=seed,
+        seed=SEED,
         judge=(problem.seen(split, split.test), problem.labels[split.test]),
         offsets=(offset, None if offset is None else base[problem.strata_of(split.test)]),
     )

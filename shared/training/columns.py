@@ -23,7 +23,7 @@ from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, Frames, entry_at
 from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
-from shared.training.material import SEED, Material
+from shared.training.material import Material
 from shared.values.words import speaks_of_the_outcome
 
 GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
@@ -309,42 +309,41 @@ def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int
     return stored.valid_from[held], (entry >= 0) & stored.dated[held]
 
 
-def other_rankings(problem: Problem, chosen: Chosen, suspected_values: Matrix, *, seed: int = SEED) -> dict[str, float]:
+def other_rankings(problem: Problem, chosen: Chosen, suspected_values: Matrix) -> dict[str, float]:
     """Measure what an answer would change: the held-out AUC of small trees, by the name of the figure.
 
     Args:
         problem: without the suspects.
         chosen: its columns, what is suspected of them and what was left out.
         suspected_values: of the suspects, in the rows of the problem, shape (n, number of suspected columns).
-        seed: of the trees' samples.
     """
     found = {}
     if chosen.suspects:
-        found["auc_with_suspects"] = _auc_with(problem, chosen, suspected_values, seed)
+        found["auc_with_suspects"] = _auc_with(problem, chosen, suspected_values)
     questioned = {leak.name for leak in chosen.questioned}
     kept = [place for place, one in enumerate(chosen.feature_set.features) if one.attribute not in questioned]
     if questioned and kept:
-        found["auc_without_questioned"] = _auc_of(problem, kept, seed)
+        found["auc_without_questioned"] = _auc_of(problem, kept)
     return found
 
 
-def _auc_with(problem: Problem, chosen: Chosen, values: Matrix, seed: int) -> float:
+def _auc_with(problem: Problem, chosen: Chosen, values: Matrix) -> float:
     width = len(problem.columns)
     columns = Columns(
         (*problem.columns.names, *chosen.suspected.names),
         (*problem.columns.categorical, *(width + column for column in chosen.suspected.categorical)),
     )
-    return _auc(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns), seed)
+    return _auc(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns))
 
 
-def _auc_of(problem: Problem, kept: Sequence[int], seed: int) -> float:
+def _auc_of(problem: Problem, kept: Sequence[int]) -> float:
     columns = Columns(
         tuple(problem.columns.names[place] for place in kept),
         tuple(new for new, place in enumerate(kept) if place in problem.columns.categorical),
     )
-    return _auc(replace(problem, matrix=problem.matrix[:, list(kept)], columns=columns), seed)
+    return _auc(replace(problem, matrix=problem.matrix[:, list(kept)], columns=columns))
 
 
-def _auc(problem: Problem, seed: int) -> float:
-    entry = trees_entry(problem, SHAPES[0], seed)
+def _auc(problem: Problem) -> float:
+    entry = trees_entry(problem, SHAPES[0])
     return auc(problem.labels[problem.judged], entry.margin[problem.judged])

@@ -14,7 +14,7 @@ from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import losses
 from shared.registry.fetch import artifacts
-from shared.settings import Settings
+from shared.registry.registration import MlflowRegistry
 from shared.store import VersionRow
 
 Vector = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Newer:
 
 
 def compared(
-    settings: Settings,
+    registry: MlflowRegistry,
     account: str,
     row: VersionRow,
     newer: Newer,
@@ -49,7 +49,7 @@ def compared(
     """Judge a challenger and the champion on the same newer frames.
 
     Args:
-        settings: where the registry is.
+        registry: where the champion is.
         account: whose champion.
         row: the champion in the catalogue.
         newer: the frames, with the challenger's answers.
@@ -60,7 +60,7 @@ def compared(
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = artifacts(
-                settings,
+                registry,
                 account,
                 row.capability,
                 row.outcome,

@@ -13,7 +13,6 @@ from shared.learners.simple import Logistic, Rule, Vector, chance
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
 from shared.training.candidates import CandidateEntry, Problem, blend_entry, logistic_entry, rule_entry, trees_entry
-from shared.training.material import SEED
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
@@ -54,24 +53,14 @@ class Competition:
         return losses(labels[self.judged], chance(entry.margin[self.judged]))
 
 
-def compete(
-    problem: Problem,
-    *,
-    shapes: Sequence[TreeShape] = SHAPES,
-    ridges: Sequence[float] = RIDGES,
-    progress: Progress = silent,
-    seed: int = SEED,
-) -> Competition:
+def compete(problem: Problem, *, progress: Progress = silent) -> Competition:
     """Run every candidate over the splits and choose the best by held-out log loss.
 
     Args:
         problem: rows and splits.
-        shapes: of the trees.
-        ridges: of the logistic regressions.
         progress: called before each candidate.
-        seed: of the trees' samples.
     """
-    entries = entered(problem, shapes=shapes, ridges=ridges, progress=progress, seed=seed)
+    entries = entered(problem, progress=progress)
     return competition(problem, entries, constant_margins(problem), choice(problem, entries))
 
 
@@ -81,17 +70,15 @@ def entered(
     shapes: Sequence[TreeShape] = SHAPES,
     ridges: Sequence[float] = RIDGES,
     progress: Progress = silent,
-    seed: int = SEED,
     blended: bool = False,
 ) -> list[CandidateEntry]:
-    """Run every candidate over the splits; see `compete`.
+    """Run every candidate over the splits.
 
     Args:
         problem: rows and splits.
         shapes: of the trees, the smallest first.
         ridges: of the logistic regressions, the strongest first.
         progress: called before each candidate.
-        seed: of the trees' samples.
         blended: whether the logistic regression of the weakest ridge is also entered in halves with each shape.
     """
     count = 1 + len(ridges) + len(shapes)
@@ -105,7 +92,7 @@ def entered(
     for ridge in ridges:
         enter(f"logistic, ridge {ridge:g}", lambda ridge=ridge: logistic_entry(problem, ridge))  # type: ignore[misc]
     for shape in shapes:
-        enter(f"trees of {shape.leaves} leaves", lambda shape=shape: trees_entry(problem, shape, seed))  # type: ignore[misc]
+        enter(f"trees of {shape.leaves} leaves", lambda shape=shape: trees_entry(problem, shape))  # type: ignore[misc]
     if blended:
         line = entries[len(ridges)]  # the last ridge, which is the weakest
         entries += [blend_entry(problem, line, trees) for trees in entries[len(ridges) + 1 :]]

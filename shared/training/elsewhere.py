@@ -11,12 +11,11 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import REGISTERED, Choices, Progress, silent
 from shared.errors import BadRequest, FileRefused
 from shared.learners.model_text import MOST_BYTES, checked_text
-from shared.settings import Settings
+from shared.registry.registration import MlflowRegistry
 from shared.store import AccountStore
 from shared.training.frames_folder import TABLE, Manifest, read_manifest, write_frames
-from shared.training.material import scanned
-from shared.training.recipe import Elsewhere, Recipe, Run
-from shared.training.versions import End, Published, SettingsRegistry, nothing_ends, publish
+from shared.training.recipe import Elsewhere, Recipe, begun
+from shared.training.versions import End, Published, nothing_ends, publish
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")
@@ -35,7 +34,7 @@ _WHY = {
 def export_frames(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
-    settings: Settings,
+    registry: MlflowRegistry,
     outcome: str,
     folder: Path,
     *,
@@ -46,7 +45,7 @@ def export_frames(
     Args:
         recipe: of the capability.
         store: of the account.
-        settings: of the installation.
+        registry: of the installation.
         outcome: what is predicted.
         folder: must not exist.
         now: nothing after it exists.
@@ -57,7 +56,7 @@ def export_frames(
         FileRefused: the folder exists.
     """
     way = _way(recipe)
-    run, material = _material(recipe, store, settings, outcome, recipe.choices(), now)
+    run, material = begun(recipe, store, registry, outcome, choices=recipe.choices(), now=now)
     frames = way.frames(run, material)
 
     def record(manifest: Manifest) -> None:
@@ -71,7 +70,7 @@ def export_frames(
 def adopt(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
-    settings: Settings,
+    registry: MlflowRegistry,
     outcome: str,
     *,
     model: Path,
@@ -86,7 +85,7 @@ def adopt(
     Args:
         recipe: of the capability.
         store: of the account.
-        settings: where the registry is.
+        registry: where the version goes, and its champion is.
         outcome: what is predicted.
         model: LightGBM's text.
         frames: folder of the export that it was trained on; only its manifest is read.
@@ -105,7 +104,7 @@ def adopt(
     manifest, kept_since = _known_manifest(recipe.capability, store, outcome, frames)
     content = _content(model)
     text = checked_text(content, manifest.names, dict(os.environ))
-    run, material = _material(recipe, store, settings, outcome, recipe.choices(promote=promote), now)
+    run, material = begun(recipe, store, registry, outcome, choices=recipe.choices(promote=promote), now=now)
     fit = way.adopted(run, material, manifest.model_copy(update={"held_back_since": kept_since}), text)
     fitted = recipe.to_publish(run, material, fit)
     marked = replace(
@@ -121,7 +120,7 @@ def adopt(
     )
     progress("registering the version", REGISTERED)
     return publish(
-        SettingsRegistry(settings),
+        registry,
         store,
         marked,
         gate=lambda row: recipe.gate(run, material, fit, row),
@@ -135,21 +134,6 @@ def _way(recipe: Recipe[ChoicesT, MaterialT, FitT]) -> Elsewhere[ChoicesT, Mater
         why = _WHY.get(recipe.capability, "what they learn is no label of a frame.")
         raise BadRequest(_NOT_POSSIBLE.format(recipe.capability.capitalize(), why))
     return recipe.elsewhere
-
-
-def _material(
-    recipe: Recipe[ChoicesT, MaterialT, FitT],
-    store: AccountStore,
-    settings: Settings,
-    outcome: str,
-    choices: ChoicesT,
-    now: Microseconds,
-) -> tuple[Run[ChoicesT], MaterialT]:
-    wanted = store.outcomes.require(recipe.capability, outcome)
-    pasts = scanned(store, with_events=not wanted.attribute)
-    own = choices.for_outcome(wanted).spelled_as(pasts.attributes)
-    run = Run(settings, store, recipe.capability, wanted, own, now)
-    return run, recipe.material(run, pasts)
 
 
 def _known_manifest(

@@ -256,21 +256,6 @@ class Material:
         return self.until is None
 
 
-def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_by: str | None = None) -> Material:
-    """Read an account and frame one outcome.
-
-    Args:
-        store: the account's store.
-        outcome: an event within a horizon, or an attribute.
-        now: nothing after it exists.
-        order_by: what gives the order of the rows of flat data; see `order_of`.
-
-    Raises:
-        InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.
-    """
-    return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now, order_by=order_by)
-
-
 def scanned(store: AccountStore, *, with_events: bool = True, currency: str | None = None) -> Pasts:
     """Read the pasts of everybody who may be learned from: all but those who denied profiling.
 
@@ -305,7 +290,18 @@ def _may_be_learned_from(ids: Sequence[str], facts: Mapping[str, ContactFacts]) 
 def framed(
     outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOST_FRAMES, order_by: str | None = None
 ) -> Material:
-    """Frame one outcome over given pasts; see `material`."""
+    """Frame one outcome.
+
+    Args:
+        outcome: an event within a horizon, or an attribute.
+        pasts: of everybody who may be learned from.
+        now: nothing after it exists.
+        most: frames; of more, so many are drawn.
+        order_by: what gives the order of the rows of flat data; see `order_of`.
+
+    Raises:
+        InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.
+    """
     until: Microseconds | None = None
     if outcome.attribute:
         frames = flat_frames(outcome, pasts, now)

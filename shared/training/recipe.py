@@ -1,21 +1,22 @@
 """One run of training, the same for every capability: read, fit, register, judge, promote."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import REGISTERED, Choices, Progress, silent
 from shared.evaluation.gate import GateDecision
-from shared.settings import Settings
+from shared.registry.registration import MlflowRegistry
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import scanned
 from shared.training.refit import RefitOnAll
-from shared.training.versions import End, Fitted, Published, SettingsRegistry, nothing_ends, publish
+from shared.training.versions import End, Fitted, Published, nothing_ends, publish
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")
@@ -37,8 +38,8 @@ READ, FITTED = 0.1, 0.9
 class Run(Generic[ChoicesT]):
     """One training: whose data, what is predicted, and what the caller decided."""
 
-    settings: Settings
-    """Where the registry is."""
+    registry: MlflowRegistry
+    """Where the champion is, and the new version goes."""
     store: AccountStore
     capability: str
     outcome: Outcome | None
@@ -105,10 +106,35 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
         return self.frames is not None
 
 
+def begun(
+    recipe: Recipe[ChoicesT, MaterialT, FitT],
+    store: AccountStore,
+    registry: MlflowRegistry,
+    outcome: str,
+    *,
+    choices: ChoicesT,
+    now: Microseconds,
+    read: PastsReader | None = None,
+    refit: RefitOnAll | None = None,
+) -> tuple[Run[ChoicesT], MaterialT]:
+    """Begin a run, with what it learns from; see `train`.
+
+    Returns:
+        The run, whose choices are those that the outcome allows too, spelled as the contacts have them; the material.
+    """
+    wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
+    if wanted is not None:
+        choices = choices.for_outcome(wanted)
+    pasts = (read or partial(scanned, store))(with_events=wanted is None or not wanted.attribute)
+    own = choices.spelled_as(pasts.attributes)
+    run = Run(registry, store, recipe.capability, wanted, own, now, refit)
+    return run, recipe.material(run, pasts)
+
+
 def train(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
-    settings: Settings,
+    registry: MlflowRegistry,
     outcome: str = "",
     *,
     choices: ChoicesT | None = None,
@@ -125,7 +151,7 @@ def train(
     Args:
         recipe: of the capability.
         store: of the account whose contacts and events are learned from.
-        settings: where the registry is.
+        registry: where the version goes, and its champion is.
         outcome: defined in the account or built in; empty where the capability has none.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
@@ -140,20 +166,14 @@ def train(
         UnknownOutcome: there is no such outcome; the known ones are listed.
         InsufficientData: too few contacts or too short a time, in counts.
     """
-    wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
-    choices = choices or recipe.choices()
-    if wanted is not None:
-        choices = choices.for_outcome(wanted)
-    run = Run(settings, store, recipe.capability, wanted, choices, now, refit)
     progress("reading contacts and events", 0.0)
-    with_events = wanted is None or not wanted.attribute
-    pasts = scanned(store, with_events=with_events) if read is None else read(with_events=with_events)
-    run = replace(run, choices=choices.spelled_as(pasts.attributes))
-    material = recipe.material(run, pasts)
+    run, material = begun(
+        recipe, store, registry, outcome, choices=choices or recipe.choices(), now=now, read=read, refit=refit
+    )
     fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))
     progress("registering the version", REGISTERED)
     published = publish(
-        SettingsRegistry(settings),
+        registry,
         store,
         recipe.to_publish(run, material, fit),
         gate=lambda row: recipe.gate(run, material, fit, row),

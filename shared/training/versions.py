@@ -19,17 +19,8 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.evaluation.metrics import Interval
-from shared.features.table import InputColumn, OutputColumn
-from shared.registry.registration import (
-    Registered,
-    RegisteredRun,
-    TrainingData,
-    champion_alias,
-    register,
-    set_champion_alias,
-    source_commit,
-)
-from shared.settings import Settings
+from shared.registry.artifact import InputColumn, OutputColumn
+from shared.registry.registration import Registered, RegisteredRun, TrainingData, source_commit
 from shared.store import AccountStore, ChampionRow, VersionRow
 from shared.store.models import refuse_changed
 
@@ -52,32 +43,6 @@ class Registry(Aliases, Protocol):
 
     def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
-
-
-class SettingsRegistry:
-    """The registry that the settings name."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def point(self, account: str, model: Model, version: str) -> None:
-        """Point the alias to a version."""
-        set_champion_alias(self._settings, account, model.capability, model.outcome, version=version)
-
-    def pointed(self, account: str, model: Model) -> str | None:
-        """Return where the alias points."""
-        return champion_alias(self._settings, account, model.capability, model.outcome)
-
-    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
-        """Register an artifact folder as a new version."""
-        return register(
-            self._settings,
-            account=account,
-            capability=model.capability,
-            outcome=model.outcome,
-            folder=folder,
-            record=record,
-        )
 
 
 class Savable(Protocol):

@@ -25,7 +25,6 @@ _SEPARATORS = re.compile(
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r"(\S+@\S+)\s*\([^()]*\)")
-_IN_TEXT = re.compile(r"(?<![\w.+-])[\w!#$%&'*+/=?^`{|}~.-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 
 _MARKS = re.compile(r"[\W_]+")
 _NOBODY: Final = frozenset(
@@ -147,15 +146,6 @@ def is_address(text: str) -> bool:
     except NotAnAddress:
         return False
     return True
-
-
-def holds_address(text: str) -> bool:
-    """Whether an address stands somewhere in a text, also as a link writes it (`%40`).
-
-    >>> holds_address("asked ann@example.com twice"), holds_address("2 @ 3.50")
-    (True, False)
-    """
-    return ("@" in text or "%40" in text) and _IN_TEXT.search(text) is not None
 
 
 def is_placeholder(email: str) -> bool:

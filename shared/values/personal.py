@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final, Literal
 
-from shared.values.addresses import holds_address, is_address
+from shared.values.addresses import is_address
 from shared.values.personal_words import GIVEN_NAMES, TERMS
 from shared.values.words import FALSE, TRUE, same_name_key
 
@@ -75,6 +75,7 @@ _COMPANY = re.compile(
     r"|sons|brothers|partners?|street|road|avenue|hotel|restaurant)\b",
     re.IGNORECASE,
 )
+_ADDRESS_IN_TEXT = re.compile(r"(?<![\w.+-])[\w!#$%&'*+/=?^`{|}~.-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 _PHONE_IN_TEXT = re.compile(r"(?<![\w.+])\+\d[\d\s().-]{6,}\d")
 _IPV4_IN_TEXT = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 
@@ -224,6 +225,15 @@ def is_phone(text: str) -> bool:
     ):
         return False
     return any(_possible(plain, region) for region in _REGIONS)
+
+
+def holds_address(text: str) -> bool:
+    """Whether an address stands somewhere in a text, also as a link writes it (`%40`).
+
+    >>> holds_address("asked ann@example.com twice"), holds_address("2 @ 3.50")
+    (True, False)
+    """
+    return ("@" in text or "%40" in text) and _ADDRESS_IN_TEXT.search(text) is not None
 
 
 def leads_to_person(text: str) -> bool:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.train import recipe_of
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.capabilities import TABLE, Capability
 from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.capability_spec import AnySpec
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
@@ -60,7 +60,9 @@ class Subject:
 
     def trained(self, account: str = "demo") -> Any:
         recipe = recipe_of(self.spec)
-        return train(recipe, self.database.of(account), self.settings, self.outcome or "", now=NOW_US)
+        return train(
+            recipe, self.database.of(account), MlflowRegistry.of(self.settings), self.outcome or "", now=NOW_US
+        )
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}
@@ -163,7 +165,9 @@ def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Data
     version, digest = published.version, published.digest
     if not published.promoted:
         database.of("demo").models.promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
-    folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
+    folder = artifacts(
+        MlflowRegistry.of(settings), "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder
+    )
     return replace(untrained, version=version, model=untrained.spec.load(folder), folder=folder)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from services.sendtime.model.local_week import DAY_NAMES
 from shared.features import matrix
-from shared.features.table import InputColumn
-from shared.registry.registration import LONGEST_DESCRIPTION, connected
+from shared.registry.artifact import InputColumn
+from shared.registry.registration import LONGEST_DESCRIPTION, MlflowRegistry
 from shared.timeline import ContactPasts
 
 NOW_US = 1_780_272_000_000_000
@@ -152,7 +152,7 @@ async def served(asgi: Any, loaded: Any, table: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def loaded(subject: Any) -> Any:
     """The version as MLflow loads it."""
-    with connected(subject.settings):
+    with MlflowRegistry.of(subject.settings).connected():
         name = ".".join(part for part in ("demo", *subject.name) if part)
         return mlflow.pyfunc.load_model(f"models:/{name}/{subject.version}")
 
@@ -201,7 +201,7 @@ def test_the_signature_has_the_true_types(subject: Any, loaded: Any) -> None:
 
 def test_the_run_says_what_was_learned_and_how_well_and_names_no_contact(subject: Any) -> None:
     name = ".".join(part for part in ("demo", *subject.name) if part)
-    with connected(subject.settings) as client:
+    with MlflowRegistry.of(subject.settings).connected() as client:
         version, model = client.get_model_version(name, subject.version), client.get_registered_model(name)
         run = client.get_run(version.run_id)
         files = [file.path for file in client.list_artifacts(run.info.run_id, "plots")]
@@ -230,7 +230,7 @@ def test_figures_of_each_fold_are_steps_of_a_metric(account: Any, subject: Any) 
     row = subject.database.of("demo").models.version(*subject.name, subject.version)
     blocks = row.report.get("blocks", ())
     loss = "error" if any("error" in block for block in blocks) else "log_loss"
-    with connected(subject.settings) as client:
+    with MlflowRegistry.of(subject.settings).connected() as client:
         history = client.get_metric_history(row.run_id, f"fold_{loss}")
 
     assert [(point.step, point.value) for point in history] == [

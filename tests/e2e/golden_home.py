@@ -28,14 +28,13 @@ MODELS = {
 _REGISTER = """
 import json, sys
 from pathlib import Path
-from shared.registry.registration import RegisteredRun, register
+from shared.contracts.outcome import ModelName
+from shared.registry.registration import MlflowRegistry, RegisteredRun
 from shared.settings import Settings
 record = RegisteredRun(report={"grade": "A"}, plots={}, params={}, metrics={})
-settings = Settings(home=Path(sys.argv[1]))
+registry = MlflowRegistry.of(Settings(home=Path(sys.argv[1])))
 versions = {
-    capability: register(
-        settings, account="default", capability=capability, outcome=outcome, folder=Path(folder), record=record
-    ).version
+    capability: registry.register("default", ModelName(capability, outcome), Path(folder), record).version
     for capability, (folder, outcome) in json.loads(sys.argv[2]).items()
 }
 print(json.dumps(versions))

@@ -27,6 +27,7 @@ from foretell.cli.app import app
 from foretell.cli.context import opened_database
 from shared.capabilities import TABLE
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from tests.e2e.installation import free_ports
 
@@ -182,7 +183,9 @@ def fill_the_cache(home: Path) -> None:
     with opened_database(settings) as (_, database):
         for row in database.champions():
             where = (row.account, row.capability, row.outcome)
-            artifacts(settings, *where, version=row.version, digest=row.digest, into=settings.cache_folder)
+            artifacts(
+                MlflowRegistry.of(settings), *where, version=row.version, digest=row.digest, into=settings.cache_folder
+            )
 
 
 @pytest.fixture(scope="module")

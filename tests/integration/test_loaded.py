@@ -107,7 +107,7 @@ def test_a_training_loads_nothing_of_another_capability() -> None:
         "import foretell.cli.app, foretell.train, services.specs, shared.training.recipe, typer\n"
         "group = typer.main.get_command(foretell.cli.app.app).commands['train']\n"
         f"assert group.get_command(None, {name!r})\n"
-        f"foretell.train.recipe_of(services.specs.spec_of({name!r}))"
+        f"services.specs.recipe_of(services.specs.spec_of({name!r}))"
     )
 
     assert f"services.{name}.training" in modules

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
+from shared.contracts.outcome import ModelName
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import RegisteredRun, register
+from shared.registry.registration import MlflowRegistry, RegisteredRun
 from shared.settings import Settings
 
 NAMES = ("spend", "visits", "plan")
@@ -70,14 +71,16 @@ def test_mlflow_models_serve_gives_the_same_probabilities(
 ) -> None:
     settings = Settings(home=tmp_path / "home")
     model.save(tmp_path / "artifact")
-    version = register(
-        settings,
-        account="demo",
-        capability="scoring",
-        outcome="parity",
-        folder=tmp_path / "artifact",
-        record=RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
-    ).version
+    version = (
+        MlflowRegistry.of(settings)
+        .register(
+            "demo",
+            ModelName("scoring", "parity"),
+            tmp_path / "artifact",
+            RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
+        )
+        .version
+    )
     matrix = _matrix(60, seed=7)
     matrix[::7, 0] = np.nan
 
@@ -93,7 +96,7 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
         row[0] = None if row[0] is None else (*PLANS, "never seen")[int(row[0])]
     body = json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
     environment = {
-        "MLFLOW_TRACKING_URI": settings.resolved_registry_url(),
+        "MLFLOW_TRACKING_URI": MlflowRegistry.of(settings).url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts uvicorn by name
     }

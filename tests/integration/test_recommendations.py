@@ -13,6 +13,7 @@ from services.recommendations.training.recipe import RECIPE
 from shared.contracts.call import CALL_HEADER
 from shared.contracts.rows import DAY, ContactRow, EventRow, ItemChange
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, migrate, open_database
@@ -68,9 +69,9 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: ServiceSettings, store: AccountStore) -> Any:
-    published = train(RECIPE, store, settings, now=NOW_US)
+    published = train(RECIPE, store, MlflowRegistry.of(settings), now=NOW_US)
     into = {"version": published.version, "digest": published.digest, "into": settings.cache_folder}
-    artifacts(settings, "demo", "recommendations", "", **into)
+    artifacts(MlflowRegistry.of(settings), "demo", "recommendations", "", **into)
     return published
 
 
@@ -116,7 +117,7 @@ def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, sto
 def test_the_report_says_when_the_catalogue_has_other_ids(settings: Any, store: AccountStore) -> None:
     store.items.put([ItemChange("SKU-1", {"name": "Tea"})], at=NOW_US)
 
-    published = train(RECIPE, store, settings, now=NOW_US)
+    published = train(RECIPE, store, MlflowRegistry.of(settings), now=NOW_US)
 
     store.items.delete(["SKU-1"], at=NOW_US)
     assert published.report.to_json()["notes"][0].startswith("The catalogue has 0 of the 24 items")
@@ -125,7 +126,7 @@ def test_the_report_says_when_the_catalogue_has_other_ids(settings: Any, store: 
 def test_a_retraining_is_compared_with_the_champion_on_the_newer_window(
     first: Any, settings: ServiceSettings, store: AccountStore
 ) -> None:
-    again = train(RECIPE, store, settings, now=NOW_US)
+    again = train(RECIPE, store, MlflowRegistry.of(settings), now=NOW_US)
 
     assert (again.promoted, again.decided) == (False, False)
     assert again.reason == "less than 7 days are newer than what the champion learned from"

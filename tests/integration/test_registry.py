@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.outcome import ModelName
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
+from shared.registry.registration import MlflowRegistry, Registered, RegisteredRun
 from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
 
-MODEL = {"account": "demo", "capability": "scoring", "outcome": "customer"}
-WHERE = ("demo", "scoring", "customer")
+MODEL = ModelName("scoring", "customer")
+WHERE = ("demo", *MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def registered(settings: Settings, folder: Path) -> Registered:
     plot = folder.parent / "lift.png"
     plot.write_bytes(b"png")
     record = RegisteredRun(report={"grade": "A"}, plots={"lift": plot}, params={"trees": 3}, metrics={"log_loss": 0.3})
-    return register(settings, **MODEL, folder=folder, record=record)
+    return MlflowRegistry.of(settings).register("demo", MODEL, folder, record)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -58,26 +59,30 @@ def test_a_version_is_registered_without_code_or_pickle(settings: Settings, regi
 
 
 def test_the_next_one_gets_the_next_number(settings: Settings, registered: Registered, folder: Path) -> None:
-    again = register(settings, **MODEL, folder=folder, record=RegisteredRun())
+    again = MlflowRegistry.of(settings).register("demo", MODEL, folder, RegisteredRun())
 
     assert int(again.version) == int(registered.version) + 1
     assert again.digest == registered.digest == digest_of(folder)
 
 
 def test_the_alias_follows_promotion(settings: Settings, registered: Registered) -> None:
-    set_champion_alias(settings, *WHERE, version=registered.version)
+    registry = MlflowRegistry.of(settings)
 
-    assert champion_alias(settings, *WHERE) == registered.version
-    assert champion_alias(settings, "demo", "scoring", "nothing") is None
+    registry.point("demo", MODEL, registered.version)
+
+    assert registry.pointed("demo", MODEL) == registered.version
+    assert registry.pointed("demo", ModelName("scoring", "nothing")) is None
 
 
 def test_an_alias_of_a_version_that_is_not_there_is_refused(settings: Settings, registered: Registered) -> None:
     with pytest.raises(RegistryUnavailable):
-        set_champion_alias(settings, *WHERE, version="99")
+        MlflowRegistry.of(settings).point("demo", MODEL, "99")
 
 
 def test_artifacts_arrive_whole_and_checked(settings: Settings, registered: Registered, tmp_path: Path) -> None:
-    found = artifacts(settings, *WHERE, version=registered.version, digest=registered.digest, into=tmp_path)
+    found = artifacts(
+        MlflowRegistry.of(settings), *WHERE, version=registered.version, digest=registered.digest, into=tmp_path
+    )
 
     assert found == tmp_path / registered.digest
     assert digest_of(found) == registered.digest
@@ -88,7 +93,7 @@ def test_something_else_than_what_was_promoted_is_refused(
     settings: Settings, registered: Registered, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactRefused):
-        artifacts(settings, *WHERE, version=registered.version, digest="0" * 64, into=tmp_path)
+        artifacts(MlflowRegistry.of(settings), *WHERE, version=registered.version, digest="0" * 64, into=tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 

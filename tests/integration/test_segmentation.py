@@ -15,6 +15,7 @@ from services.segmentation.training import RECIPE
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import InsufficientData
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, migrate, open_database
@@ -63,7 +64,9 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: ServiceSettings, store: AccountStore) -> Any:
-    return train(RECIPE, database.of("demo"), settings, choices=SegmentChoices(segments=3), now=NOW_US)
+    return train(
+        RECIPE, database.of("demo"), MlflowRegistry.of(settings), choices=SegmentChoices(segments=3), now=NOW_US
+    )
 
 
 @pytest.fixture
@@ -76,7 +79,13 @@ async def client(settings: ServiceSettings, database: Database, asgi: Any, first
             pass
 
     artifacts(
-        settings, "demo", "segmentation", "", version=first.version, digest=first.digest, into=settings.cache_folder
+        MlflowRegistry.of(settings),
+        "demo",
+        "segmentation",
+        "",
+        version=first.version,
+        digest=first.digest,
+        into=settings.cache_folder,
     )
     app = create_app(CAPABILITY, settings, Open(), now=lambda: NOW)
     async with app.router.lifespan_context(app):
@@ -104,7 +113,7 @@ def test_a_retraining_keeps_ids_names_and_says_so(
     first: Any, database: Database, settings: ServiceSettings, store: AccountStore
 ) -> None:
     choices = SegmentChoices(promote=False, segments=3, seed=7)
-    again = train(RECIPE, database.of("demo"), settings, choices=choices, now=NOW_US)
+    again = train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), choices=choices, now=NOW_US)
 
     rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
@@ -148,7 +157,7 @@ def test_an_account_with_nothing_to_learn_from_is_refused_in_counts(
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData, match="0 contacts have an event"):
-        train(RECIPE, database.of("empty"), settings, now=NOW_US)
+        train(RECIPE, database.of("empty"), MlflowRegistry.of(settings), now=NOW_US)
 
 
 def test_mlflow_s_folder_holds_json_and_arrays_alone(first: Any, settings: ServiceSettings) -> None:

@@ -18,14 +18,14 @@ from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Micro
 from shared.contracts.training import ColumnChoices
 from shared.errors import BadRequest, FileRefused, InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
-from shared.registry.registration import connected
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.elsewhere import adopt, export_frames
 from shared.training.frames_folder import Manifest
-from shared.training.material import Material, material
+from shared.training.material import Material, framed, scanned
 from shared.training.recipe import Run, train
-from shared.training.versions import Model, Published, SettingsRegistry, mismatch
+from shared.training.versions import Model, Published, mismatch
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
 FIRST_BLOCK_ENDS = 160 * DAY
@@ -69,19 +69,19 @@ def store(database: Database, world: Any) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Any) -> Published:
-    return train(RECIPE, database.of("demo"), settings, "won", now=world.until - FIRST_BLOCK_ENDS)
+    return train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "won", now=world.until - FIRST_BLOCK_ENDS)
 
 
 @pytest.fixture(scope="module")
 def later(store: AccountStore, world: Any) -> tuple[Material, ScoringFit]:
-    stuff = material(store, WON, now=world.until)
+    stuff = framed(WON, scanned(store), now=world.until)
     return stuff, fitted(stuff, now=world.until)
 
 
 def judge(
     settings: Settings, store: AccountStore, later: tuple[Material, ScoringFit], row: Any, now: Microseconds
 ) -> Any:
-    return RECIPE.gate(Run(settings, store, "scoring", WON, ColumnChoices(), now), *later, row)
+    return RECIPE.gate(Run(MlflowRegistry.of(settings), store, "scoring", WON, ColumnChoices(), now), *later, row)
 
 
 def test_the_first_usable_version_is_registered_promoted_and_loads(
@@ -92,10 +92,12 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
     assert first.promoted
     assert (champion.version, champion.digest) == (first.version, first.digest)
 
-    folder = artifacts(settings, "demo", "scoring", "won", version=first.version, digest=first.digest, into=tmp_path)
+    folder = artifacts(
+        MlflowRegistry.of(settings), "demo", "scoring", "won", version=first.version, digest=first.digest, into=tmp_path
+    )
 
     assert ScoringModel.load(folder).outcome == "won"
-    assert mismatch(store, SettingsRegistry(settings), Model("scoring", "won")) is None
+    assert mismatch(store, MlflowRegistry.of(settings), Model("scoring", "won")) is None
 
 
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
@@ -198,7 +200,7 @@ def test_noise_is_registered_and_never_promoted(
     published = train(
         RECIPE,
         database.of("noise"),
-        settings,
+        MlflowRegistry.of(settings),
         "won",
         choices=ColumnChoices(promote=True),
         now=world.until,
@@ -222,14 +224,14 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(RECIPE, database.of("forbidding"), settings, "gone", now=DAY)
+        train(RECIPE, database.of("forbidding"), MlflowRegistry.of(settings), "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Any
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
-        train(RECIPE, database.of("demo"), settings, "wonn", now=world.until)
+        train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "wonn", now=world.until)
 
 
 Handed = tuple[Path, Manifest]
@@ -240,7 +242,7 @@ def exported(
     store: AccountStore, settings: Settings, world: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Manifest]:
     folder = tmp_path_factory.mktemp("elsewhere") / "frames"
-    return folder, export_frames(RECIPE, store, settings, "won", folder, now=world.until)
+    return folder, export_frames(RECIPE, store, MlflowRegistry.of(settings), "won", folder, now=world.until)
 
 
 def trained_elsewhere(exported: Handed, path: Path, *, shuffled: bool = False) -> Path:
@@ -274,7 +276,16 @@ def test_a_model_trained_elsewhere_passes_the_same_gate(
 ) -> None:
     text = trained_elsewhere(exported, tmp_path / "model.txt")
 
-    published = adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], promote=False, now=world.until)
+    published = adopt(
+        RECIPE,
+        store,
+        MlflowRegistry.of(settings),
+        "won",
+        model=text,
+        frames=exported[0],
+        promote=False,
+        now=world.until,
+    )
 
     row = store.models.version("scoring", "won", published.version)
     assert row is not None
@@ -282,9 +293,11 @@ def test_a_model_trained_elsewhere_passes_the_same_gate(
     assert (row.kind, row.report["usable"]) == ("lightgbm", True)
     assert row.report["data"]["judged_frames"] == exported[1].held_back_frames
     assert row.report["notes"][0].startswith("It was trained elsewhere on")
-    folder = artifacts(settings, "demo", "scoring", "won", version=row.version, digest=row.digest, into=tmp_path)
+    folder = artifacts(
+        MlflowRegistry.of(settings), "demo", "scoring", "won", version=row.version, digest=row.digest, into=tmp_path
+    )
     assert (folder / "model.txt").read_text() == text.read_text()
-    with connected(settings) as client:
+    with MlflowRegistry.of(settings).connected() as client:
         assert client.get_model_version("demo.scoring.won", row.version).tags["foretell.adopted"] == "true"
 
 
@@ -293,7 +306,9 @@ def test_a_model_of_shuffled_labels_never_answers(
 ) -> None:
     text = trained_elsewhere(exported, tmp_path / "model.txt", shuffled=True)
 
-    published = adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], now=world.until)
+    published = adopt(
+        RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=exported[0], now=world.until
+    )
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
@@ -307,17 +322,21 @@ def test_a_manifest_that_was_changed_is_refused(
     text = trained_elsewhere(exported, tmp_path / "model.txt")
 
     with pytest.raises(FileRefused, match="or was changed"):
-        adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, now=world.until)
+        adopt(RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=tmp_path, now=world.until)
 
 
 def test_what_a_later_export_handed_out_judges_no_model_of_an_earlier_one(
     settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
 ) -> None:
-    earlier = export_frames(RECIPE, store, settings, "won", tmp_path / "frames", now=world.until - 60 * DAY)
+    earlier = export_frames(
+        RECIPE, store, MlflowRegistry.of(settings), "won", tmp_path / "frames", now=world.until - 60 * DAY
+    )
     text = trained_elsewhere(exported, tmp_path / "model.txt")
     (tmp_path / "manifest.json").write_text(earlier.model_dump_json())
 
-    published = adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, promote=False, now=world.until)
+    published = adopt(
+        RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=tmp_path, promote=False, now=world.until
+    )
 
     row = store.models.version("scoring", "won", published.version)
     assert row is not None
@@ -333,7 +352,7 @@ def test_frames_of_an_outcome_that_was_redefined_since_are_refused(
 
     try:
         with pytest.raises(FileRefused, match="was defined otherwise when the frames"):
-            adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], now=world.until)
+            adopt(RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=exported[0], now=world.until)
     finally:
         store.outcomes.put(WON)
 
@@ -342,4 +361,4 @@ def test_churn_says_why_it_cannot_be_trained_elsewhere(
     settings: Settings, store: AccountStore, world: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(BadRequest, match="a curve over periods after the cutoff"):
-        export_frames(CHURN, store, settings, "churn", tmp_path / "frames", now=world.until)
+        export_frames(CHURN, store, MlflowRegistry.of(settings), "churn", tmp_path / "frames", now=world.until)

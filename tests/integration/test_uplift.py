@@ -19,6 +19,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import BadRequest, InsufficientData
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, AssignmentRow, Database, migrate, open_database
@@ -69,9 +70,16 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(settings: ServiceSettings, store: AccountStore) -> Any:
-    published = train(RECIPE, store, settings, "bought", choices=UpliftChoices(experiment="holdout:spring"), now=NOW_US)
+    published = train(
+        RECIPE,
+        store,
+        MlflowRegistry.of(settings),
+        "bought",
+        choices=UpliftChoices(experiment="holdout:spring"),
+        now=NOW_US,
+    )
     into = {"version": published.version, "digest": published.digest, "into": settings.cache_folder}
-    artifacts(settings, "demo", "uplift", "bought", **into)
+    artifacts(MlflowRegistry.of(settings), "demo", "uplift", "bought", **into)
     return published
 
 

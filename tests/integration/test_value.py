@@ -15,6 +15,7 @@ from services.value.training import RECIPE
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import InsufficientData
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, migrate, open_database
@@ -58,7 +59,7 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(settings: ServiceSettings, store: AccountStore) -> Any:
-    return train(RECIPE, store, settings, choices=CHOICES, now=NOW_US)
+    return train(RECIPE, store, MlflowRegistry.of(settings), choices=CHOICES, now=NOW_US)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ async def client(settings: ServiceSettings, database: Database, asgi: Any, first
             pass
 
     named = {"version": first.version, "digest": first.digest, "into": settings.cache_folder}
-    artifacts(settings, "demo", "value", "", **named)
+    artifacts(MlflowRegistry.of(settings), "demo", "value", "", **named)
     app = create_app(CAPABILITY, settings, Open(), now=lambda: NOW)
     async with app.router.lifespan_context(app):
         yield asgi(app)
@@ -88,7 +89,7 @@ def test_orders_in_several_currencies_are_refused_with_their_counts(
     settings: ServiceSettings, store: AccountStore
 ) -> None:
     with pytest.raises(InsufficientData, match=r"several currencies \(EUR [\d,]+, USD 2\)") as refused:
-        train(RECIPE, store, settings, choices=ValueChoices(horizon_days=30), now=NOW_US)
+        train(RECIPE, store, MlflowRegistry.of(settings), choices=ValueChoices(horizon_days=30), now=NOW_US)
 
     assert refused.value.members["events_in_USD"] == 2
 
@@ -147,7 +148,9 @@ async def test_a_horizon_that_is_not_offered_is_422(client: Any, days: float) ->
 def test_a_challenger_is_compared_with_the_champion_on_newer_frames(
     first: Any, settings: ServiceSettings, store: AccountStore
 ) -> None:
-    again = train(RECIPE, store, settings, choices=CHOICES.model_copy(update={"promote": False}), now=NOW_US)
+    again = train(
+        RECIPE, store, MlflowRegistry.of(settings), choices=CHOICES.model_copy(update={"promote": False}), now=NOW_US
+    )
 
     assert again.decided is False
     assert "frames are newer than both trainings" in again.reason
@@ -160,10 +163,10 @@ def test_a_challenger_that_is_as_good_takes_the_place_of_the_champion(
     store, draw = database.of("later"), np.random.default_rng(3)
     rows = sorted((row for n in range(CONTACTS) for row in orders(f"c-{n}", draw)), key=lambda row: row[:2])
     store.events.add_bulk([row for row in rows if row.occurred_at < NOW_US - 120 * DAY])
-    early = train(RECIPE, store, settings, choices=CHOICES, now=NOW_US - 120 * DAY)
+    early = train(RECIPE, store, MlflowRegistry.of(settings), choices=CHOICES, now=NOW_US - 120 * DAY)
     store.events.add_bulk(rows)
 
-    late = train(RECIPE, store, settings, choices=CHOICES, now=NOW_US)
+    late = train(RECIPE, store, MlflowRegistry.of(settings), choices=CHOICES, now=NOW_US)
 
     assert early.promoted
     assert late.decided

@@ -6,7 +6,7 @@ from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Periods, expanded, time_columns
 from services.churn.model.predictions import ChurnQuery, ScoredChurn, predict
 from services.churn.model.reference import ChurnReference
-from shared.features.table import FeatureTable
+from shared.registry.artifact import FeatureTable
 
 __all__ = [
     "ChurnModel",

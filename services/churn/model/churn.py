@@ -21,8 +21,8 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import Expected, FeatureSet, Inputs, Things, usual_values
-from shared.features.table import InputColumn, OutputColumn, input_columns, number_column
 from shared.learners import WITH_TEXT, Learner, learner_from_json
+from shared.registry.artifact import InputColumn, OutputColumn, input_columns, number_column
 from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.timeline.risk import Episode

@@ -89,7 +89,7 @@ def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow
         days = min(float(material.outcome.horizon_days), champion.periods.last_day)
         return champion.risk(champion.hazard(values, cutoffs), None if champion.is_flat else days)
 
-    return compared(run.settings, run.store.account, row, newer, champion_on, now=run.now)
+    return compared(run.registry, run.store.account, row, newer, champion_on, now=run.now)
 
 
 RECIPE = Recipe(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.messages.model.advice import MessageAdvice
 from services.messages.model.messages import MessagePolicy
-from shared.features.table import FeatureTable
+from shared.registry.artifact import FeatureTable
 
 __all__ = ["MessageAdvice", "MessagePolicy"]
 

@@ -27,7 +27,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.prediction import UNDERSTOOD, Grade, InputQuality
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, Inputs, Things, truncated_of, values_of
-from shared.features.table import InputColumn, OutputColumn, input_columns
+from shared.registry.artifact import InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

@@ -80,7 +80,7 @@ def _gate(run: MessageRun, material: MessageMaterial, fit: MessageFit, row: Vers
     try:
         with tempfile.TemporaryDirectory() as scratch:
             named = {"version": row.version, "digest": row.digest, "into": Path(scratch)}
-            folder = artifacts(run.settings, run.store.account, CAPABILITY, material.outcome.name, **named)  # type: ignore[arg-type]
+            folder = artifacts(run.registry, run.store.account, CAPABILITY, material.outcome.name, **named)  # type: ignore[arg-type]
             champion = MessagePolicy.load(folder)
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommendations.model.history import Bought
-from shared.features.table import InputColumn, OutputColumn, category_column, number_column
+from shared.registry.artifact import InputColumn, OutputColumn, category_column, number_column
 
 MOST_BOUGHT = 10
 """Purchases of a row, and items of its answer."""

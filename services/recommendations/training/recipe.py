@@ -95,7 +95,7 @@ def _gate(
         with tempfile.TemporaryDirectory() as scratch:
             named = {"version": row.version, "digest": row.digest, "into": Path(scratch)}
             champion = RecommendationModel.load(
-                artifacts(run.settings, run.store.account, CAPABILITY, "", **named)  # type: ignore[arg-type]
+                artifacts(run.registry, run.store.account, CAPABILITY, "", **named)  # type: ignore[arg-type]
             )
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")

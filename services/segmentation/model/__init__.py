@@ -11,7 +11,7 @@ from services.segmentation.model.assignment import (
 )
 from services.segmentation.model.grouping import Grouping, Transform
 from services.segmentation.model.segmentation import FOUND, RULES, SegmentationModel, seen
-from shared.features.table import FeatureTable
+from shared.registry.artifact import FeatureTable
 
 __all__ = [
     "FOUND",

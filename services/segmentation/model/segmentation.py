@@ -18,7 +18,7 @@ from shared.contracts.prediction import Grade, PredictionRequest
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, Inputs, ReasonPart, Things, observed
-from shared.features.table import InputColumn, OutputColumn, input_columns
+from shared.registry.artifact import InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS, positions_before
 

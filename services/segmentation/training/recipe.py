@@ -21,7 +21,7 @@ from shared.errors import ArtifactRefused
 from shared.evaluation.gate import GateDecision, differences, replaces, too_few
 from shared.evaluation.metrics import of_mean
 from shared.registry.fetch import artifacts
-from shared.settings import Settings
+from shared.registry.registration import MlflowRegistry
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.training.comparison import is_old
@@ -52,7 +52,7 @@ class SegmentMaterial:
 
 def _material(run: SegmentRun, pasts: Pasts) -> SegmentMaterial:
     until = min(run.now, int(pasts.at.max()) + 1) if len(pasts.at) else run.now
-    return SegmentMaterial(pasts, until, _champion(run.settings, run.store), run.store.segments.names())
+    return SegmentMaterial(pasts, until, _champion(run.registry, run.store), run.store.segments.names())
 
 
 def _fit(run: SegmentRun, material: SegmentMaterial, progress: Progress) -> SegmentationFit:
@@ -63,7 +63,7 @@ def _fit(run: SegmentRun, material: SegmentMaterial, progress: Progress) -> Segm
     )
 
 
-def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | None:
+def _champion(registry: MlflowRegistry, store: AccountStore) -> SegmentationModel | None:
     """Load the version whose identities are to be kept; None where there is none, or none that can be read."""
     row = store.models.champion(CAPABILITY, "")
     if row is None:
@@ -71,7 +71,7 @@ def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | No
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = artifacts(
-                settings, store.account, CAPABILITY, "", version=row.version, digest=row.digest, into=Path(scratch)
+                registry, store.account, CAPABILITY, "", version=row.version, digest=row.digest, into=Path(scratch)
             )
             return SegmentationModel.load(folder)
     except ArtifactRefused:

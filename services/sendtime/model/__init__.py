@@ -8,6 +8,6 @@ def _load_pyfunc(path: str) -> Any:
     """Load the version for `mlflow models serve`; named in the registry as the loader."""
     # Not above: a service imports modules of this folder before the libraries of training are made to look absent.
     from services.sendtime.model.sendtime import SendTimeModel
-    from shared.features.table import FeatureTable
+    from shared.registry.artifact import FeatureTable
 
     return FeatureTable(SendTimeModel.load(Path(path)))

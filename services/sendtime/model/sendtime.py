@@ -38,9 +38,9 @@ from shared.contracts.rows import DAY, HOUR
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, truncated
-from shared.features.table import InputColumn, OutputColumn
 from shared.learners.simple import chance
 from shared.learners.trees import Trees
+from shared.registry.artifact import InputColumn, OutputColumn
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

@@ -10,8 +10,8 @@ from services.sendtime.model.activity import Activity
 from services.sendtime.model.local_week import DAY_NAMES, HOUR_OF, HOURS, SLOTS, Matrix, Vector, by_hour
 from services.sendtime.model.slot_choice import ENOUGH_SENDS, UNTRIED
 from services.sendtime.model.timing import NAMES, PARTS, Timing
-from shared.features.table import InputColumn, OutputColumn, category_column, number_column
 from shared.learners.simple import chance, log_odds
+from shared.registry.artifact import InputColumn, OutputColumn, category_column, number_column
 from shared.ties import falling
 
 CONTACT = "contact"

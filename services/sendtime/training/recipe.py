@@ -163,7 +163,7 @@ def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: V
         chance(found.constant[newer]),
         sends.owner[found.rows[newer]],
     )
-    return compared(run.settings, run.store.account, row, newer_frames, champion_on, now=run.now)
+    return compared(run.registry, run.store.account, row, newer_frames, champion_on, now=run.now)
 
 
 def _gate_of_activity(
@@ -180,7 +180,7 @@ def _gate_of_activity(
     newer_frames = Newer(
         np.ones(len(newer)), shares.personal[newer], shares.uniform[newer], shares.owner[newer].astype(np.int32)
     )
-    return compared(run.settings, run.store.account, row, newer_frames, champion_on, now=run.now)
+    return compared(run.registry, run.store.account, row, newer_frames, champion_on, now=run.now)
 
 
 RECIPE = Recipe(

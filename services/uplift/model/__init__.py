@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.uplift.model.uplift import UpliftModel
-from shared.features.table import FeatureTable
+from shared.registry.artifact import FeatureTable
 
 __all__ = ["UpliftModel"]
 

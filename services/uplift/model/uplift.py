@@ -27,8 +27,8 @@ from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Grade, ReasonPart
 from shared.errors import ArtifactRefused, BadRequest
 from shared.features import FeatureSet, Inputs, Things, observed
-from shared.features.table import InputColumn, OutputColumn, input_columns
 from shared.learners.trees import Trees
+from shared.registry.artifact import InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

@@ -91,7 +91,7 @@ def _gate(run: UpliftRun, material: UpliftMaterial, fit: UpliftFit, row: Version
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = artifacts(
-                run.settings,
+                run.registry,
                 run.store.account,
                 CAPABILITY,
                 row.outcome,

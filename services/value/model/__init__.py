@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.value.model.predictions import ScoredValue, predict
 from services.value.model.value import ValueModel
-from shared.features.table import FeatureTable
+from shared.registry.artifact import FeatureTable
 
 __all__ = ["ScoredValue", "ValueModel", "predict"]
 

@@ -23,8 +23,8 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Reference
 from shared.features import FeatureSet, Inputs, Things
-from shared.features.table import InputColumn, OutputColumn, input_columns, number_column
 from shared.learners import Trees
+from shared.registry.artifact import InputColumn, OutputColumn, input_columns, number_column
 from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

@@ -121,7 +121,7 @@ def _gate(run: ValueRun, material: ValueMaterial, fit: ValueFit, row: VersionRow
         values = matrix(champion.feature_set, material.pasts, contact, cutoff)
         return answered(champion, values, cutoff, material.horizon_days)
 
-    return compared(run.settings, run.store.account, row, newer, champion_on, now=run.now, loss=absolute_errors)
+    return compared(run.registry, run.store.account, row, newer, champion_on, now=run.now, loss=absolute_errors)
 
 
 def absolute_errors(actual: Vector, expected: Vector) -> Vector:

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from services.churn.model import ChurnModel, ChurnReference, Periods
+from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import RegisteredRun, register
+from shared.registry.registration import MlflowRegistry, RegisteredRun
 from shared.settings import Settings
 from shared.timeline.risk import Episode
 
@@ -83,20 +84,18 @@ def test_a_registered_version_answers_a_table_in_any_order_as_it_was_registered(
     model = version(seasonal=seasonal, contractual=contractual)
     settings = Settings(home=tmp_path / "home")
     model.save(tmp_path / "artifact")
-    registered = register(
-        settings,
-        account="demo",
-        capability="churn",
-        outcome="parity",
-        folder=tmp_path / "artifact",
-        record=RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
+    registered = MlflowRegistry.of(settings).register(
+        "demo",
+        ModelName("churn", "parity"),
+        tmp_path / "artifact",
+        RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
     )
     values, day = drawn(60, seed=7), np.linspace(20_000, 20_360, 60)
     plans = [None if np.isnan(code) else (*PLANS, "never seen")[int(code)] for code in values[:, 2]]
     table: dict[str, Any] = {"spend": values[:, 0], "visits": values[:, 1], "plan": pd.Series(plans, dtype=object)}
     if seasonal:
         table["cutoff_day"] = day
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.resolved_registry_url())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", MlflowRegistry.of(settings).url)
 
     loaded = mlflow.pyfunc.load_model(f"models:/demo.churn.parity/{registered.version}")
     found = loaded.predict(pd.DataFrame(table)[[*table][::-1]])["risk_within_30_days"]

@@ -16,11 +16,12 @@ from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Micro
 from shared.contracts.training import ColumnChoices
 from shared.errors import InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import scanned
 from shared.training.recipe import Run, train
-from shared.training.versions import Model, Published, SettingsRegistry, mismatch
+from shared.training.versions import Model, Published, mismatch
 
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
 START: Microseconds = 1_700_000_000_000_000
@@ -85,7 +86,7 @@ def store(database: Database, world: Members) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Members) -> Published:
-    return train(RECIPE, database.of("demo"), settings, "left", now=world.until - FIRST_ENDS)
+    return train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "left", now=world.until - FIRST_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, ChurnFit]
 def judge(
     settings: Settings, store: AccountStore, later: tuple[ChurnMaterial, ChurnFit], row: Any, now: Microseconds
 ) -> Any:
-    return RECIPE.gate(Run(settings, store, "churn", LEFT, ColumnChoices(), now), *later, row)
+    return RECIPE.gate(Run(MlflowRegistry.of(settings), store, "churn", LEFT, ColumnChoices(), now), *later, row)
 
 
 def test_the_first_usable_version_is_registered_promoted_and_loads(
@@ -108,11 +109,13 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
     assert first.promoted
     assert (champion.version, champion.digest) == (first.version, first.digest)
 
-    folder = artifacts(settings, "demo", "churn", "left", version=first.version, digest=first.digest, into=tmp_path)
+    folder = artifacts(
+        MlflowRegistry.of(settings), "demo", "churn", "left", version=first.version, digest=first.digest, into=tmp_path
+    )
 
     model = ChurnModel.load(folder)
     assert (model.outcome, model.horizon_days, model.reached_by) == ("left", 30, ("subscription_cancelled",))
-    assert mismatch(store, SettingsRegistry(settings), Model("churn", "left")) is None
+    assert mismatch(store, MlflowRegistry.of(settings), Model("churn", "left")) is None
 
 
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
@@ -190,7 +193,7 @@ def test_noise_is_registered_and_never_promoted(database: Database, settings: Se
     published = train(
         RECIPE,
         database.of("noise"),
-        settings,
+        MlflowRegistry.of(settings),
         "left",
         now=world.until,
         progress=lambda text, part: told.append((text, part)),
@@ -213,20 +216,20 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(RECIPE, database.of("forbidding"), settings, "gone", now=DAY)
+        train(RECIPE, database.of("forbidding"), MlflowRegistry.of(settings), "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Members
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: churn, left"):
-        train(RECIPE, database.of("demo"), settings, "lefft", now=world.until)
+        train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "lefft", now=world.until)
 
 
 def test_an_account_without_data_is_refused_in_counts(database: Database, settings: Settings) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData) as refused:
-        train(RECIPE, database.of("empty"), settings, "churn", now=10**15)
+        train(RECIPE, database.of("empty"), MlflowRegistry.of(settings), "churn", now=10**15)
 
     assert refused.value.members["with_outcome"] == 0

@@ -20,6 +20,7 @@ from foretell.background.model_commands import CommandMetrics, CommandProcessFai
 from foretell.cli.context import now_us
 from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY, SECOND, ContactRow, EventRow
+from shared.registry.registration import MlflowRegistry
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, migrate, open_database
 from shared.store.model_commands import PROMOTIONS, TRAININGS
@@ -98,7 +99,7 @@ def test_a_training_that_waited_registers_promotes_and_is_in_the_history(
 def test_a_promotion_and_a_rollback_move_the_champion_and_the_alias(
     settings: WorkerSettings, database: Database, trained: ModelCommandRow
 ) -> None:
-    from shared.training.versions import SettingsRegistry, mismatch
+    from shared.training.versions import mismatch
 
     store = database.of("acme")
     requested(store, "promote", "promote", version="2")
@@ -113,7 +114,7 @@ def test_a_promotion_and_a_rollback_move_the_champion_and_the_alias(
     champion = store.models.champion(*SENDTIME)
     assert champion is not None
     assert champion.version == "1"
-    assert mismatch(store, SettingsRegistry(settings), SENDTIME) is None
+    assert mismatch(store, MlflowRegistry.of(settings), SENDTIME) is None
     newest, before = store.audit.page(2, model="sendtime")
     assert (newest.action, newest.actor, newest.detail["reason"]) == ("model.rolled_back", "key1", "reason of rollback")
     assert (before.action, before.detail["reason"]) == ("model.promoted", "reason of promote")

@@ -5,8 +5,7 @@ import random
 import pytest
 
 from foretell.cli.outcome_preview import counted
-from foretell.train import recipe_of
-from services.specs import spec_of
+from services.specs import recipe_of, spec_of
 from shared.contracts.outcome import Moment, Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.data_report.account_sample import account_sample

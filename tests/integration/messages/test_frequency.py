@@ -8,6 +8,7 @@ import pytest
 from services.messages.training import RECIPE
 from shared.contracts.rows import DAY, HOUR, EventRow
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database
 from shared.training.recipe import train
@@ -47,9 +48,9 @@ def learned(messages_database: Database, service_settings: ServiceSettings) -> A
     store = messages_database.of("mailed")
     tried_out(store)
     mailed(store)
-    published = train(RECIPE, store, service_settings, "clicked", now=NOW_US)
+    published = train(RECIPE, store, MlflowRegistry.of(service_settings), "clicked", now=NOW_US)
     named = {"version": published.version, "digest": published.digest, "into": service_settings.cache_folder}
-    artifacts(service_settings, "mailed", "messages", "clicked", **named)
+    artifacts(MlflowRegistry.of(service_settings), "mailed", "messages", "clicked", **named)
     return published
 
 

@@ -10,6 +10,7 @@ from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.training import RECIPE
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, Microseconds
 from shared.registry.fetch import artifacts
+from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.recipe import train
@@ -71,8 +72,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 ) -> None:
     store = filled(database, name, mailings() if default else orders())
 
-    first = train(RECIPE, database.of(name), settings, now=HALF)
-    second = train(RECIPE, database.of(name), settings, now=END)
+    first = train(RECIPE, database.of(name), MlflowRegistry.of(settings), now=HALF)
+    second = train(RECIPE, database.of(name), MlflowRegistry.of(settings), now=END)
 
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
@@ -80,7 +81,9 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
     champion = store.models.champion("sendtime", "")
     assert champion is not None
     assert champion.version == second.version == "2"
-    folder = artifacts(settings, name, "sendtime", "", version="2", digest=second.digest, into=tmp_path)
+    folder = artifacts(
+        MlflowRegistry.of(settings), name, "sendtime", "", version="2", digest=second.digest, into=tmp_path
+    )
     assert SendTimeModel.load(folder).default == default
     row = store.models.version("sendtime", "", "2")
     assert row is not None
@@ -92,8 +95,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
     store = filled(database, "still", orders())
 
-    train(RECIPE, database.of("still"), settings, now=END)
-    again = train(RECIPE, database.of("still"), settings, now=END)
+    train(RECIPE, database.of("still"), MlflowRegistry.of(settings), now=END)
+    again = train(RECIPE, database.of("still"), MlflowRegistry.of(settings), now=END)
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason

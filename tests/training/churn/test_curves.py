@@ -27,7 +27,7 @@ SHAPE = TreeShape(leaves=7, min_rows=200, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
     "logistic": lambda problem: candidates.logistic_entry(problem, 30.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPE, 42),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPE),
 }
 
 

@@ -18,7 +18,7 @@ def decided(fit: RecommendationFit, shop: RecsShop, known_until: int) -> Any:
     material = material_of(shop.pasts, now=shop.until, horizon_days=40)
     row: Any = SimpleNamespace(version="1", digest="d", report={"trained_until": known_until}, trained_at=shop.until)
     run: Any = SimpleNamespace(
-        settings=None, store=SimpleNamespace(account="demo"), choices=RecommendationChoices(), now=shop.until
+        registry=None, store=SimpleNamespace(account="demo"), choices=RecommendationChoices(), now=shop.until
     )
     return recipe.RECIPE.gate(run, material, fit, row)
 

@@ -16,7 +16,7 @@ from shared.training.material import Split, forward_chain, stratified
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
     "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0], 42),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0]),
 }
 
 
@@ -75,7 +75,7 @@ def test_trees_of_all_blocks_grown_side_by_side_are_those_grown_one_after_the_ot
     found = []
     for at_once in (1, 3):
         monkeypatch.setattr(candidates, "fits_at_once", lambda _, at_once=at_once: at_once)
-        found.append(candidates.trees_entry(problem, SHAPES[0], 42))
+        found.append(candidates.trees_entry(problem, SHAPES[0]))
 
     assert_array_equal(found[0].raw, found[1].raw)
     assert found[0].grown == found[1].grown
@@ -89,7 +89,7 @@ def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Ca
 def test_labels_still_open_when_a_block_begins_do_not_calibrate_it(problem: Problem) -> None:
     assert problem.cutoff is not None
     for position, split in enumerate(problem.splits):
-        rows = candidates.usable_rows(problem, position)
+        rows = problem.known_before(position, problem.judged_before(position))
         assert np.all(problem.cutoff[rows] + problem.horizon <= problem.cutoff[split.test].min())
 
 
@@ -204,7 +204,7 @@ def test_columns_that_only_matter_together_are_served_by_the_larger_trees() -> N
         matrix, labels, np.arange(2_500, dtype=np.int32), Columns(tuple("abcdef")), tuple(stratified(labels))
     )
 
-    competed = compete(flat, ridges=(30.0,))
+    competed = compete(flat)
 
     assert competed.winner.label == "trees of 31 leaves"
 

@@ -11,7 +11,7 @@ import pytest
 from shared.contracts.rows import DAY
 from shared.errors import Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision
-from shared.features.table import OutputColumn, number_column
+from shared.registry.artifact import OutputColumn, number_column
 from shared.registry.registration import Registered, RegisteredRun, source_commit
 from shared.training.comparison import is_old
 from shared.training.material import digest_of_data

@@ -12,14 +12,14 @@ from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.training import candidates
 from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
-from shared.training.competition import compete, constant_margins
+from shared.training.competition import choice, competition, constant_margins, entered
 from shared.training.material import Split, forward_chain, stratified
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
     "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPE, 42),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPE),
     "blend": lambda problem: candidates.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
 }
 RATES = np.array([0.05, 0.3, 0.6])
@@ -106,14 +106,18 @@ def test_hidden_columns_are_missing_for_their_split_and_there_for_the_others() -
     assert hidden(before, problem.splits[1]) is before
 
 
-def test_a_row_is_closed_when_its_own_label_is_known() -> None:
-    rows, cutoff = np.array([0, 1, 2]), np.full(6, 5)
-    own = tiny(cutoff=cutoff, horizon=10, known_at=np.array([6, 9, 20, 20, 20, 20]))
+def test_a_row_is_known_to_a_split_that_begins_when_its_own_label_is() -> None:
+    rows = np.array([0, 1, 2])
 
-    assert own.closed_by(rows, 9).tolist() == [0, 1]
-    assert tiny(cutoff=cutoff, horizon=10).closed_by(rows, 14).tolist() == []
-    assert tiny(cutoff=cutoff, horizon=10).closed_by(rows, 15).tolist() == [0, 1, 2]
-    assert tiny().closed_by(rows, 0).tolist() == [0, 1, 2]
+    def begins(at: int, **fields: object) -> Problem:
+        return tiny(cutoff=np.array([5, 5, 5, 5, at, at]), horizon=10, **fields)
+
+    own = begins(9, known_at=np.array([6, 9, 20, 20, 20, 20]))
+
+    assert own.known_before(0, rows).tolist() == [0, 1]
+    assert begins(14).known_before(0, rows).tolist() == []
+    assert begins(15).known_before(0, rows).tolist() == [0, 1, 2]
+    assert tiny().known_before(0, rows).tolist() == [0, 1, 2]
 
 
 def test_labels_known_early_are_learned_from_early(problem: Problem) -> None:
@@ -210,7 +214,8 @@ def test_one_stratum_makes_the_answers_that_none_makes(make: Callable[[Problem],
 
 
 def test_on_a_problem_with_strata_the_best_beats_the_constant(problem: Problem) -> None:
-    competed = compete(problem, shapes=(SHAPE,), ridges=(1.0,))
+    entries = entered(problem, shapes=(SHAPE,), ridges=(1.0,))
+    competed = competition(problem, entries, constant_margins(problem), choice(problem, entries))
 
     loss = competed.loss(competed.winner, problem.labels).mean()
     constant, labels = competed.constant[competed.judged], problem.labels[competed.judged]

@@ -24,7 +24,7 @@ def decided(fit: UpliftFit, material: UpliftMaterial, known_until: int = OLD) ->
     row: Any = SimpleNamespace(
         version="1", digest="d", outcome="bought", report={"trained_until": known_until}, trained_at=NOW
     )
-    run: Any = SimpleNamespace(settings=None, store=SimpleNamespace(account="demo"), choices=UpliftChoices(), now=NOW)
+    run: Any = SimpleNamespace(registry=None, store=SimpleNamespace(account="demo"), choices=UpliftChoices(), now=NOW)
     return recipe.RECIPE.gate(run, material, fit, row)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.cards.card import group_tables
 from shared.cards.figures import card_figures
-from shared.cards.sentences import limits, week_finding
+from shared.cards.text import limits, week_finding
 from shared.store import VersionRow
 
 Ends = tuple[float, float, float]

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 
 from services.sendtime.model.local_week import DAY_NAMES
 from services.sendtime.model.sendtime import SendTimeModel
-from shared.features.table import FeatureTable
 from shared.learners.simple import chance
+from shared.registry.artifact import FeatureTable
 
 WEEK = pd.DataFrame({"weekday": [day for day in DAY_NAMES for _ in range(24)], "hour": [*range(24)] * 7}, dtype=object)
 

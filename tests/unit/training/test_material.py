@@ -11,7 +11,7 @@ from shared.errors import InsufficientData
 from shared.features import Feature, FeatureSet, matrix
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
-from shared.training.material import framed, line_notes, material
+from shared.training.material import framed, line_notes, scanned
 
 NOW = 1_700_000_000_000_000
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=10)
@@ -105,19 +105,19 @@ def test_contacts_who_denied_profiling_teach_nothing(simulated: Callable[..., An
         for name, fact in world.facts.items()
     }
 
-    stuff = material(Store(facts, world.rows), WON, now=world.until)
+    pasts = scanned(Store(facts, world.rows))
 
-    assert len(stuff.pasts) == 350
-    assert min(stuff.pasts.contact_ids) == "c0050"
+    assert len(pasts) == 350
+    assert min(pasts.contact_ids) == "c0050"
 
 
-def test_events_are_not_read_for_flat_data() -> None:
+def test_events_are_not_read_where_none_are_wanted() -> None:
     facts = {
         f"c{n}": ContactFacts(attributes=(DatedValue("converted", ALWAYS, n % 2, dated=False),)) for n in range(100)
     }
     store = Store(facts, [])
 
-    material(store, FLAT, now=NOW)
+    scanned(store, with_events=False)
 
     assert not store.scanned
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.values.personal import by_header, by_values, leads_to_person, personal
+from shared.values.personal import by_header, by_values, holds_address, leads_to_person, personal
 
 HEADERS = {
     "email": "Email|E-mail|email_address|E-Mail-Adresse|Work Email|"
@@ -121,3 +121,9 @@ def test_what_is_done_and_why_is_stated_in_plain_words() -> None:
 def test_a_text_that_leads_to_a_person_is_seen(text: str) -> None:
     assert leads_to_person(text)
     assert not leads_to_person("10.4.2 at +5 %, 2 @ 3.50")
+
+
+@pytest.mark.parametrize("text", ["asked ann@example.com twice", "?who=ann%40example.com", "<ann@example.com>"])
+def test_an_address_within_a_text_is_seen(text: str) -> None:
+    assert holds_address(text)
+    assert not holds_address("2 @ 3.50, @ann, a @ b")

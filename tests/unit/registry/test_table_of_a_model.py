@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_array_equal
 
-from shared.features.table import FeatureTable, OutputColumn, number_column
+from shared.registry.artifact import FeatureTable, OutputColumn, number_column
 
 MODEL = SimpleNamespace(
     table_inputs=(number_column("a", example=1.0), number_column("b", example=2.0)),

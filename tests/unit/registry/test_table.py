@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from shared.features import Feature, FeatureSet
-from shared.features.table import Cell, example_rows, input_columns, matrix_of
+from shared.registry.artifact import Cell, example_rows, input_columns, matrix_of
 
 PLAN = Feature("plan", "categorical", "category", "plan", attribute="plan", categories=("1", "Pro"), ignores_case=True)
 DAY = Feature("day", "last_weekday", "category", "day", categories=("Monday", "Tuesday"))
