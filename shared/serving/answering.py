@@ -299,8 +299,7 @@ class Answering:
         try:
             return self._together(requested, answers)
         except Exception as error:
-            undone = isinstance(error, StoreUnavailable) and error.undone
-            if len(calls) == 1 or (answers.may_be_committed and not undone):  # what may be kept is not done again
+            if len(calls) == 1 or answers.may_be_committed:  # what may be kept is not done again
                 return [error] * len(calls)
             raise
 

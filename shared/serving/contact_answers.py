@@ -63,7 +63,7 @@ class ContactAnswers:
     counted: Mapping[str, Any] | None = field(init=False, default=None)
     """What the model saw, in counts."""
     may_be_committed: bool = field(init=False, default=False)
-    """Whether something about the answers was given to the store to commit."""
+    """Whether a COMMIT of something about the answers was sent: from then on nothing is done again."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -173,7 +173,7 @@ class ContactAnswers:
         """Commit what belongs to answers; about who is held out there is nothing to commit."""
         free = [place for place, one in enumerate(ids) if holding(self.holdouts, one) is None]
         pending: PendingResponse[Any, Any] = PendingResponse(
-            self.account,
+            self.account.before_commit(self._note_commit),
             self.request,
             [ids[place] for place in free],
             [answers[place] for place in free],
@@ -182,10 +182,12 @@ class ContactAnswers:
             erasures_of(reads),
         )
         found = list(answers)
-        self.may_be_committed = True
         for place, one in zip(free, commit(pending), strict=True):
             found[place] = one
         return found
+
+    def _note_commit(self) -> None:
+        self.may_be_committed = True
 
 
 def currency_of(model: ServedModel) -> str | None:

@@ -1,6 +1,6 @@
 """The store as a process holds it: opened once, and asked per account, one attribute a subject."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -110,6 +110,13 @@ class AccountStore:
             at: now.
         """
         return AccountStore(replace(self._scope, actor=actor, acting_at=at))
+
+    def before_commit(self, act: Callable[[], None]) -> "AccountStore":
+        """Take the same store with something that is done before each COMMIT of it is sent.
+
+        What fails before is surely undone; what fails later may be kept. Writes of predictions are not noticed.
+        """
+        return AccountStore(replace(self._scope, before_commit=act))
 
     @contextmanager
     def transaction(self, *, alone: bool = False) -> Iterator["AccountStore"]:

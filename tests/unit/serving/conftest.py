@@ -176,6 +176,11 @@ class FakeAccount:
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
         self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)
         self.models = SimpleNamespace(shadows=SimpleNamespace(keep=store.keep))
+        self.send_commit: Callable[[], None] = lambda: None
+
+    def before_commit(self, act: Callable[[], None]) -> "FakeAccount":
+        self.send_commit = act
+        return self
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:
