@@ -124,11 +124,15 @@ def test_of_what_failed_before_its_commit_nothing_is_noted(store: AccountStore, 
     noted = list[str]()
     watched = store.before_commit(lambda: noted.append("COMMIT is sent"))
 
+    def fails() -> None:
+        with watched.transaction() as within:
+            within.events.add([event()])
+            raise ZeroDivisionError
+
     with locked():
         refused(lambda: watched.events.add([event()]))
-    with pytest.raises(ZeroDivisionError), watched.transaction() as within:
-        within.events.add([event()])
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fails()
 
     assert noted == []
     assert watched.events.add([event()]) == [True]
