@@ -62,8 +62,6 @@ class ContactAnswers:
     """Whether what the model saw is counted; the worker asks for it."""
     counted: Mapping[str, Any] | None = field(init=False, default=None)
     """What the model saw, in counts."""
-    may_be_committed: bool = field(init=False, default=False)
-    """Whether a COMMIT of something about the answers was sent: from then on nothing is done again."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -173,7 +171,7 @@ class ContactAnswers:
         """Commit what belongs to answers; about who is held out there is nothing to commit."""
         free = [place for place, one in enumerate(ids) if holding(self.holdouts, one) is None]
         pending: PendingResponse[Any, Any] = PendingResponse(
-            self.account.before_commit(self._note_commit),
+            self.account,
             self.request,
             [ids[place] for place in free],
             [answers[place] for place in free],
@@ -185,9 +183,6 @@ class ContactAnswers:
         for place, one in zip(free, commit(pending), strict=True):
             found[place] = one
         return found
-
-    def _note_commit(self) -> None:
-        self.may_be_committed = True
 
 
 def currency_of(model: ServedModel) -> str | None:

@@ -111,13 +111,6 @@ class AccountStore:
         """
         return AccountStore(replace(self._scope, actor=actor, acting_at=at))
 
-    def before_commit(self, act: Callable[[], None]) -> "AccountStore":
-        """Take the same store with something that is done before each COMMIT of it is sent.
-
-        What fails before is surely undone; what fails later may be kept. Writes of predictions are not noticed.
-        """
-        return AccountStore(replace(self._scope, before_commit=act))
-
     @contextmanager
     def transaction(self, *, alone: bool = False) -> Iterator["AccountStore"]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
@@ -274,12 +267,20 @@ class Database:
         if predictions_url != store_url:
             self._predictions = Sql(predictions_url, durable=False, **more)
 
-    def of(self, account: str) -> AccountStore:
-        """Open the store of one account; whether it exists shows when something is written."""
+    def of(self, account: str, *, before_commit: Callable[[], None] | None = None) -> AccountStore:
+        """Open the store of one account; whether it exists shows when something is written.
+
+        Args:
+            account: its name.
+            before_commit: done before each COMMIT of the store, not of predictions, is sent: what fails before is
+                surely undone, what fails later may be kept.
+        """
         store, predictions = self._store, self._predictions
         direct = AccountDriver(account, store.reads, store.writes)
         direct_predictions = AccountDriver(account, predictions.reads, predictions.writes)
-        return AccountStore(Scope(account, store, predictions, direct, direct_predictions, self._identity_key))
+        key = self._identity_key
+        scope = Scope(account, store, predictions, direct, direct_predictions, key, before_commit=before_commit)
+        return AccountStore(scope)
 
     def ping(self) -> None:
         """Check that the store answers and is migrated.

@@ -137,7 +137,7 @@ async def test_a_load_is_requested_counted_and_undone(gateway: RunningGateway) -
     assert (undone["status"], undone["undo"]) == ("undoing", None)
 
 
-async def test_an_undo_counts_before_and_after_what_the_file_said_of_known_contacts(gateway: RunningGateway) -> None:
+async def test_an_undo_counts_before_and_after_what_stays_of_known_contacts(gateway: RunningGateway) -> None:
     key, store = gateway.key(), gateway.store.of("acme")
     store.contacts.put([ContactRow("known")], recorded_at=2)
     import_id = (await uploaded(gateway, key))["id"]

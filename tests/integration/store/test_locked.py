@@ -105,6 +105,11 @@ def test_waits_one_after_another_share_one_deadline(store: AccountStore, setting
         assert refused(both) < LATEST
 
 
+def noting(database: Database, noted: list[str]) -> AccountStore:
+    """Open the account so that it notes each COMMIT before it is sent."""
+    return database.of("default", before_commit=lambda: noted.append("COMMIT is sent"))
+
+
 def test_of_what_failed_while_it_was_committed_nobody_is_sure(database: Database, store: AccountStore) -> None:
     noted = list[str]()
 
@@ -114,15 +119,15 @@ def test_of_what_failed_while_it_was_committed_nobody_is_sure(database: Database
 
     listen(database._store.writer, "commit", lost)
     with pytest.raises(StoreUnavailable, match="reached"):
-        store.before_commit(lambda: noted.append("COMMIT is sent")).events.add([event()])
+        noting(database, noted).events.add([event()])
     remove(database._store.writer, "commit", lost)
 
     assert noted == ["COMMIT is sent"]
 
 
-def test_of_what_failed_before_its_commit_nothing_is_noted(store: AccountStore, locked: Locking) -> None:
+def test_of_what_failed_before_its_commit_nothing_is_noted(database: Database, locked: Locking) -> None:
     noted = list[str]()
-    watched = store.before_commit(lambda: noted.append("COMMIT is sent"))
+    watched = noting(database, noted)
 
     def fails() -> None:
         with watched.transaction() as within:

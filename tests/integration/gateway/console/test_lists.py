@@ -157,7 +157,7 @@ async def test_who_only_reads_is_offered_no_subscription(browser: Browser) -> No
 
 
 @pytest.mark.parametrize(("query", "warned"), [("", False), ("?band=high", True), ("?min_score=80", True)])
-async def test_beside_a_narrowed_list_a_subscription_is_said_to_be_about_all(
+async def test_beside_a_narrowed_list_the_form_says_that_a_subscription_is_about_all(
     gateway: RunningGateway, query: str, warned: bool
 ) -> None:
     browser = Browser(gateway)
