@@ -94,7 +94,7 @@ class Scoring:
                 booster.predict(filled, raw_score=True, num_threads=1),
                 booster.predict(filled, pred_contrib=True, num_threads=1),
             ),
-            "reasons": lambda: model._explanations(values, shares, REASONS),
+            "reasons": lambda: model.explanations(values, shares, REASONS),
             "whole, read": lambda: answers.of(contacts, reads),
         }
 

@@ -10,13 +10,14 @@ from foretell import home
 from foretell.child import preload
 from foretell.cli.context import ensure_account, ensure_key
 from foretell.cli.greeting import base_url, example_requests, greeting
+from foretell.cli.migrating import migrate_showing
 from foretell.cli.options import DEFAULT_ACCOUNT
 from foretell.cli.output import print_note
 from foretell.processes import Supervisor
 from foretell.programs import environment, programs, refuse_taken_ports
 from foretell.signals import StopRequest
 from shared.settings import Settings
-from shared.store import migrate, open_database
+from shared.store import open_database
 
 LOOK_SECONDS = 0.25
 WARM_SECONDS = 30.0
@@ -82,7 +83,7 @@ def _note(text: str) -> None:
 
 
 def _prepare_store(settings: Settings) -> None:
-    migrate(settings, note=_note)
+    migrate_showing(settings)
     database = open_database(settings)
     try:
         ensure_account(database, DEFAULT_ACCOUNT)

@@ -257,8 +257,6 @@ class StoreUnavailable(ForetellError):
     code = "store-unavailable"
     title = "Store unavailable"
     retry_after_seconds = 5
-    undone = False
-    """Whether it is sure that nothing of a transaction is kept: it failed before it was to be committed."""
 
 
 class ResultNotReady(ForetellError):

@@ -24,7 +24,7 @@ RULES: Sequence[tuple[str, str]] = (
     # The first rule that any frame of a stack meets decides, wherever in the stack that frame is: from the narrow to
     # the wide. A rule is a pattern for "file:function"; one that meets nothing any more costs its layer, not the run.
     (r"PredictionLog|:Answering\._log|exchange\.py:record|shared/http/telemetry|logging/__init__", "log"),
-    (r"contributions|_explanations|features/reasons|features/phrases|reason", "reasons"),
+    (r"contributions|explanations|features/reasons|features/phrases|reason", "reasons"),
     (r"auth\.py|credentials|rate_limits|limits/|gateway/context|:verified|:signed", "auth"),
     (r"learners/|evaluation/calibration|lightgbm", "predict"),
     (r"shared/features/|timeline/|:matrix|:predict$", "features"),

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from foretell import home
+from foretell.cli.migrating import migrate_showing
 from foretell.cli.options import DEFAULT_ACCOUNT
-from foretell.cli.output import print_note
 from shared.capabilities import TABLE
 from shared.contracts import call as keys
 from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 
 COMMAND_LINE = "command line"
 """How the audit log names who acts with these commands."""
@@ -79,7 +79,7 @@ def opened_database(settings: Settings | None = None) -> Iterator[tuple[Settings
     if settings.store_url is None:
         home.prepare(settings.home)
         home.refuse_lost_store(settings.home)
-        migrate(settings, note=print_note)
+        migrate_showing(settings)
     database = open_database(settings, known_identity_key(settings))
     try:
         if settings.store_url is None:

@@ -33,15 +33,14 @@ def migrate(
 ) -> None:
     """Bring the store and the prediction log to this release's schema."""
     from foretell import home
-    from foretell.cli.output import print_note
+    from foretell.cli.migrating import migrate_showing
     from shared.settings import Settings, read
-    from shared.store import migrate as migrate_store
 
     settings = read(Settings)
     if settings.store_url is None:
         home.prepare(settings.home)
         home.refuse_lost_store(settings.home)
-    migrate_store(settings, revision=revision, note=print_note)
+    migrate_showing(settings, revision=revision)
     typer.echo(f"The store is at {revision}.")
 
 

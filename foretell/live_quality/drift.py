@@ -195,7 +195,7 @@ def _text(status: str, *, has_drifted: bool, answers: Psi | None, features: Sequ
         return f"It has drifted: {' and '.join(parts)} than in training and when it began to answer. Train it again."
     if moved:
         return f"Steady as a whole; {named} ({weight:.0%} of the model) look different than in training."
-    return "Steady: contacts look as they did in training, or as when it began to answer."
+    return "Steady: contacts are spread as they were in training, or when it began to answer."
 
 
 _NOT_MEASURED: Mapping[str, str] = {

@@ -71,22 +71,61 @@ class Trust(NamedTuple):
         return {"yes": "good", "care": "warn", "no": "bad"}[self.level]
 
 
-def trust(grade: str, quality: Mapping[str, Any] | None = None, *, comes_true: bool = True) -> Trust:
+class Changed(NamedTuple):
+    """Whether contacts are still like those that a version learned from."""
+
+    has_changed: bool
+    kind: str
+    """Of chip."""
+    words: str
+    sentences: str
+
+
+def changed(unknown: Mapping[str, Any] | None, drift: Mapping[str, Any] | None) -> Changed:
+    """Answer whether contacts have changed since a version learned: either measure says so, as for the schedule.
+
+    Args:
+        unknown: how many answers rest on inputs outside all that it was shown, as `input_drift` says; None: not
+            counted yet.
+        drift: how far the spread of inputs and answers has moved, as `/models/{name}/quality` says; None: not yet.
+
+    >>> changed(None, None).words, changed(None, {"has_drifted": True, "status": "measured", "text": "..."}).words
+    ('not looked at yet', 'yes: train again')
+    """
+    sentences = []
+    if unknown is not None and unknown["has_drifted"]:
+        share = f"{unknown['drifted_share']:.0%}"
+        sentences.append(f"{share} of its latest answers rest on inputs outside all that it was shown.")
+    if drift is not None and drift["has_drifted"]:
+        sentences.append(drift["text"])
+    if sentences:
+        return Changed(True, "bad", "yes: train again", " ".join(sentences))
+    if drift is not None:
+        kind, words = DRIFT.get(drift["status"], ("", drift["status"].replace("_", " ")))
+        return Changed(False, kind, words, drift["text"])
+    words = "not looked at yet" if unknown is None else "too early to say"
+    return Changed(False, "", words, "The worker looks once a day, when it scores all contacts.")
+
+
+def trust(
+    grade: str, quality: Mapping[str, Any] | None = None, *, comes_true: bool = True, has_changed: bool = False
+) -> Trust:
     """Answer whether a version can be trusted, and why.
 
     Args:
         grade: of its test.
         quality: how it does since, as `/models/{name}/quality` says; None: it does not answer yet.
         comes_true: whether what it says can come true, as a chance can; a group or an hour cannot.
+        has_changed: whether contacts are not what they were when it learned.
 
-    >>> trust("B").words, trust("B", {"verdict": "worse", "drift": None}).words
+    >>> trust("B").words, trust("B", {"verdict": "worse"}).words
     ('Yes', 'With care')
     """
     level, first = _TRUST[grade]
     if quality is None:
         return Trust(level, [first])
     if not comes_true:
-        return _unless_drifted(level, [first], quality["drift"])
+        return _unless_changed(level, [first], has_changed=has_changed)
     since, lowers = {
         "holds": ("What it predicted since then came true as often as it said.", False),
         "chances_off": (
@@ -95,14 +134,15 @@ def trust(grade: str, quality: Mapping[str, Any] | None = None, *, comes_true: b
         ),
         "worse": ("Since then it did worse than the test promised: train it again.", True),
     }.get(quality["verdict"], ("Too little of what it predicted is over to say more than the test did.", False))
-    return _unless_drifted("care" if lowers and level == "yes" else level, [first, since], quality["drift"])
+    level = "care" if lowers and level == "yes" else level
+    return _unless_changed(level, [first, since], has_changed=has_changed)
 
 
-def _unless_drifted(level: str, reasons: list[str], drift: Mapping[str, Any] | None) -> Trust:
-    if drift is None or not drift["has_drifted"]:
+def _unless_changed(level: str, reasons: list[str], *, has_changed: bool) -> Trust:
+    if not has_changed:
         return Trust(level, reasons)
-    changed = "Contacts are not what they were when it learned: train it again."
-    return Trust("care" if level == "yes" else level, [*reasons, changed])
+    since = "Contacts are not what they were when it learned: train it again."
+    return Trust("care" if level == "yes" else level, [*reasons, since])
 
 
 def assessment_words(assessment: str) -> tuple[str, str]:
@@ -112,19 +152,6 @@ def assessment_words(assessment: str) -> tuple[str, str]:
     ('good', 'as promised')
     """
     return ASSESSMENTS.get(assessment, ("", assessment.replace("_", " ")))
-
-
-def drift_words(drift: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Return the kind of chip and the words for drift.
-
-    >>> drift_words(None), drift_words({"has_drifted": True, "status": "measured"})
-    (('', 'not looked at yet'), ('bad', 'yes: train again'))
-    """
-    if drift is None:
-        return "", "not looked at yet"
-    if drift["has_drifted"]:
-        return "bad", "yes: train again"
-    return DRIFT.get(drift["status"], ("", drift["status"].replace("_", " ")))
 
 
 def actor_words(actor: str) -> str:

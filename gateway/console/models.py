@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from gateway.console.api import Api, ApiProblem, segment
-from gateway.console.model_words import ACTIONS, actor_words, assessment_words, drift_words, trust
+from gateway.console.model_words import ACTIONS, actor_words, assessment_words, changed, trust
 from gateway.console.pages import ConsolePage, PageRequest
 from shared.cards.card import KINDS
 from shared.contracts.model_card import CalibrationGroup
@@ -32,12 +32,13 @@ async def _list(page_request: PageRequest) -> Mapping[str, Any]:
 
 async def _listed(api: Api, name: str) -> dict[str, Any]:
     found = await api.all(model=f"/models/{segment(name)}?limit=1", quality=f"/models/{segment(name)}/quality")
-    quality = found["quality"]
+    quality, model = found["quality"], found["model"]
+    has = changed(model["input_drift"], quality["drift"])
     return {
-        "model": found["model"],
+        "model": model,
         "assessment": assessment_words(quality["verdict"]),
-        "drift": drift_words(quality["drift"]),
-        "trusted": trust(found["model"]["grade"], quality, comes_true=bool(found["model"]["outcome"])),
+        "changed": has,
+        "trusted": trust(model["grade"], quality, comes_true=bool(model["outcome"]), has_changed=has.has_changed),
     }
 
 
@@ -56,6 +57,7 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         raise ApiProblem(404, {"title": "Not found", "detail": f"There is no version {shown} of {model['name']}."})
     card, quality = found["card"], found["quality"]
     answers = shown == model["champion"]
+    has = changed(model["input_drift"], quality["drift"])
     # Counting the scores of a large account takes a while: the page asks for it by itself, unless a form was sent.
     cutoff = await _cutoff(page_request) if card["score_ranges"] and page_request.query("value") else _NOT_COUNTED
     return {
@@ -64,10 +66,15 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         "model": model,
         "shown": shown,
         "calibration": [CalibrationGroup(**one) for one in card["calibration"]],
-        "trusted": trust(card["grade"], quality if answers else None, comes_true=bool(model["outcome"])),
+        "trusted": trust(
+            card["grade"],
+            quality if answers else None,
+            comes_true=bool(model["outcome"]),
+            has_changed=answers and has.has_changed,
+        ),
         "kinds": KINDS,
         "assessment": assessment_words(quality["verdict"]),
-        "drift": drift_words(quality["drift"]),
+        "changed": has,
         "live": _live(quality, model["champion"]),
         "weeks": _weeks(quality),
         "feature_words": {one["name"]: one["words"] for one in card["features"]},

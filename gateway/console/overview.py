@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateway.console.api import Api, ApiProblem, segment
+from gateway.console.model_words import assessment_words, changed
 from gateway.console.pages import ConsolePage, PageRequest
 from gateway.console.rendering import count, words
 from shared.capabilities import TABLE, capability
@@ -43,8 +44,8 @@ async def _load(page_request: PageRequest) -> Document:
     )  # fmt: skip
     champions = [one for one in found["models"]["models"] if one["champion"]]
     wanted = _questions(found["outcomes"]["outcomes"], found["models"]["models"])
-    live, top, imports = await asyncio.gather(
-        _live(api, champions), _top(api, champions, wanted), _imports(page_request)
+    rows, top, imports = await asyncio.gather(
+        _rows(api, champions), _top(api, champions, wanted), _imports(page_request)
     )
     has_contacts = bool(found["contacts"]["contacts"])
     report = found["report"]
@@ -52,9 +53,8 @@ async def _load(page_request: PageRequest) -> Document:
     return {
         **found,
         "has_contacts": has_contacts,
-        "champions": champions,
+        "champions": rows,
         "steps": _steps(found, has_contacts=has_contacts),
-        "live": live,
         "top": top,
         "imports": imports,
         "report": None if report is None or is_of_before else _report(report, wanted),
@@ -62,11 +62,17 @@ async def _load(page_request: PageRequest) -> Document:
     }
 
 
-async def _live(api: Api, champions: Sequence[Document]) -> dict[str, Document]:
-    """Read of each model that answers what it holds on what happened afterwards."""
-    names = [str(one["name"]) for one in champions]
-    found = await asyncio.gather(*(api.find(f"/models/{segment(name)}/quality") for name in names))
-    return {name: one for name, one in zip(names, found, strict=True) if one is not None}
+async def _rows(api: Api, champions: Sequence[Document]) -> list[Document]:
+    """Put into words how each model that answers does since, and whether contacts have changed."""
+    found = await asyncio.gather(*(api.find(f"/models/{segment(one['name'])}/quality") for one in champions))
+    return [
+        {
+            **one,
+            "assessment": assessment_words("not_measured" if quality is None else quality["verdict"]),
+            "changed": changed(one["input_drift"], None if quality is None else quality["drift"]),
+        }
+        for one, quality in zip(champions, found, strict=True)
+    ]
 
 
 async def _top(api: Api, champions: Sequence[Document], wanted: set[tuple[str, str]]) -> Document | None:

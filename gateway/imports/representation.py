@@ -72,7 +72,7 @@ def _facts(authenticated: AuthenticatedRequest, row: ImportRow, last: str | None
         if error is None
         else ImportFailure(code=error["code"], detail=error["detail"], columns=error.get("columns")),
         "undo": _undo(authenticated, row) if row.import_id == last else None,
-        "undone": None if undone is None else UndoneCounts(**undone),
+        "undone": None if undone is None else UndoneCounts(**undone, contacts_updated=row.contacts_updated),
         "rejects": f"{base}/imports/{row.import_id}/rejects" if row.has_rejects and result else None,
         "created_at": instant_of(row.created_at),
         "started_at": instant_or_none(row.started_at),
@@ -107,7 +107,11 @@ def _counts(row: ImportRow) -> ImportCounts | None:
 def _undo(authenticated: AuthenticatedRequest, row: ImportRow) -> UndoCounts | None:
     if row.state not in ("loaded", "failed"):
         return None
-    return UndoCounts(contacts=authenticated.store.imports.made_contacts(row.import_id), events=row.events_made)
+    return UndoCounts(
+        contacts=authenticated.store.imports.made_contacts(row.import_id),
+        events=row.events_made,
+        contacts_updated=row.contacts_updated,
+    )
 
 
 def _plan(authenticated: AuthenticatedRequest, row: ImportRow, plan: Any) -> ImportPlan:

@@ -186,6 +186,8 @@ def export_rejects(authenticated: IngestScope, import_id: ImportId) -> Response:
 def undo_import(authenticated: IngestScope, import_id: ImportId) -> Response:
     """Remove what the import that was loaded last stored first: its contacts and events, as `undo` counts them before.
 
+    What it said of contacts that were known stays, and is counted there as well.
+
     An import of items is not undone: load the items of before, or switch off those that are too many.
     A contact of whom somebody else stored an event or a fact since stays; values that the file gave to contacts that
     were there before stay too.

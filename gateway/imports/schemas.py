@@ -110,14 +110,21 @@ class ImportCounts(Answer):
 
 
 class UndoCounts(Answer):
-    """What an undo would remove, at most: what the import stored first."""
+    """What an undo would remove, at most: what the import stored first; and what stays."""
 
     contacts: Annotated[int, Field(description="Contacts that it made, and that nobody else has put since.")]
     events: Annotated[int, Field(description="Events that it stored first.")]
+    contacts_updated: Annotated[
+        int,
+        Field(
+            description="Stays: how often the file said something new of a contact that was known by then. Its values "
+            "are not removed, for somebody else may have sent the same since, which leaves no trace."
+        ),
+    ]
 
 
 class UndoneCounts(UndoCounts):
-    """What an undo removed."""
+    """What an undo removed, and what stays."""
 
     contacts_kept: Annotated[
         int, Field(description="Contacts that it made and that stay: others have put them, or stored events of them.")

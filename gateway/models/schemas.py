@@ -12,7 +12,11 @@ class InputDriftAnswer(Answer):
     """What the last complete round of scoring found of the inputs of a version; a worker makes one a day."""
 
     has_drifted: Annotated[
-        bool, Field(description="Whether the inputs have left what the version was shown: train it again.")
+        bool,
+        Field(
+            description="Whether 5 % of the answers or more rest on inputs outside all that the version was shown: "
+            "train it again. Whether they are spread as in training is `drift` of `/models/{name}/quality`."
+        ),
     ]
     answered: Annotated[int, Field(ge=0, description="Contacts that got an answer.")]
     insufficient: Annotated[int, Field(ge=0, description="Contacts that got none: too little is known of them.")]
@@ -37,7 +41,7 @@ class ModelAnswer(Answer):
     figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
     input_drift: Annotated[
         InputDriftAnswer | None,
-        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+        Field(description="How many answers rest on inputs outside all that it was shown; null: not counted yet."),
     ]
 
 
@@ -66,7 +70,7 @@ class ModelDetail(Answer):
     limits: Annotated[list[str], Field(description="What to beware of, as on the card.")]
     input_drift: Annotated[
         InputDriftAnswer | None,
-        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+        Field(description="How many answers rest on inputs outside all that it was shown; null: not counted yet."),
     ]
     versions: Annotated[list[ModelAnswer], Field(description="Newest first.")]
     next_cursor: Annotated[str | None, Field(description="Where the list of versions goes on; null: it ends here.")]

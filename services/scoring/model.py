@@ -128,7 +128,7 @@ class ScoringModel:
         probabilities = chance(margins)
         scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
-        explained = [([], None)] * len(pasts) if shares is None else self._explanations(values, shares, reasons)
+        explained = [([], None)] * len(pasts) if shares is None else self.explanations(values, shares, reasons)
         return [
             ScoredOutcome(
                 probability=probability,
@@ -202,9 +202,19 @@ class ScoringModel:
     def _filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values if self.inputs is None else self.inputs.filled(values)
 
-    def _explanations(
+    def explanations(
         self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
+        """Put contributions into reasons and parts.
+
+        Args:
+            values: of the features, shape (n, p).
+            shares: as `explained` gives them for these, shape (n, p + 1).
+            most: reasons of a row.
+
+        Returns:
+            Reasons and parts of each row.
+        """
         listed = self._things.reasons(values, shares, most, expected=self._expected)
         return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 

@@ -64,7 +64,10 @@ class ModelDrift(Answer):
     ]
     has_drifted: Annotated[
         bool,
-        Field(description="Whether its answers have drifted, or a fifth of the model's weight: train it again."),
+        Field(
+            description="Whether its answers have drifted, or a fifth of the model's weight: train it again. Of inputs "
+            "outside all that it was shown, `input_drift` of the model says how many."
+        ),
     ]
     drifted_since: Annotated[datetime | None, Field(description="Since which round; null: it has not.")]
     text: Annotated[str, Field(description="The same in a sentence.")]

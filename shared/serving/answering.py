@@ -143,6 +143,19 @@ class CallAnswer:
     version: str
 
 
+class Commits:
+    """Whether something about answers may be in the store by now: from then on nothing is done again."""
+
+    __slots__ = ("may_be_kept",)
+
+    def __init__(self) -> None:
+        self.may_be_kept = False
+
+    def note(self) -> None:
+        """Take that a COMMIT is about to be sent."""
+        self.may_be_kept = True
+
+
 Offer = Callable[[ResolvedCall, Sequence[RequestContact], Sequence[Prediction], int], None]
 """Takes what was answered for the version that shadows the champion: call, valid contacts, their answers, and the
 account's count of erasures."""
@@ -284,10 +297,10 @@ class Answering:
     def _in_time(self, calls: Sequence[ResolvedCall]) -> Sequence[CallAnswer | Exception]:
         latest = max(calls, key=attrgetter("asked_at"))
         requested = [one.at(latest) for one in calls]
-        first = requested[0]
+        first, commits = requested[0], Commits()
         answers = ContactAnswers(
             self._spec,
-            self._store.of(first.call.account),
+            self._store.of(first.call.account, before_commit=commits.note),
             first.champion,
             first.request,
             first.outcome,
@@ -299,8 +312,7 @@ class Answering:
         try:
             return self._together(requested, answers)
         except Exception as error:
-            undone = isinstance(error, StoreUnavailable) and error.undone
-            if len(calls) == 1 or (answers.may_be_committed and not undone):  # what may be kept is not done again
+            if len(calls) == 1 or commits.may_be_kept:  # what may be kept is not done again
                 return [error] * len(calls)
             raise
 

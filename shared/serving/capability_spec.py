@@ -172,7 +172,8 @@ class BeforeRespond(Generic[RequestT, PredictionT]):
     applies: Callable[[RequestT], bool]
     """Whether a request has something to commit, and may have to wait for it."""
     commit: Callable[[PendingResponse[RequestT, PredictionT]], Sequence[PredictionT]]
-    """Commit what must outlive the response, and return the results that hold."""
+    """Commit what must outlive the response by the account that is given, in the store, and return the results that
+    hold. Where it fails before a COMMIT is sent, calls that were to share it are answered one by one."""
 
 
 class PlannedRow(NamedTuple):

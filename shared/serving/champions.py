@@ -445,7 +445,7 @@ def cause_of(error: Exception) -> dict[str, object]:
 class ServingStore(Protocol):
     """All accounts' rows."""
 
-    def of(self, account: str) -> AccountStore:
+    def of(self, account: str, *, before_commit: Callable[[], None] | None = None) -> AccountStore:
         """Open one account."""
 
     def champions(self) -> Sequence[Row]:

@@ -62,8 +62,6 @@ class ContactAnswers:
     """Whether what the model saw is counted; the worker asks for it."""
     counted: Mapping[str, Any] | None = field(init=False, default=None)
     """What the model saw, in counts."""
-    may_be_committed: bool = field(init=False, default=False)
-    """Whether something about the answers was given to the store to commit."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -182,7 +180,6 @@ class ContactAnswers:
             erasures_of(reads),
         )
         found = list(answers)
-        self.may_be_committed = True
         for place, one in zip(free, commit(pending), strict=True):
             found[place] = one
         return found

@@ -34,7 +34,7 @@ from shared.store.item_tables import ItemCatalogue, ItemRow
 from shared.store.items import BulkItems, ChangedItems
 from shared.store.keys import KeyRow
 from shared.store.message_variants import MessageChange, StoredMessage
-from shared.store.migration import check, downgrade, is_migrated, migrate
+from shared.store.migration import MigrationProgress, check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
@@ -103,6 +103,7 @@ __all__ = [
     "ListPlace",
     "LoggedProbability",
     "MessageChange",
+    "MigrationProgress",
     "ModelCommandRow",
     "ModelCommands",
     "PastsWanted",

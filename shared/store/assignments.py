@@ -1,6 +1,6 @@
 """Assignments of experiments: committed before anybody is answered, never changed afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,15 +89,23 @@ class Assignments:
             held = self._of(connection, campaign, ids)
         return {row.contact_id: row for row in held}
 
-    def of_campaign(self, campaign: str) -> list[AssignmentRow]:
-        """List the assignments of a campaign by contact id."""
-        statement = (
-            self._scope.select(*_COLUMNS)
-            .where(AssignmentTable.campaign_id == campaign)
-            .order_by(AssignmentTable.contact_id)
-        )
-        with self._scope.reading() as connection:
-            return [AssignmentRow(*row) for row in connection.execute(statement)]
+    def of_campaign(self, campaign: str, *, at_once: int = BATCH) -> Iterator[AssignmentRow]:
+        """List the assignments of a campaign by contact id, a page at a time: no read lasts as long as the listing.
+
+        Args:
+            campaign: its id.
+            at_once: how many are held in memory.
+        """
+        table = AssignmentTable
+        mine = self._scope.select(*_COLUMNS).where(table.campaign_id == campaign).order_by(table.contact_id)
+        page = mine.limit(at_once)
+        while True:
+            with self._scope.reading() as connection:
+                rows = [AssignmentRow(*row) for row in connection.execute(page)]
+            yield from rows
+            if len(rows) < at_once:
+                return
+            page = mine.where(table.contact_id > rows[-1].contact_id).limit(at_once)
 
     def campaigns(self, limit: int, *, after: str | None = None) -> list[AssignmentRow]:
         """List campaigns by id, each by the assignment of its first contact: one seek a campaign, however large it is.

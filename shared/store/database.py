@@ -1,6 +1,6 @@
 """The store as a process holds it: opened once, and asked per account, one attribute a subject."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -267,12 +267,20 @@ class Database:
         if predictions_url != store_url:
             self._predictions = Sql(predictions_url, durable=False, **more)
 
-    def of(self, account: str) -> AccountStore:
-        """Open the store of one account; whether it exists shows when something is written."""
+    def of(self, account: str, *, before_commit: Callable[[], None] | None = None) -> AccountStore:
+        """Open the store of one account; whether it exists shows when something is written.
+
+        Args:
+            account: its name.
+            before_commit: done before each COMMIT of the store, not of predictions, is sent: what fails before is
+                surely undone, what fails later may be kept.
+        """
         store, predictions = self._store, self._predictions
         direct = AccountDriver(account, store.reads, store.writes)
         direct_predictions = AccountDriver(account, predictions.reads, predictions.writes)
-        return AccountStore(Scope(account, store, predictions, direct, direct_predictions, self._identity_key))
+        key = self._identity_key
+        scope = Scope(account, store, predictions, direct, direct_predictions, key, before_commit=before_commit)
+        return AccountStore(scope)
 
     def ping(self) -> None:
         """Check that the store answers and is migrated.

@@ -14,6 +14,8 @@ from shared.store.sql import Sql
 if TYPE_CHECKING:
     from alembic.config import Config
 
+MigrationProgress = Callable[[str, int, int | None], None]
+"""Takes what a migration does now, how many rows of it are done, and of how many; None: they are not counted."""
 FOLDER = Path(__file__).parent / "migrations"
 PATIENCE_SECONDS = 300.0
 """How long another process that migrates, or one that uses what is to be changed, is waited for."""
@@ -21,13 +23,20 @@ _LOCK_ID = 4_021_977_318
 """Any number, the same in every process: the advisory lock of migrations on PostgreSQL."""
 
 
-def migrate(settings: Settings, *, revision: str = "head", note: Callable[[str], None] | None = None) -> None:
-    """Bring both databases up to a revision; what is there already stays.
+def migrate(
+    settings: Settings,
+    *,
+    revision: str = "head",
+    note: Callable[[str], None] | None = None,
+    progress: MigrationProgress | None = None,
+) -> None:
+    """Bring both databases up to a revision, each in one transaction; what is there already stays.
 
     Args:
         settings: where they are; folders of SQLite files are made.
         revision: "head", or the revision of both.
         note: takes a sentence before a database that holds something is changed, which may take minutes.
+        progress: takes each long step as it begins, and again and again while it counts rows.
 
     Raises:
         StoreUnavailable: a database cannot be reached.
@@ -43,6 +52,8 @@ def migrate(settings: Settings, *, revision: str = "head", note: Callable[[str],
         wanted = newest_revision(name) if revision == "head" else revision
         if note is not None and found is not None and found < wanted:
             note(f"Bringing the {name} from revision {found} to {wanted}; with millions of rows this takes minutes.")
+        if progress is not None:
+            config.attributes["progress"] = progress
         command.upgrade(config, revision)
 
     _on_both(settings, upgrade)
@@ -82,6 +93,10 @@ def is_migrated(settings: Settings) -> bool:
 def newest_revision(name: str) -> str:
     """Return the revision of the newest migration of a database: its file's number."""
     return max(path.name[:4] for path in (FOLDER / name / "versions").glob("[0-9]*.py"))
+
+
+def _unseen(step: str, done: int, total: int | None) -> None:
+    """Show nobody what a migration does."""
 
 
 def _is_at_head(name: str, url: str) -> bool:
@@ -132,7 +147,7 @@ def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
                 config = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
                 config.set_main_option("script_location", str(FOLDER / name).replace("%", "%%"))
                 config.set_main_option("path_separator", "os")
-                config.attributes.update(connection=connection, name=name)
+                config.attributes.update(connection=connection, name=name, progress=_unseen)
                 act(command, config)
         except CommandError as error:
             if not isinstance(error.__cause__, ResolutionError):

@@ -263,6 +263,8 @@ class Scope:
     """Recognises who was erased; None: nobody new can be taken in where somebody was."""
     actor: str = SYSTEM
     acting_at: Microseconds | None = None
+    before_commit: Callable[[], None] | None = None
+    """Done before each COMMIT of the store is sent; what fails earlier is surely undone."""
     open: Transaction | None = None
     """Reads see what it wrote, writes join it. None: each write has its own."""
 
@@ -379,6 +381,8 @@ class Scope:
             if connection.execute(held).first() is None:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
+            if self.before_commit is not None:
+                self.before_commit()
 
 
 def take_turn(connection: AccountConnection) -> None:

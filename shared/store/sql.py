@@ -221,16 +221,10 @@ class Sql:
         """Open a transaction: committed when the block ends, undone when it raises.
 
         Raises:
-            StoreUnavailable: it cannot be reached, or is busy until the deadline; says whether it is surely undone.
+            StoreUnavailable: it cannot be reached, or is busy until the deadline.
         """
-        undone = True
-        try:
-            with self._writers.one(), _named_failures(self.writer), self.writer.begin() as connection:
-                yield connection
-                undone = False
-        except StoreUnavailable as error:
-            error.undone = undone
-            raise
+        with self._writers.one(), _named_failures(self.writer), self.writer.begin() as connection:
+            yield connection
 
     def scrub(self) -> None:
         """Empty the write-ahead log (SQLite) as far as nobody needs it now; PostgreSQL sees to its own."""

@@ -230,7 +230,7 @@ async def _everything_asked(here: Installation, held: list[str]) -> list[tuple[s
     assert {(one["send_at"], one["value"]) for one in plan["assignments"] if one["status"] == "control"} == {
         (None, None)
     }
-    assert here.store.experiments.assignments.of_campaign("may") == []
+    assert list(here.store.experiments.assignments.of_campaign("may")) == []
     decided = {"contacts": [{"id": one} for one in held], "outcome": MODELS["messages"][1]}
     found.append(("/next-best-message", await here.asked("POST", "/next-best-message", decided)))
     assert here.store.experiments.decisions.recent(held, since=0) == {}

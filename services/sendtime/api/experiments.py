@@ -1,7 +1,8 @@
 """Experiments: assignments are committed before the answer; the report reads what really happened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,7 @@ class ExperimentReport:
         Raises:
             NotFound: nobody was assigned to this campaign.
         """
-        rows: list[AssignmentRow] = self.account.experiments.assignments.of_campaign(self.campaign)
-        if not rows:
-            raise NotFound("Nobody was assigned to this campaign; ask with `purpose: experiment` first.")
-        due = [row for row in rows if row.send_at + DAY + HOUR <= self.now]
-        engagement = rows[0].engagement or ENGAGEMENTS[0]
-        outcomes = self._outcomes(due, engagement)
+        assigned, engagement, outcomes = self._read()
         rates = {arm: _rate(outcomes, arm) for arm in ARMS}
         control, treated = rates[CONTROL], rates[TREATMENT]
         both = bool(outcomes.of(CONTROL).any() and outcomes.of(TREATMENT).any())
@@ -125,8 +121,8 @@ class ExperimentReport:
         return {
             "campaign_id": self.campaign,
             "engagement": engagement,
-            "assigned": len(rows),
-            "due": len(due),
+            "assigned": assigned,
+            "due": len(outcomes.arm),
             "arms": [_arm(outcomes, arm, rates[arm]) for arm in ARMS],
             "difference": None if gain is None else _share(gain),
             "lift": gain.value / control.value if gain is not None and control.value else None,
@@ -137,28 +133,42 @@ class ExperimentReport:
             "reported_at": instant_of(self.now),
         }
 
+    def _read(self) -> tuple[int, str, ArmOutcomes]:
+        """Read how many were assigned, what counts as an answer, and what became of those whose day is over.
+
+        Of a million contacts only columns are held, and the rows and pasts of a thousand.
+        """
+        assigned, engagement, parts = 0, "", list[ArmOutcomes]()
+        rows: Iterator[AssignmentRow] = self.account.experiments.assignments.of_campaign(self.campaign)
+        while page := list(islice(rows, BATCH)):
+            engagement = engagement or page[0].engagement or ENGAGEMENTS[0]
+            assigned += len(page)
+            due = [row for row in page if row.send_at + DAY + HOUR <= self.now]
+            parts.append(self._outcomes(due, engagement))
+        if not parts:
+            raise NotFound("Nobody was assigned to this campaign; ask with `purpose: experiment` first.")
+        return assigned, engagement, ArmOutcomes.joined(parts)
+
     def _outcomes(self, rows: Sequence[AssignmentRow], engagement: str) -> ArmOutcomes:
-        sent, engaged, on_time = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            ids = [row.contact_id for row in part]
-            read = self.account.contacts.pasts(ids, cutoff=self.now, asked_at=self.now)
-            mine = [event for event in read.events if event[2] != SENT or event[6] == self.campaign]
-            pasts = build(ids, read.facts, [mine])
-            found = sends_of(pasts, ["UTC"] * len(ids), engagement)
-            for row, assignment in enumerate(part):
-                begin, end = found.offsets[row], found.offsets[row + 1]
-                after = begin + int(np.searchsorted(found.at[begin:end], assignment.assigned_at - HOUR))
-                if after < end:
-                    sent[start + row] = 1.0
-                    engaged[start + row] = found.engaged[after:end].max()
-                    on_time[start + row] = -HOUR < found.at[after] - assignment.send_at <= HOUR
+        sent, engaged, on_time = (np.zeros(len(rows), dtype=bool) for _ in range(3))
+        ids = [row.contact_id for row in rows]
+        read = self.account.contacts.pasts(ids, cutoff=self.now, asked_at=self.now)
+        mine = [event for event in read.events if event[2] != SENT or event[6] == self.campaign]
+        pasts = build(ids, read.facts, [mine])
+        found = sends_of(pasts, ["UTC"] * len(ids), engagement)
+        for row, assignment in enumerate(rows):
+            begin, end = found.offsets[row], found.offsets[row + 1]
+            after = begin + int(np.searchsorted(found.at[begin:end], assignment.assigned_at - HOUR))
+            if after < end:
+                sent[row] = True
+                engaged[row] = found.engaged[after:end].max()
+                on_time[row] = -HOUR < found.at[after] - assignment.send_at <= HOUR
         return ArmOutcomes(
-            arm=np.array([row.arm for row in rows], dtype=np.str_),
+            arm=np.array([ARMS.index(row.arm) for row in rows], dtype=np.int8),
             engaged=engaged,
             sent=sent,
             on_time=on_time,
-            propensity=np.array([row.propensity for row in rows]),
+            propensity=np.array([row.propensity for row in rows], dtype=np.float64),
             as_policy=np.array([row.send_at == row.policy_at for row in rows], dtype=bool),
             as_default=np.array([row.send_at == row.default_send_at for row in rows], dtype=bool),
         )

@@ -1,7 +1,8 @@
 """Proof: who gets which time by chance, and what the chance found out. Pure; assignments depend on names alone."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from math import sqrt
 
 import numpy as np
@@ -83,15 +84,16 @@ def _uniform(campaign: str, contact_id: str, purpose: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ArmOutcomes:
-    """What became of the contacts whose day is over, one a row."""
+    """What became of the contacts whose day is over, one a row of 14 bytes."""
 
-    arm: NDArray[np.str_]
-    engaged: Vector
-    """1.0 where the contact engaged within a day of the actual send; 0.0 where it did not, or nothing was sent."""
-    sent: Vector
-    """1.0 where the campaign really went out to the contact."""
-    on_time: Vector
-    """1.0 where it went out within the hour after the assigned instant."""
+    arm: NDArray[np.int8]
+    """Place in `ARMS`."""
+    engaged: NDArray[np.bool_]
+    """Whether the contact engaged within a day of the actual send; not where nothing was sent."""
+    sent: NDArray[np.bool_]
+    """Whether the campaign really went out to the contact."""
+    on_time: NDArray[np.bool_]
+    """Whether it went out within the hour after the assigned instant."""
     propensity: Vector
     as_policy: NDArray[np.bool_]
     """Whether the assigned instant is the model's choice."""
@@ -100,8 +102,15 @@ class ArmOutcomes:
 
     def of(self, arm: str) -> NDArray[np.bool_]:
         """Mark the rows of an arm."""
-        marked: NDArray[np.bool_] = self.arm == arm
+        marked: NDArray[np.bool_] = self.arm == ARMS.index(arm)
         return marked
+
+    @staticmethod
+    def joined(parts: "Sequence[ArmOutcomes]") -> "ArmOutcomes":
+        """Put parts, at least one, together."""
+        return ArmOutcomes(
+            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(ArmOutcomes))
+        )
 
 
 def inverse_propensity(outcomes: ArmOutcomes, chosen: NDArray[np.bool_]) -> Rate | None:

@@ -43,17 +43,28 @@ def checked(gateway: RunningGateway, import_id: str) -> None:
     assert store.imports.checked(lease, "contacts", PLAN, rows=2)
 
 
-def loaded(gateway: RunningGateway, import_id: str, *contacts: str) -> None:
+def loaded(gateway: RunningGateway, import_id: str, *contacts: str, timezone: str | None = None) -> None:
     """Load what was asked for as the worker does."""
     store, lease = gateway.store.of("acme"), ImportLease(import_id, LEASE)
     row = store.imports.take(lease, at=LONG_AGO, until=LONG_AGO * 2)
     assert row is not None
-    store.contacts.put_bulk([ContactRow(one) for one in contacts], recorded_at=row.recorded_at or 0, lease=lease)
+    rows = [ContactRow(one, timezone=timezone) for one in contacts]
+    store.contacts.put_bulk(rows, recorded_at=row.recorded_at or 0, lease=lease)
     folder(gateway, import_id).rejects().write_text("line,reason,Notes\n3,it is empty,=1+1\n")
     result = {"rows": len(contacts) + 1, "rejected": 1, "erased": 0, "notes": [], "rejects": PLAN["rejects"]}
     assert store.imports.loaded(lease, result, rows=len(contacts) + 1, at=LONG_AGO + SECOND)
     store.imports.drop_file(import_id, at=LONG_AGO)
     folder(gateway, import_id).drop_upload()
+
+
+def undone(gateway: RunningGateway, import_id: str) -> None:
+    """Undo an import as the worker does."""
+    store, lease = gateway.store.of("acme"), ImportLease(import_id, LEASE)
+    row = store.imports.take(lease, at=LONG_AGO, until=LONG_AGO * 2)
+    assert row is not None
+    gone = sum(store.imports.undo(lease, row).contacts())
+    counts = {"contacts": gone, "events": 0, "contacts_kept": 0}
+    assert store.imports.undone(lease, {**(row.result or {}), "undone": counts}, at=LONG_AGO + SECOND)
 
 
 async def test_a_file_waits_in_its_place_for_the_worker(gateway: RunningGateway) -> None:
@@ -121,9 +132,28 @@ async def test_a_load_is_requested_counted_and_undone(gateway: RunningGateway) -
         "contacts_created": 2, "contacts_updated": 0, "events": 0, "items_created": 0, "items_updated": 0,
         "unchanged": 0, "rejected": 1, "erased": 0,
     }  # fmt: skip
-    assert found["undo"] == {"contacts": 2, "events": 0}
+    assert found["undo"] == {"contacts": 2, "events": 0, "contacts_updated": 0}
     assert found["plan"]["first_rows"] == []
     assert (undone["status"], undone["undo"]) == ("undoing", None)
+
+
+async def test_an_undo_counts_before_and_after_what_stays_of_known_contacts(gateway: RunningGateway) -> None:
+    key, store = gateway.key(), gateway.store.of("acme")
+    store.contacts.put([ContactRow("known")], recorded_at=2)
+    import_id = (await uploaded(gateway, key))["id"]
+    checked(gateway, import_id)
+    await gateway.request("POST", f"/imports/{import_id}/load", key)
+    loaded(gateway, import_id, "known", "new", timezone="Europe/Berlin")
+
+    _, before, _ = await gateway.request("GET", f"/imports/{import_id}", key)
+    await gateway.request("POST", f"/imports/{import_id}/undo", key)
+    undone(gateway, import_id)
+    _, after, _ = await gateway.request("GET", f"/imports/{import_id}", key)
+
+    assert before["undo"] == {"contacts": 1, "events": 0, "contacts_updated": 1}
+    assert after["undone"] == {"contacts": 1, "events": 0, "contacts_kept": 0, "contacts_updated": 1}
+    assert store.contacts.find("new") is None
+    assert store.contacts.find("known").timezone == "Europe/Berlin"
 
 
 async def test_rejects_come_as_a_csv_that_no_spreadsheet_runs(gateway: RunningGateway) -> None:

@@ -253,7 +253,7 @@ async def test_while_the_store_cannot_keep_a_decision_nothing_is_answered(
     async with service() as client:
         reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}]}, account=account.account)
         assert reply.status == 200
-        client.app.state.service.store.of = lambda _: Away()
+        client.app.state.service.store.of = lambda *_, **__: Away()
         reply = await client.post("/next-best-message", {"contacts": [{"id": "c-1"}]}, account=account.account)
 
     assert (reply.status, reply.json["code"]) == (503, "store-unavailable")

@@ -227,7 +227,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.counts": store.predictions.counts.since(0),
         "predictions.of_contact": store.predictions.of_contact("a"),
         "experiments.assignments.campaigns": store.experiments.assignments.campaigns(9),
-        "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
+        "experiments.assignments.of_campaign": list(store.experiments.assignments.of_campaign("may")),
         "experiments.attribution.find": store.experiments.attribution.find("r1"),
         "experiments.attribution.all": store.experiments.attribution.all(),
         "experiments.attribution.population": store.experiments.attribution.population(99).contacts,

@@ -53,9 +53,8 @@ def locked(settings: Settings) -> Locking:
 def refused(work: Callable[[], Any], *, seconds: float = SHORT) -> float:
     """Do something within a deadline; return how long it took to be refused."""
     began = time.monotonic()
-    with Deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy") as refusal:
+    with Deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy"):
         work()
-    assert refusal.value.undone
     return time.monotonic() - began
 
 
@@ -106,16 +105,43 @@ def test_waits_one_after_another_share_one_deadline(store: AccountStore, setting
         assert refused(both) < LATEST
 
 
+def noting(database: Database, noted: list[str]) -> AccountStore:
+    """Open the account so that it notes each COMMIT before it is sent."""
+    return database.of("default", before_commit=lambda: noted.append("COMMIT is sent"))
+
+
 def test_of_what_failed_while_it_was_committed_nobody_is_sure(database: Database, store: AccountStore) -> None:
+    noted = list[str]()
+
     def lost(_: Any) -> None:
+        assert noted == ["COMMIT is sent"]
         raise OperationalError("COMMIT", None, database._store.engine.dialect.loaded_dbapi.OperationalError("lost"))
 
     listen(database._store.writer, "commit", lost)
-    with pytest.raises(StoreUnavailable, match="reached") as refusal:
-        store.events.add([event()])
+    with pytest.raises(StoreUnavailable, match="reached"):
+        noting(database, noted).events.add([event()])
     remove(database._store.writer, "commit", lost)
 
-    assert not refusal.value.undone
+    assert noted == ["COMMIT is sent"]
+
+
+def test_of_what_failed_before_its_commit_nothing_is_noted(database: Database, locked: Locking) -> None:
+    noted = list[str]()
+    watched = noting(database, noted)
+
+    def fails() -> None:
+        with watched.transaction() as within:
+            within.events.add([event()])
+            raise ZeroDivisionError
+
+    with locked():
+        refused(lambda: watched.events.add([event()]))
+    with pytest.raises(ZeroDivisionError):
+        fails()
+
+    assert noted == []
+    assert watched.events.add([event()]) == [True]
+    assert noted == ["COMMIT is sent"]
 
 
 def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Locking) -> None:

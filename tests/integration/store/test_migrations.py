@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,92 @@ def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(se
     engine.dispose()
 
     assert (after, before) == (held, held)
+
+
+ROWS = 12_000
+"""More than two statements of a migration write."""
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pydantic import SecretStr
+from shared.settings import Settings
+from shared.store import migrate
+
+home, url, reports = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+seen = []
+
+def kill_after(*report):
+    seen.append(report)
+    if len(seen) == reports:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+migrate(Settings(home=home, store_url=SecretStr(url) if url else None), progress=kill_after)
+"""
+
+
+def full_log(settings: Settings) -> None:
+    migrate(settings, revision="0006")
+    engine = create_engine(settings.resolved_predictions_url())
+    rows = [{**LOGGED, "contact_id": f"c{number * 7_919 % ROWS}", "asked_at": number // 500} for number in range(ROWS)]
+    with engine.begin() as connection:
+        for name in ("latest_predictions", "prediction_log"):
+            values = ", ".join(f":{column}" for column in LOGGED)
+            connection.execute(text(f"INSERT INTO {name} ({', '.join(LOGGED)}) VALUES ({values})"), rows)  # noqa: S608
+    engine.dispose()
+
+
+def held_rows(settings: Settings) -> list[list[tuple[Any, ...]]]:
+    """Read what there is, in an order of its own, and the revision."""
+    engine = create_engine(settings.resolved_predictions_url())
+    tables = ("latest_predictions", "prediction_log", "predictions_revision")
+    with engine.connect() as connection:
+        read = [connection.execute(text(f"SELECT * FROM {name}")).mappings() for name in tables]  # noqa: S608
+        found = [sorted(tuple(sorted(row.items(), key=str)) for row in rows) for rows in read]
+    engine.dispose()
+    return found
+
+
+def test_a_migration_reports_its_long_steps_and_counts_rows(settings: Settings) -> None:
+    full_log(settings)
+    reports = list[tuple[str, int, int | None]]()
+
+    migrate(settings, progress=lambda *report: reports.append(report))
+
+    counted = [report for report in reports if report[0] == "prediction_log: writing rows in a new order"]
+    if settings.store_url is None:
+        assert counted == [(counted[0][0], done, ROWS) for done in (0, 5_000, 10_000, 12_000)]
+    steps = [step for step, done, total in reports if total is None]
+    assert steps[-2:] == [
+        "prediction_log: making the index ix_prediction_log_past",
+        "latest_predictions: making the index ix_latest_predictions_segment",
+    ]
+
+
+def test_a_migration_of_what_is_empty_reports_nothing(settings: Settings) -> None:
+    reports = list[tuple[str, int, int | None]]()
+
+    migrate(settings, progress=lambda *report: reports.append(report))
+
+    assert reports == []
+
+
+@pytest.mark.parametrize("reports", [1, 3])
+def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(
+    settings: Settings, reports: int
+) -> None:
+    full_log(settings)
+    before = held_rows(settings)
+    url = "" if settings.store_url is None else settings.store_url.get_secret_value()
+
+    done = subprocess.run([sys.executable, "-c", KILLED, settings.home, url, str(reports)], capture_output=True)
+    after_the_kill = held_rows(settings)
+    migrate(settings)
+
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert after_the_kill == before
+    latest, logged, revision = held_rows(settings)
+    assert [latest, logged, revision] == [*before[:2], [(("version_num", "0007"),)]]
+    check(settings)
 
 
 IN_LITTLE_MEMORY = """

@@ -45,9 +45,14 @@ def as_before(row: EventRow) -> EventRow:
     return row if row.event_id == "own" else row._replace(event_id=id_of_before(row))
 
 
-def rewrite(database: Database) -> None:
+def rewrite(database: Database) -> list[tuple[int, int]]:
+    """Migrate, and return how many rows of how many were reported."""
+    reported = list[tuple[int, int]]()
     with database._store.writing() as connection:
-        MIGRATION.rewrite(connection, MIGRATION._id_of_before, MIGRATION._id_of_now)
+        MIGRATION.rewrite(
+            connection, MIGRATION._id_of_before, MIGRATION._id_of_now, lambda *rows: reported.append(rows)
+        )
+    return reported
 
 
 def test_every_line_of_a_file_is_a_fact_and_is_one_however_often_it_comes(database: Database, rows) -> None:
@@ -61,8 +66,9 @@ def test_a_fact_stored_by_the_earlier_rule_is_that_fact(database: Database, rows
     store = database.of("default")
     assert store.events.add_bulk([as_before(row) for row in rows]).new == 5  # what was dropped then
 
-    rewrite(database)
+    reported = rewrite(database)
 
+    assert reported == [(0, 3)]
     assert store.events.add(rows) == [place in (1, 2, 5, 6) for place in range(9)]
     assert store.events.add_bulk(rows).new == 0
 

@@ -74,7 +74,7 @@ def test_variants_of_a_thing_are_summed_and_the_hardest_pusher_speaks() -> None:
     model = tiny(learner, FeatureSet(features))
     row = np.full((1, 4), np.e - 1)  # signed log(1 + x) of it is 1
 
-    (reasons, parts), *_ = model._explanations(row, model.contributions(row), 10)
+    (reasons, parts), *_ = model.explanations(row, model.contributions(row), 10)
 
     assert [(reason.feature, round(reason.contribution, 9)) for reason in reasons] == [("week", 2.5), ("plan", 2.0)]
     assert parts == pytest.approx({"fit": 4.5, "engagement": 0.0, "base": 0.0})

@@ -1,6 +1,7 @@
 """The service over a real store: experiments are committed before the answer, plans keep to the capacity."""
 
 import shutil
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from services.sendtime.api.experiments import ExperimentReport
 from services.sendtime.capability import CAPABILITY
 from services.sendtime.model.sendtime import SendTimeModel
 from shared.contracts.call import CALL_HEADER
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, microseconds
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Database, open_database
+from shared.store import AssignmentRow, Database, open_database
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = microseconds(NOW)
@@ -122,14 +124,14 @@ async def test_a_question_without_an_experiment_assigns_nobody(opened: Opened, d
     async with opened() as client:
         await client.post(PATH, asked("c-1", campaign_id="june"))
 
-    assert database.of("demo").experiments.assignments.of_campaign("june") == []
+    assert list(database.of("demo").experiments.assignments.of_campaign("june")) == []
 
 
 async def test_the_report_counts_by_assignment_what_really_happened(opened: Opened, database: Database) -> None:
     async with opened() as client:
         await client.post(PATH, asked(*IDS, **EXPERIMENT))
     store = database.of("demo")
-    rows = store.experiments.assignments.of_campaign("june")
+    rows = list(store.experiments.assignments.of_campaign("june"))
     treated = [row for row in rows if row.arm == "treatment"]
     control = [row for row in rows if row.arm == "control"]
     events = []
@@ -161,6 +163,26 @@ async def test_the_report_counts_by_assignment_what_really_happened(opened: Open
     assert found["verdict"] == "The model's times bring more, with 95 % confidence."
     assert found["if_all_as_the_model"]["value"] > found["if_all_at_default"]["value"]
     assert found["to_prove"]["needed_an_arm"] > 1_000
+
+
+def test_a_report_holds_columns_and_not_the_assignments_of_everybody(database: Database) -> None:
+    store, contacts = database.of("demo"), 20_000
+    rows = [
+        AssignmentRow("large", f"c-{n:05}", "treatment" if n % 2 else "control", 0.5, 9, 9, 8, "click", "1", 1)
+        for n in range(contacts)
+    ]
+    store.experiments.assignments.add("large", rows)
+    del rows
+    report = ExperimentReport(store, "large", NOW_US, 0.1)
+    report.members()  # what is made once, such as statements
+
+    tracemalloc.start()
+    found = report.members()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (found["assigned"], found["due"]) == (contacts, contacts)
+    assert peak < 6_000_000
 
 
 async def test_contacts_whose_day_is_not_over_are_not_counted(opened: Opened) -> None:

@@ -71,10 +71,10 @@ def outcomes(rates: dict[int, float], *, n: int = 60_000, seed: int = 4) -> ArmO
     places = np.array([one.place for one in draws])
     chances = np.array([rates[place] for place in places])
     return ArmOutcomes(
-        arm=np.array([one.arm for one in draws]),
-        engaged=(np.random.default_rng(seed).random(n) < chances).astype(float),
-        sent=np.ones(n),
-        on_time=np.ones(n),
+        arm=np.array([ARMS.index(one.arm) for one in draws], dtype=np.int8),
+        engaged=np.random.default_rng(seed).random(n) < chances,
+        sent=np.ones(n, dtype=bool),
+        on_time=np.ones(n, dtype=bool),
         propensity=np.array([one.propensity for one in draws]),
         as_policy=places == 2,
         as_default=places == 0,

@@ -93,9 +93,9 @@ class FakeStore:
         self.closed = False
         self.held: dict[str, tuple[Holdout, ...]] = {}
 
-    def of(self, account: str) -> "FakeAccount":
+    def of(self, account: str, *, before_commit: Callable[[], None] = lambda: None) -> "FakeAccount":
         self.reach()
-        return FakeAccount(self if account == "demo" else FakeStore())
+        return FakeAccount(self if account == "demo" else FakeStore(), before_commit)
 
     def reach(self) -> None:
         pass
@@ -171,7 +171,8 @@ class FakeStore:
 class FakeAccount:
     """The subjects of a fake store."""
 
-    def __init__(self, store: FakeStore) -> None:
+    def __init__(self, store: FakeStore, send_commit: Callable[[], None]) -> None:
+        self.send_commit = send_commit
         self.events = SimpleNamespace(types=store.event_types)
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
         self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)

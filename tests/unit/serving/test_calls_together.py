@@ -227,34 +227,51 @@ async def test_what_must_be_committed_is_committed_once_for_all_that_wait(runnin
     assert commits == [["n-1"], ["n-2", "n-3", "n-4", "n-5"]]
 
 
-async def test_what_may_be_committed_is_not_tried_again(running: Any, watched: Watched) -> None:
+FAILURES = pytest.mark.parametrize(
+    ("failure", "status"),
+    [(StoreUnavailable("The store is away."), 503), (ZeroDivisionError(), 500)],
+    ids=["store away", "bug"],
+)
+
+
+@FAILURES
+async def test_what_may_be_committed_is_not_tried_again(
+    running: Any, watched: Watched, failure: Exception, status: int
+) -> None:
     commits: list[list[str]] = []
 
     def commit(pending: PendingResponse[Any, Any]) -> Any:
         commits.append(list(pending.contact_ids))
+        pending.account.send_commit()  # type: ignore[attr-defined]
         if "n-3" in pending.contact_ids:
-            raise StoreUnavailable("The connection was lost while it committed.")
+            raise failure
         return pending.results
 
     async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
         replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
 
     assert commits == [["n-1"], ["n-2", "n-3", "n-4"]]
-    assert [reply.status for reply in replies] == [200, 503, 503, 503]
+    assert [reply.status for reply in replies] == [200, status, status, status]
 
 
-async def test_a_call_whose_commit_was_undone_takes_no_other_along(running: Any, watched: Watched) -> None:
+@FAILURES
+async def test_a_call_that_fails_before_its_commit_takes_no_other_along(
+    running: Any, watched: Watched, failure: Exception, status: int
+) -> None:
+    committed: list[list[str]] = []
+
     def commit(pending: PendingResponse[Any, Any]) -> Any:
         if "n-3" in pending.contact_ids:
-            error = StoreUnavailable("Contacts were erased while this was answered; ask again.")
-            error.undone = True
-            raise error
+            raise failure
+        pending.account.send_commit()  # type: ignore[attr-defined]
+        committed.append(list(pending.contact_ids))
         return pending.results
 
     async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
         replies = await watched.calls(client, *(about({"id": f"n-{n}", **FULL}) for n in (1, 2, 3, 4)))
 
-    assert [reply.status for reply in replies] == [200, 200, 503, 200]
+    assert [reply.status for reply in replies] == [200, 200, status, 200]
+    assert committed == [["n-1"], ["n-2"], ["n-4"]]
 
 
 async def test_a_call_that_cannot_be_written_lets_no_other_be_logged_twice(

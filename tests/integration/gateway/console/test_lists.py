@@ -153,4 +153,17 @@ async def test_a_list_is_followed_by_a_subscription_whose_secret_is_shown_once(g
 
 
 async def test_who_only_reads_is_offered_no_subscription(browser: Browser) -> None:
-    assert "Save as a subscription" not in (await browser.get("/console/scoring")).text
+    assert "Add a subscription" not in (await browser.get("/console/scoring")).text
+
+
+@pytest.mark.parametrize(("query", "warned"), [("", False), ("?band=high", True), ("?min_score=80", True)])
+async def test_beside_a_narrowed_list_the_form_says_that_a_subscription_is_about_all(
+    gateway: RunningGateway, query: str, warned: bool
+) -> None:
+    browser = Browser(gateway)
+    await browser.sign_in(gateway.key())
+
+    page = (await browser.get(f"/console/churn{query}")).text
+
+    assert "Add a subscription to all contacts" in page
+    assert ("The list above is narrowed, and a subscription is not" in page) == warned

@@ -50,11 +50,12 @@ def check(gateway: RunningGateway, filename: str = "leads.csv") -> ImportLease:
     return lease
 
 
-def load(gateway: RunningGateway, filename: str = "leads.csv") -> None:
+def load(gateway: RunningGateway, filename: str = "leads.csv", timezone: str | None = None) -> None:
     lease, store = check(gateway, filename), gateway.store.of("acme")
     store.imports.request_load(IMPORT, {}, at=LONG_AGO)
     store.imports.take(lease, at=LONG_AGO, until=LONG_AGO * 2)
-    store.contacts.put_bulk([ContactRow("a"), ContactRow("b")], recorded_at=7, lease=lease)
+    contacts = [ContactRow(name, timezone=timezone) for name in ("a", "b")]
+    store.contacts.put_bulk(contacts, recorded_at=7, lease=lease)
     result = {"rows": 3, "rejected": 1, "erased": 0, "notes": [], "rejects": PLAN["rejects"]}
     store.imports.loaded(lease, result, rows=3, at=LONG_AGO + SECOND)
     ImportFiles(gateway.settings.files_folder).of("acme", IMPORT).rejects().write_text("line,reason\n4,=empty\n")
@@ -195,6 +196,16 @@ async def test_data_lists_files_and_undoes_the_last_one(gateway: RunningGateway,
     assert "2 new contacts" in page.text
     assert "Remove 2 contacts and 0 events that this import stored first?" in page.text
     assert state(gateway) == "undoing"
+
+
+async def test_before_an_undo_the_page_says_what_stays(gateway: RunningGateway, browser: Browser) -> None:
+    gateway.store.of("acme").contacts.put([ContactRow("a", timezone="Europe/Rome")], recorded_at=2)
+    load(gateway, timezone="Europe/Berlin")
+
+    pages = [(await browser.get(path)).text for path in ("/console/data", f"/console/load/{IMPORT}")]
+
+    assert ["What it said of contacts that were known (1 change) stays." in page for page in pages] == [True, True]
+    assert "Remove 1 contact and 0 events that this import stored first?" in pages[0]
 
 
 async def test_data_says_what_to_do_where_there_is_nothing(browser: Browser) -> None:

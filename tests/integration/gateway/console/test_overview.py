@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import HOUR, ContactRow, EventRow
 from shared.store import AccountStore, KeptReport, PredictionRow, SecretRow, SubscriptionRow, VersionRow
@@ -81,8 +82,26 @@ async def test_models_are_shown_with_grade_age_and_what_they_hold(browser: Brows
     assert 'href="/console/models/scoring.won"' in page
     assert 'class="grade grade-a"' in page
     assert "2 days ago" in page
-    assert "not compared yet" in page
+    assert "not measured yet" in page
     assert "Three steps" not in page
+
+
+async def test_whether_contacts_have_changed_is_answered_as_on_the_page_of_models(
+    browser: Browser, store: AccountStore
+) -> None:
+    with_contacts(store)
+    with_model(store)
+    answers = ["not looked at yet", "too early to say", "yes: train again"]
+
+    shown = list[list[list[str]]]()
+    for drifted in (None, 1, 30):
+        if drifted is not None:
+            store.models.put_input_drift("scoring", "won", "1", InputDrift(200, drifted, drifted, 0, 0, NOW))
+        pages = [(await browser.get(path)).text for path in ("/console", "/console/models")]
+        cells = [page.split('data-label="Have contacts changed?">')[1].split("</td>")[0] for page in pages]
+        shown.append([[answer for answer in answers if answer in cell] for cell in cells])
+
+    assert shown == [[[answer], [answer]] for answer in answers]
 
 
 async def test_the_first_of_the_list_lead_to_their_contacts(browser: Browser, store: AccountStore) -> None:

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from shared.store.migrations.steps import announce
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -14,6 +16,7 @@ KEY = sa.String().with_variant(sa.VARCHAR(collation="C"), "postgresql")
 def upgrade() -> None:
     for table in ("latest_predictions", "prediction_log"):
         op.add_column(table, sa.Column("segment", KEY, nullable=True))
+    announce("latest_predictions: making the index ix_latest_predictions_segment", "latest_predictions")
     op.create_index(
         "ix_latest_predictions_segment",
         "latest_predictions",

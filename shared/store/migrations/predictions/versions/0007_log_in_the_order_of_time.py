@@ -3,8 +3,12 @@
 On SQLite both tables are written anew with row ids, in the order of time: bodies lie in whole pages.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
+
+from shared.store.migrations.steps import announce, copy_rows
 
 revision = "0007"
 down_revision = "0006"
@@ -30,16 +34,13 @@ def upgrade() -> None:
         _anew(LOG, BY_TIME, _log_columns(), FOUND_BY_TIME)
         _anew(LATEST, LATEST_KEY, _latest_columns(), LATEST_KEY)
         _drop_old()
-        op.create_index("ix_latest_predictions_listed", LATEST, LISTED)
+        _index("ix_latest_predictions_listed", LATEST, LISTED)
     else:
         op.drop_index("ix_prediction_log_account_id_asked_at", table_name=LOG)
         op.drop_index("ix_latest_predictions_segment", table_name=LATEST)
-        op.drop_constraint("pk_prediction_log", LOG, type_="primary")
-        op.create_primary_key("pk_prediction_log", LOG, BY_TIME)
-    op.create_index("ix_prediction_log_past", LOG, [*QUESTION, WEEK, "contact_id", "cutoff", "asked_at", "score"])
-    op.create_index(
-        "ix_latest_predictions_segment", LATEST, SEGMENT, sqlite_where=HAS_SEGMENT, postgresql_where=HAS_SEGMENT
-    )
+        _key_anew(BY_TIME)
+    _index("ix_prediction_log_past", LOG, [*QUESTION, WEEK, "contact_id", "cutoff", "asked_at", "score"])
+    _index("ix_latest_predictions_segment", LATEST, SEGMENT, sqlite_where=HAS_SEGMENT, postgresql_where=HAS_SEGMENT)
 
 
 def downgrade() -> None:
@@ -48,23 +49,31 @@ def downgrade() -> None:
         _anew(LOG, BY_CONTACT, _log_columns(), BY_TIME, sqlite_with_rowid=False)
         _anew(LATEST, LATEST_KEY, _latest_columns(), LATEST_KEY, sqlite_with_rowid=False)
         _drop_old()
-        op.create_index("ix_latest_predictions_listed", LATEST, LISTED)
+        _index("ix_latest_predictions_listed", LATEST, LISTED)
     else:
         op.drop_index("ix_latest_predictions_segment", table_name=LATEST)
-        op.drop_constraint("pk_prediction_log", LOG, type_="primary")
-        op.create_primary_key("pk_prediction_log", LOG, BY_CONTACT)
-    op.create_index("ix_latest_predictions_segment", LATEST, SEGMENT)
-    op.create_index("ix_prediction_log_account_id_asked_at", LOG, ["account_id", "asked_at"])
+        _key_anew(BY_CONTACT)
+    _index("ix_latest_predictions_segment", LATEST, SEGMENT)
+    _index("ix_prediction_log_account_id_asked_at", LOG, ["account_id", "asked_at"])
+
+
+def _index(name: str, table: str, columns: list[Any], **options: Any) -> None:
+    announce(f"{table}: making the index {name}", table)
+    op.create_index(name, table, columns, **options)
+
+
+def _key_anew(key: list[str]) -> None:
+    announce(f"{LOG}: making the primary key", LOG)
+    op.drop_constraint("pk_prediction_log", LOG, type_="primary")
+    op.create_primary_key("pk_prediction_log", LOG, key)
 
 
 def _anew(name: str, key: list[str], columns: list["sa.Column[object]"], order: list[str], **options: bool) -> None:
     """Write a table of SQLite anew in an order that an index of the old one gives."""
     op.rename_table(name, f"{name}{OLD}")
     table = op.create_table(name, *columns, sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{name}")), **options)
-    kept = [column.name for column in columns]
-    source = sa.table(f"{name}{OLD}", *(sa.column(one) for one in kept))
-    rows = sa.select(*source.c).order_by(*(source.c[one] for one in order))
-    op.execute(sa.insert(table).from_select(kept, rows))
+    source = sa.table(f"{name}{OLD}", *(sa.column(column.name) for column in columns))
+    copy_rows(f"{name}: writing rows in a new order", source, table, order)
 
 
 def _drop_old() -> None:
@@ -74,6 +83,7 @@ def _drop_old() -> None:
     those that were freed before and get rows again: so each table is emptied first, and only once both are written.
     """
     for name in (LOG, LATEST):
+        announce(f"{name}: removing the rows of before", f"{name}{OLD}")
         op.execute(sa.delete(sa.table(f"{name}{OLD}")))
         op.drop_table(f"{name}{OLD}")
 

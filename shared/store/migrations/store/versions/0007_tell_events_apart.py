@@ -12,6 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from shared.store.migrations.steps import report
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -27,8 +29,13 @@ EVENTS = sa.table(
     *(sa.column(name) for name in ("type", "occurred_at", "value", "currency", "message_id", "campaign_id", "item")),
     sa.column("properties"),
 )
+_CHOSEN = (
+    EVENTS.c.event_id.like("~%"),
+    sa.func.length(EVENTS.c.event_id) == 23,
+    sa.or_(*(EVENTS.c[name].is_not(None) for name in ("currency", "message_id", "campaign_id", "item"))),
+)
+"""Events that were sent without an id and have one of the four fields."""
 _KEYS = (EVENTS.c.account_id, EVENTS.c.contact_id, EVENTS.c.event_id)
-_TOLD = (EVENTS.c.currency, EVENTS.c.message_id, EVENTS.c.campaign_id, EVENTS.c.item)
 _there = EVENTS.alias()
 _MINE = (
     EVENTS.c.account_id == sa.bindparam("account"),
@@ -45,16 +52,29 @@ _DELETE = sa.delete(EVENTS).where(*_MINE)
 
 
 def upgrade() -> None:
-    rewrite(op.get_bind(), _id_of_before, _id_of_now)
+    rewrite(op.get_bind(), _id_of_before, _id_of_now, _report)
 
 
 def downgrade() -> None:
-    rewrite(op.get_bind(), _id_of_now, _id_of_before)
+    rewrite(op.get_bind(), _id_of_now, _id_of_before, _report)
 
 
-def rewrite(connection: sa.Connection, old: Callable[[Any], str], new: Callable[[Any], str]) -> None:
+def _report(done: int, total: int) -> None:
+    report("events: giving those without an id a new one", done, total)
+
+
+def rewrite(
+    connection: sa.Connection,
+    old: Callable[[Any], str],
+    new: Callable[[Any], str],
+    progress: Callable[[int, int], None],
+) -> None:
     """Give events whose id follows one rule the id that follows another; what is there under it already stays."""
+    total = connection.scalar(sa.select(sa.func.count()).select_from(EVENTS).where(*_CHOSEN)) or 0
+    done = 0
     for rows in _pages(connection):
+        progress(min(done, total), total)  # one whose new id lies further on is seen twice
+        done += len(rows)
         moved = [
             {"account": row.account_id, "contact": row.contact_id, "old": row.event_id, "new": new(row)}
             for row in rows
@@ -68,15 +88,10 @@ def rewrite(connection: sa.Connection, old: Callable[[Any], str], new: Callable[
 
 
 def _pages(connection: sa.Connection) -> Iterator[Sequence[Any]]:
-    """Read the events that were sent without an id and have one of the four fields, each page before it changes."""
-    chosen = (
-        EVENTS.c.event_id.like("~%"),
-        sa.func.length(EVENTS.c.event_id) == 23,
-        sa.or_(*(c.is_not(None) for c in _TOLD)),
-    )
+    """Read the events that are chosen, each page before it changes."""
     after: tuple[str, str, str] | None = None
     while True:
-        statement = sa.select(*EVENTS.c).where(*chosen).order_by(*_KEYS).limit(AT_ONCE)
+        statement = sa.select(*EVENTS.c).where(*_CHOSEN).order_by(*_KEYS).limit(AT_ONCE)
         if after is not None:
             statement = statement.where(sa.tuple_(*_KEYS) > after)
         rows = connection.execute(statement).all()

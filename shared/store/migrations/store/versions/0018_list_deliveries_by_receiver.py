@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.store.migrations.steps import announce
+
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
@@ -9,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    announce("deliveries: making the index ix_deliveries_newest", "deliveries")
     op.create_index(
         "ix_deliveries_newest",
         "deliveries",
