@@ -66,7 +66,11 @@ def bodies_of(account: Prepared) -> Mapping[str, Sequence[bytes]]:
     """Return the calls of each kind."""
     stored = {"stored": [*requests.many_by_id(account.few).bodies] * CALLS}
     single = requests.by_id(account.contacts, reasons=0).bodies[:SINGLE_CALLS]
-    return {**stored, "inline": requests.inline(requests.BULK, CALLS).bodies, "one": single}
+    inline = {
+        "inline": requests.inline(requests.BULK, CALLS).bodies,
+        "one inline": requests.inline(1, SINGLE_CALLS).bodies,
+    }
+    return {**stored, **inline, "one": single}
 
 
 async def work(home: Path) -> None:
@@ -135,7 +139,7 @@ def main() -> None:
         asyncio.run(work(given.home))
         return
     trees = [HERE, *([given.against.absolute()] if given.against else [])]
-    kinds = ("inline", "stored", "one")
+    kinds = ("inline", "stored", "one", "one inline")
     with tempfile.TemporaryDirectory() as folder:
         given.home = (given.home or Path(folder) / "home").absolute()
         kept_or_prepared(given.home, CONTACTS, everything=False)

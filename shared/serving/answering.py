@@ -22,11 +22,11 @@ from shared.serving.capability_spec import AnySpec, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.column_answers import column_answers
 from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
-from shared.serving.logged import LoggedCall, LoggedTogether, WrittenAnswers, WrittenPredictions
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.request_contacts import AlikeContacts, RequestContact, Slot, envelope, slots
 from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, PredictionLog, ThreadPools
+from shared.serving.written_answers import LoggedCall, LoggedTogether, WrittenAnswers, WrittenPredictions
 from shared.store import RequestReads
 
 INLINE_BYTES = 16_384

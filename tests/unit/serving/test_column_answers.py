@@ -18,8 +18,8 @@ from shared.learners.simple import Columns, Rule
 from shared.serving.champions import Champion
 from shared.serving.column_answers import LEAST_CONTACTS, ColumnAnswers, column_answers
 from shared.serving.contact_answers import ContactAnswers, with_detail
-from shared.serving.logged import LoggedCall, WrittenPredictions
 from shared.serving.request_contacts import slots
+from shared.serving.written_answers import LoggedCall, WrittenPredictions
 from shared.store import RequestReads
 from shared.timeline import ContactFacts, PastRows
 
