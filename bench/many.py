@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +25,10 @@ from typing import IO, Any, Final, cast
 from pydantic import SecretStr
 
 from bench.serving import requests
-from bench.serving.account import ACCOUNT, NOTE, Prepared, kept_or_prepared
+from bench.serving.account import ACCOUNT, NOTE, OUTCOME, Prepared, kept_or_prepared
 from services.specs import spec_of
 from shared.contracts.call import Call
+from shared.errors import ModelNotReady
 from shared.http.process import collect_rarely, keep_memory_small
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
@@ -57,9 +58,19 @@ async def service_of(home: Path) -> Service:
     service = Service(spec_of("scoring"), settings, store, now=lambda: now, unix_seconds=lambda: 0.0)
     service.answering._predictions = Unlogged()  # type: ignore[assignment]
     await service.champions.poll()
+    await loaded(service)
     keep_memory_small()
     collect_rarely()
     return service
+
+
+async def loaded(service: Service) -> None:
+    """Wait until the champion is in memory: on a busy machine that takes longer than a call would wait for it."""
+    while True:
+        with suppress(ModelNotReady):
+            await service.champions.of(ACCOUNT, OUTCOME)
+            return
+        await asyncio.sleep(0.1)
 
 
 def bodies_of(account: Prepared) -> Mapping[str, Sequence[bytes]]:
