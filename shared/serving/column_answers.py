@@ -28,8 +28,8 @@ from shared.store import PredictionRow, RequestReads
 from shared.timeline.coded_pasts import NOBODY, ContactColumns, EventColumns
 from shared.timeline.pasts import NEVER, AttributeColumn
 
-LEAST_CONTACTS: Final = 16
-"""Fewer are answered one by one in less time."""
+LEAST_CONTACTS: Final = 24
+"""Fewer are answered one by one in less time; at so many both ways take the same (`bench.many`'s model)."""
 _row = partial(tuple.__new__, PredictionRow)
 """Makes a row of its fields at once."""
 
@@ -74,8 +74,7 @@ def column_answers(answers: ContactAnswers, contacts: AlikeContacts, reads: Requ
     """
     if not _stay_columns(answers, contacts, reads):
         return None
-    spec, cutoff = answers.spec, instant_of(answers.cutoff)
-    held = answers.holdouts
+    spec, cutoff, held = answers.spec, instant_of(answers.cutoff), answers.holdouts
     pinned = PinnedModel(spec, answers.champion, answers.outcome, cutoff, answers.asked_at, 0, holdouts=held)
     columns = bulk_columns(pinned, _bulk(contacts, reads))
     if columns is None:
