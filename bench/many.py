@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +25,10 @@ from typing import IO, Any, Final, cast
 from pydantic import SecretStr
 
 from bench.serving import requests
-from bench.serving.account import ACCOUNT, NOTE, Prepared, kept_or_prepared
+from bench.serving.account import ACCOUNT, NOTE, OUTCOME, Prepared, kept_or_prepared
 from services.specs import spec_of
 from shared.contracts.call import Call
+from shared.errors import ModelNotReady
 from shared.http.process import collect_rarely, keep_memory_small
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
@@ -49,16 +50,30 @@ async def service_of(home: Path) -> Service:
     store = open_database(settings)
     service = Service(spec_of("scoring"), settings, store, now=lambda: now, unix_seconds=lambda: 0.0)
     await service.champions.poll()
+    await loaded(service)
     keep_memory_small()
     collect_rarely()
     return service
+
+
+async def loaded(service: Service) -> None:
+    """Wait until the champion is in memory: on a busy machine that takes longer than a call would wait for it."""
+    while True:
+        with suppress(ModelNotReady):
+            await service.champions.of(ACCOUNT, OUTCOME)
+            return
+        await asyncio.sleep(0.1)
 
 
 def bodies_of(account: Prepared) -> Mapping[str, Sequence[bytes]]:
     """Return the calls of each kind."""
     stored = {"stored": [*requests.many_by_id(account.few).bodies] * CALLS}
     single = requests.by_id(account.contacts, reasons=0).bodies[:SINGLE_CALLS]
-    return {**stored, "inline": requests.inline(requests.BULK, CALLS).bodies, "one": single}
+    inline = {
+        "inline": requests.inline(requests.BULK, CALLS).bodies,
+        "one inline": requests.inline(1, SINGLE_CALLS).bodies,
+    }
+    return {**stored, **inline, "one": single}
 
 
 async def work(home: Path) -> None:
@@ -127,7 +142,7 @@ def main() -> None:
         asyncio.run(work(given.home))
         return
     trees = [HERE, *([given.against.absolute()] if given.against else [])]
-    kinds = ("inline", "stored", "one")
+    kinds = ("inline", "stored", "one", "one inline")
     with tempfile.TemporaryDirectory() as folder:
         given.home = (given.home or Path(folder) / "home").absolute()
         kept_or_prepared(given.home, CONTACTS, everything=False)

@@ -60,7 +60,7 @@ class PredictedColumns(NamedTuple):
     score: NDArray[np.int64]
     band: NDArray[np.int64]
     """Index into `bands`."""
-    bands: tuple[str, ...]
+    bands: tuple[Band, ...]
     truncated: NDArray[np.bool_]
     """Whether the past was cut at the lookback or at the newest events."""
     inputs: Sequence[InputQuality]

@@ -407,14 +407,11 @@ def _last_item(feature: Feature) -> Formula:
     return last_item
 
 
-def _known_days(_: Feature) -> Formula:
-    def known_days(frame: Frame) -> float:
-        since = frame.past.created_at
-        if since == NEVER and frame.at:
-            since = frame.at[0]
-        return float(frame.cutoff - since) / DAY if since < frame.cutoff else _NAN
-
-    return known_days
+def _known_days(frame: Frame) -> float:
+    since = frame.past.created_at
+    if since == NEVER and frame.at:
+        since = frame.at[0]
+    return float(frame.cutoff - since) / DAY if since < frame.cutoff else _NAN
 
 
 _ONE_BY_ONE: dict[Kind, Callable[[Feature], Formula]] = {
@@ -425,7 +422,6 @@ _ONE_BY_ONE: dict[Kind, Callable[[Feature], Formula]] = {
     "last_weekday": _last_weekday,
     "last_type": _last_type,
     "last_item": _last_item,
-    "known_days": _known_days,
 }
 
 
@@ -441,6 +437,7 @@ class ScalarPlan:
         self._types, self._joined = plan.types, plan.whole_orders
         self._cells: list[tuple[Callable[[Frame, Cells, Row], None], Cells]] = []
         self._formulas: list[tuple[int, Formula]] = []
+        self._known_days = [column for column, _ in plan.by_kind.get("known_days", ())]
         self._attributes: list[tuple[int, str, Callable[[object], float], bool]] = []
         self.width = sum(map(len, plan.by_kind.values()))
         self.covers_all = True
@@ -454,23 +451,34 @@ class ScalarPlan:
                 self._attributes += [
                     (column, feature.attribute or "", parser_of(feature), kind == "date") for column, feature in listed
                 ]
-            else:
+            elif kind != "known_days":
                 self.covers_all = False
 
     def row(self, past: ContactPast, cutoff: Microseconds) -> Row:
         """Compute every feature of one contact from what lies strictly before the cutoff; NaN: nothing to say."""
-        row = [_NAN] * self.width
         frame = Frame(past, cutoff, self._types, self._joined)
-        for fill, cells in self._cells:
-            fill(frame, cells, row)
-        for column, formula in self._formulas:
-            row[column] = formula(frame)
+        row = self._of_events(frame) if frame.at else self._quiet.copy()
+        for column in self._known_days:
+            row[column] = _known_days(frame)
         if self._attributes:
             held = past.attributes_at(cutoff)
             for column, name, parse, is_date in self._attributes:
                 if name in held:
                     number = float(parse(held[name]))
                     row[column] = float(cutoff) / DAY - number if is_date else number
+        return row
+
+    @cached_property
+    def _quiet(self) -> Row:
+        """Columns of events where nothing happened: one such contact is like the other."""
+        return self._of_events(Frame(ContactPast.of("", None, ()), 0, self._types, self._joined))
+
+    def _of_events(self, frame: Frame) -> Row:
+        row = [_NAN] * self.width
+        for fill, cells in self._cells:
+            fill(frame, cells, row)
+        for column, formula in self._formulas:
+            row[column] = formula(frame)
         return row
 
 

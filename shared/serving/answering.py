@@ -1,11 +1,10 @@
 """The flow of a call, the same for all capabilities: envelope, outcome, champion, contacts, answer, log."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
@@ -21,56 +20,17 @@ from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, Upstre
 from shared.http.middleware import parse_json
 from shared.serving.capability_spec import AnySpec, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
+from shared.serving.column_answers import column_answers
 from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
-from shared.serving.request_contacts import RequestContact, Slot, envelope, slots
+from shared.serving.request_contacts import AlikeContacts, RequestContact, Slot, envelope, slots
 from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, PredictionLog, ThreadPools
-from shared.store import PredictionRow, RequestReads
-
-
-class LoggedCall(NamedTuple):
-    """What all predictions of one call have in common, in the order of a row of the log."""
-
-    capability: str
-    outcome: str
-    version: str
-    cutoff: Microseconds
-    asked_at: Microseconds
-    request_id: str
-    erasures: int
-    """The account's count of erasures from before anything was read of the contacts."""
-
-
-class Logged(NamedTuple):
-    """A prediction on its way to the log; the writer makes its row, off the request path."""
-
-    call: LoggedCall
-    prediction: Prediction
-    body: bytes
-    """As it was sent."""
-
-    def row(self) -> PredictionRow:
-        """Make the row of the log."""
-        call, one = self.call, self.prediction
-        return PredictionRow(
-            one.contact_id or "",
-            *call[:-1],
-            one.status,
-            one.probability,
-            one.score,
-            one.band,
-            one.source,
-            self.body.decode(),
-            one.segment_id if one.status == "ok" else None,
-            one.withheld_probability,
-        )
-
+from shared.serving.written_answers import LoggedCall, LoggedTogether, WrittenAnswers, WrittenPredictions
+from shared.store import RequestReads
 
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
-UNLOGGED: frozenset[Status] = frozenset({"unknown_contact", "invalid"})
-"""Of nobody who is known."""
 
 
 class ResolvedCall(NamedTuple):
@@ -186,7 +146,7 @@ class Answering:
         store: ServingStore,
         champions: ChampionHolder,
         *,
-        predictions: PredictionLog,
+        predictions: PredictionLog[LoggedTogether],
         metrics: ServiceMetrics,
         pools: ThreadPools,
         small_threads: int,
@@ -318,7 +278,8 @@ class Answering:
 
     def _together(self, calls: Sequence[ResolvedCall], answers: ContactAnswers) -> list[CallAnswer]:
         every = [_slots(one) for one in calls]
-        valid = [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
+        alike = every[0] if len(every) == 1 and isinstance(every[0], AlikeContacts) else None
+        valid = alike or [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
         reads: RequestReads | None = None
         if valid:
             try:
@@ -326,31 +287,41 @@ class Answering:
             except StoreUnavailable:  # what a call brings itself is answered all the same
                 if len(calls) > 1:
                     raise
-        answered, erasures = iter(answers.of(valid, reads)), erasures_of(reads)
-        written = []
-        for one, of_call in zip(calls, every, strict=True):
-            contacts = [slot for slot in of_call if isinstance(slot, RequestContact)]
+        columns = None
+        if alike is not None and reads is not None and not self._is_shadowed(calls[0]):
+            columns = column_answers(answers, alike, reads)
+        written: Sequence[WrittenAnswers]
+        written = self._one_by_one(every, answers, reads) if columns is None else [columns]
+        found = [self._written(one, of_call, answers.counted) for one, of_call in zip(calls, written, strict=True)]
+        # All could be written: from here on nothing is done again.
+        erasures = erasures_of(reads)
+        for answer, one, of_call in zip(found, calls, written, strict=True):
+            for status, count in answer.statuses.items():
+                self._metrics.predictions.labels(status).inc(count)
+            self._log(one, of_call, erasures)
+            if isinstance(of_call, WrittenPredictions) and self._is_shadowed(one):
+                self._offer(one, of_call.contacts, of_call.own, erasures)
+        return found
+
+    def _is_shadowed(self, one: ResolvedCall) -> bool:
+        return (one.call.account, one.outcome) in self._shadows.loaded
+
+    def _one_by_one(
+        self, every: Sequence[Sequence[Slot]], answers: ContactAnswers, reads: RequestReads | None
+    ) -> list[WrittenPredictions]:
+        """Answer the contacts of calls, with an object for each."""
+        valid = [[slot for slot in of_call if isinstance(slot, RequestContact)] for of_call in every]
+        answered, written = iter(answers.of([*chain.from_iterable(valid)], reads)), []
+        for of_call, contacts in zip(every, valid, strict=True):
             own = list(islice(answered, len(contacts)))
             left = iter(own)
             predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
             bodies = [prediction.wire(self._spec.absent_fields) for prediction in predictions]
-            written.append((one, contacts, own, predictions, bodies))
-        found = [self._written(one, predictions, bodies, answers.counted) for one, _, _, predictions, bodies in written]
-        # All could be written: from here on nothing is done again.
-        for answer, (one, contacts, own, predictions, bodies) in zip(found, written, strict=True):
-            for status, count in answer.statuses.items():
-                self._metrics.predictions.labels(status).inc(count)
-            self._log(one, predictions, bodies, erasures)
-            if (one.call.account, one.outcome) in self._shadows.loaded:
-                self._offer(one, contacts, own, erasures)
-        return found
+            written.append(WrittenPredictions(contacts, own, predictions, bodies))
+        return written
 
     def _written(
-        self,
-        resolved: ResolvedCall,
-        predictions: Sequence[Prediction],
-        bodies: Sequence[bytes],
-        counted: Mapping[str, Any] | None,
+        self, resolved: ResolvedCall, answers: WrittenAnswers, counted: Mapping[str, Any] | None
     ) -> CallAnswer:
         """Put an answer together; the same bytes are sent and logged."""
         about = {
@@ -360,9 +331,9 @@ class Answering:
             **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
-        body = b'{"predictions":[%b],%b' % (b",".join(bodies), rest[1:])
-        statuses = Counter([one.status for one in predictions])
-        return CallAnswer(body, statuses, len(predictions), resolved.outcome, resolved.champion.version)
+        body = b'{"predictions":[%b],%b' % (b",".join(answers.bodies), rest[1:])
+        contacts, version = len(answers.bodies), resolved.champion.version
+        return CallAnswer(body, answers.statuses, contacts, resolved.outcome, version)
 
     def _model_info(self, resolved: ResolvedCall) -> dict[str, object]:
         model = resolved.champion.model
@@ -376,9 +347,7 @@ class Answering:
             "grade": model.grade,
         }
 
-    def _log(
-        self, resolved: ResolvedCall, predictions: Sequence[Prediction], bodies: Sequence[bytes], erasures: int
-    ) -> None:
+    def _log(self, resolved: ResolvedCall, answers: WrittenAnswers, erasures: int) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
         spec = self._spec
         if spec.is_stored is not None and not spec.is_stored(resolved.request, resolved.champion.model):
@@ -390,10 +359,6 @@ class Answering:
             cutoff=resolved.cutoff,
             asked_at=resolved.asked_at,
             request_id=resolved.call.request_id,
-            erasures=erasures,
         )
-        rows = [
-            Logged(call, one, body) for one, body in zip(predictions, bodies, strict=True) if one.status not in UNLOGGED
-        ]
         keep = self._predictions.write if resolved.call.committed else self._predictions.add
-        keep(resolved.call.account, rows)
+        keep(LoggedTogether(resolved.call.account, erasures), answers.rows(call))

@@ -6,12 +6,13 @@ at once from columns; a test holds both to the same answers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.holdout import holding
-from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
+from shared.contracts.prediction import UNDERSTOOD, Band, Prediction, Source, Status
 from shared.contracts.rows import DAY, Microseconds, denies_profiling, microseconds
 from shared.serving.batch import PinnedModel
 from shared.serving.capability_spec import ColumnModel, ServedModel
@@ -21,6 +22,7 @@ from shared.serving.contact_answers import (
     name_what_is_missing,
     noted_of,
     with_detail,
+    with_inputs,
     withhold,
 )
 from shared.serving.request_contacts import AttributeNames
@@ -58,14 +60,27 @@ class BulkColumns:
     """NaN without prediction, as are the others then of no meaning."""
     score: NDArray[np.int64]
     band: NDArray[np.int64]
-    bands: tuple[str, ...]
+    bands: tuple[Band, ...]
     quality: NDArray[np.int64]
     """Index into `qualities`."""
     qualities: list[list[str]]
     others: dict[int, Prediction]
     """Whoever has no prediction, or one of which there is more to say."""
 
+    def answer(self, contact_id: str, row: int) -> Prediction:
+        """Return the head of somebody's prediction, of which more is to be said."""
+        return Prediction(
+            contact_id=contact_id,
+            probability=float(self.probability[row]),
+            score=int(self.score[row]),
+            band=self.bands[self.band[row]],
+            source=SOURCE,
+            data_quality=self.qualities[self.quality[row]],
+        )
 
+
+SOURCE: Final[Source] = "model"
+"""Of every answer that is columns."""
 STATUSES: tuple[Status, ...] = (
     "ok",
     "not_eligible",
@@ -103,8 +118,9 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
         marks = _marks(pasts, model, cutoff, found.truncated)
         columns.quality[rows] = marks
         columns.qualities = _qualities(noted_of(bulk.newest_event_at, cutoff=cutoff))
-        judged = [place for place, one in enumerate(found.inputs) if one is not UNDERSTOOD and one.codes]
-        rows[np.flatnonzero(rows)[judged]] = False
+        for row, inputs in zip(np.flatnonzero(rows).tolist(), found.inputs, strict=True):
+            if inputs is not UNDERSTOOD and inputs.codes:
+                columns.others[row] = with_inputs(columns.answer(bulk.contacts.ids[row], row), inputs)
     if not rows.all():
         _add_others(columns, pinned, bulk, ~rows)
     return columns
@@ -249,9 +265,11 @@ def _has_any(contacts: ContactColumns, model: ServedModel) -> Mask:
     """Return who has an attribute that the model looks at, filled in."""
     found = np.zeros(len(contacts.ids), dtype=bool)
     for name in {feature.attribute for feature in model.feature_set.features if feature.attribute}:
+        if found.all():
+            break
         column = contacts.attributes.get(name)
         if column is not None:
-            filled = np.fromiter((not is_missing(value) for value in column.value), bool, len(column.value))
+            filled = [not is_missing(value) for value in column.value]
             found[column.contact[filled]] = True
     return found
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from shared.capabilities import Capability
 from shared.contracts.outcome import Flag, Outcome
-from shared.contracts.prediction import Answer, Prediction, PredictionRequest, PublishedPrediction
+from shared.contracts.prediction import Answer, Band, Prediction, PredictionRequest, PublishedPrediction
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature, InputQuality
@@ -106,7 +106,7 @@ class AnswerColumns(Protocol):
         """Index into `bands`."""
 
     @property
-    def bands(self) -> tuple[str, ...]:
+    def bands(self) -> tuple[Band, ...]:
         """The lowest first."""
 
     @property

@@ -17,7 +17,7 @@ from shared.features.inputs import inputs_of
 from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
-from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
+from shared.serving.request_contacts import AlikeContacts, AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
 from shared.timeline import (
     ContactFacts,
@@ -70,13 +70,18 @@ class ContactAnswers:
             StoreUnavailable: the pasts could not be read.
         """
         model = self.champion.model
+        if isinstance(contacts, AlikeContacts):
+            ids, bring_events = contacts.ids, False
+        else:
+            ids, bring_events = [one.id for one in contacts], any(one.events for one in contacts)
+        once = list(dict.fromkeys(ids))
         wanted = PastsWanted(
-            list(dict.fromkeys([contact.id for contact in contacts])),
+            once,
             cutoff=self.cutoff,
             asked_at=self.asked_at,
             always=(*model.reached_by, *model.begun_by),
             lookback_days=model.lookback_days,
-            event_ids=_needs_event_ids(contacts),
+            event_ids=bring_events or len(once) < len(ids),
             currency=currency_of(model),
         )
         around = self.cutoff - TREND_DAYS * DAY
@@ -113,7 +118,7 @@ class ContactAnswers:
             if names and results[place].status in ("ok", "insufficient_data", "not_eligible"):
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         if reads is not None:
-            _put_trends(results, reads.past_scores)
+            put_trends(results, reads.past_scores)
             self._add_stored(results)
         for one in results if others else ():
             if one.contact_id in others and one.status in ("ok", "insufficient_data", "not_eligible"):
@@ -409,12 +414,7 @@ def with_detail(one: Prediction) -> Prediction:
     return one
 
 
-def _needs_event_ids(contacts: Sequence[RequestContact]) -> bool:
-    """Whether stored events are united with others: with those of a call, or where a contact is named twice."""
-    return any(contact.events for contact in contacts) or len({one.id for one in contacts}) < len(contacts)
-
-
-def _put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
+def put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
     """Compare the scores of those who are answered with their past ones."""
     for one in results if before else ():
         if one.status == "ok" and one.contact_id is not None:

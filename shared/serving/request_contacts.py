@@ -1,13 +1,13 @@
 """The contacts of a request: the envelope checked strictly, each contact alone, inline data merged with the store's."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 import orjson
@@ -48,6 +48,43 @@ class RequestContact(NamedTuple):
     timezone: str | None = None
     consent: Mapping[str, str] | None = None
     events: Sequence[InlineEvent] = ()
+
+
+class AlikeContacts(Sequence[RequestContact]):
+    """Valid contacts that bring the same attributes in the same order; each is made when it is asked for."""
+
+    __slots__ = ("_own", "attributes", "ids")
+
+    def __init__(self, ids: Sequence[str], own: Sequence[dict[str, Any]]) -> None:
+        """Lay out the attributes as columns.
+
+        Args:
+            ids: one a contact, at least one.
+            own: the attributes of each, with the same names in the same order.
+        """
+        self.ids, self._own = ids, own
+        columns = zip(*map(dict.values, own), strict=True)
+        self.attributes: Mapping[str, tuple[Any, ...]] = dict(zip(own[0], columns, strict=True))
+
+    def __len__(self) -> int:
+        """Count the contacts."""
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> RequestContact: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[RequestContact]: ...
+
+    def __getitem__(self, place: int | slice) -> RequestContact | Sequence[RequestContact]:
+        """Make one, or some."""
+        if isinstance(place, slice):
+            return list(map(RequestContact, self.ids[place], self._own[place]))
+        return RequestContact(self.ids[place], self._own[place])
+
+    def __iter__(self) -> Iterator[RequestContact]:
+        """Make one after the other."""
+        return map(RequestContact, self.ids, self._own)
 
 
 @dataclass(slots=True)
@@ -315,7 +352,7 @@ def _names(value: Any, opened: int) -> int:
 _NESTED: Final = frozenset({dict, list})
 
 
-def slots(contacts: list[Any], exactly: Callable[[], list[Any]] | None = None) -> list[Slot]:
+def slots(contacts: list[Any], exactly: Callable[[], list[Any]] | None = None) -> Sequence[Slot]:
     """Validate each contact alone, order kept.
 
     Args:
@@ -326,7 +363,7 @@ def slots(contacts: list[Any], exactly: Callable[[], list[Any]] | None = None) -
     if (alike := _alike(contacts)) is not None:
         return alike
     known = set[str]()
-    found = [_plain(raw, known) or _slot(raw, place) for place, raw in enumerate(contacts)]
+    found: list[Slot] = [_plain(raw, known) or _slot(raw, place) for place, raw in enumerate(contacts)]
     refused = [place for place, slot in enumerate(found) if isinstance(slot, Prediction) and slot.status == "invalid"]
     if refused and exactly is not None:
         again = exactly()
@@ -335,7 +372,7 @@ def slots(contacts: list[Any], exactly: Callable[[], list[Any]] | None = None) -
     return found
 
 
-def _alike(contacts: Sequence[Any]) -> list[Slot] | None:
+def _alike(contacts: Sequence[Any]) -> AlikeContacts | None:
     """Check contacts that bring the same attributes in the same order, column by column; None: one by one.
 
     A column of a thousand is checked in the time of a few values; what is refused here is looked at again.
@@ -351,10 +388,10 @@ def _alike(contacts: Sequence[Any]) -> list[Slot] | None:
     names = list(own[0])
     if not all(map(names.__eq__, map(list, own))):
         return None
-    fits = _are_texts(ids, MAX_ID) and "" not in ids and _are_texts(names, MAX_NAME_CHARACTERS) and "" not in names
-    if fits and all(map(are_plain, zip(*map(dict.values, own), strict=True))):
-        return list(map(RequestContact, ids, own))
-    return None
+    if not (_are_texts(ids, MAX_ID) and "" not in ids and _are_texts(names, MAX_NAME_CHARACTERS) and "" not in names):
+        return None
+    alike = AlikeContacts(ids, own)
+    return alike if all(map(are_plain, alike.attributes.values())) else None
 
 
 def _are_texts(column: Sequence[Any], longest: int) -> bool:

@@ -35,15 +35,16 @@ from shared.http.middleware import (
 )
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
-from shared.serving.answering import Answering, Logged
+from shared.serving.answering import Answering
 from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.shadow import Shadowing, ShadowModels
 from shared.serving.threads import PredictionLog, ThreadPools
+from shared.serving.written_answers import LoggedTogether
 from shared.settings import ServiceSettings
-from shared.store import open_database
+from shared.store import PredictionRow, open_database
 
 log = logging.getLogger(__name__)
 
@@ -144,9 +145,8 @@ class Service:
         app.flat_routes = {capability.path: predictions}
         return app
 
-    def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:
-        since = min((one.call.erasures for one in logged), default=None)
-        left_out = self.store.of(account).predictions.log([one.row() for one in logged], since=since)
+    def _store_predictions(self, together: LoggedTogether, rows: Sequence[PredictionRow]) -> None:
+        left_out = self.store.of(together.account).predictions.log(rows, since=together.erasures)
         self.metrics.log_dropped.inc(left_out)
 
     @contextlib.asynccontextmanager

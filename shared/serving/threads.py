@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -218,27 +218,33 @@ GATHER_SECONDS = 0.1
 """How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
 DROPPING_SECONDS = 60.0
 """How long after it dropped rows the log is said to drop some."""
-Write = Callable[[str, Sequence[Any]], None]
+Group = TypeVar("Group", bound=str | tuple[Any, ...])
+"""Has an order."""
 
 
-class PredictionLog:
+class PredictionLog(Generic[Group]):
     """A bounded queue and one writer thread.
 
     Args:
-        write: store the rows of one account, in one transaction.
+        write: store the rows of one group, in one transaction.
         bound: how many rows may wait.
         metrics: where waiting, dropped and failed ones are counted.
         gather_seconds: how long a row waits for others to be written with.
     """
 
     def __init__(
-        self, write: Write, *, bound: int, metrics: ServiceMetrics, gather_seconds: float = GATHER_SECONDS
+        self,
+        write: Callable[[Group, Sequence[Any]], None],
+        *,
+        bound: int,
+        metrics: ServiceMetrics,
+        gather_seconds: float = GATHER_SECONDS,
     ) -> None:
         self._write = write
         self._bound = bound
         self._metrics = metrics
         self._gather_seconds = gather_seconds
-        self._waiting: deque[tuple[str, Any]] = deque()
+        self._waiting: deque[tuple[Group, Any]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._failing = False
@@ -255,11 +261,11 @@ class PredictionLog:
         """Start the writer."""
         self._thread.start()
 
-    def add(self, account: str, rows: Iterable[Any]) -> None:
+    def add(self, group: Group, rows: Iterable[Any]) -> None:
         """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
         with self._changed:
             free = 0 if self._closing else self._bound - len(self._waiting)
-            entries = [(account, row) for row in rows]
+            entries = list(zip(repeat(group), rows, strict=False))
             waited = len(self._waiting)
             self._waiting.extend(entries[:free])
             if not waited or len(self._waiting) >= BATCH:
@@ -271,13 +277,13 @@ class PredictionLog:
         self._metrics.log_dropped.inc(rows)
         self._dropped_at = time.monotonic()
 
-    def write(self, account: str, rows: Sequence[Any]) -> None:
+    def write(self, group: Group, rows: Sequence[Any]) -> None:
         """Store rows now, past the queue.
 
         Raises:
             StoreUnavailable: none was stored.
         """
-        self._write(account, rows)
+        self._write(group, rows)
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Write what waits and stop; what is still there after the timeout is counted as dropped."""
@@ -300,15 +306,15 @@ class PredictionLog:
                 batch = list(islice(self._waiting, BATCH))
                 if not batch:
                     return
-            for account, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
-                self._store(account, [row for _, row in entries])
+            for group, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
+                self._store(group, [row for _, row in entries])
             with self._changed:
                 for _ in batch:
                     self._waiting.popleft()
 
-    def _store(self, account: str, rows: Sequence[Any]) -> None:
+    def _store(self, group: Group, rows: Sequence[Any]) -> None:
         try:
-            self._write(account, rows)
+            self._write(group, rows)
         except Exception as error:  # the writer must live: predictions go on without their log
             self._metrics.log_failures.inc()
             self._drop(len(rows))

@@ -57,6 +57,12 @@ class EventColumns:
     campaign: CodedText
     item: CodedText
 
+    @classmethod
+    def none(cls) -> "EventColumns":
+        """Return the columns of contacts without any event."""
+        nowhere, no_text = np.empty(0, dtype=np.int32), CodedText(np.empty(0, dtype=np.int32), ())
+        return cls(nowhere, np.empty(0, dtype=np.int64), no_text, np.empty(0), no_text, no_text, no_text)
+
     def __len__(self) -> int:
         """Count the events."""
         return len(self.at)

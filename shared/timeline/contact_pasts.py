@@ -25,6 +25,7 @@ from shared.timeline.pasts import (
     UNVERIFIED_OPEN,
     ContactFacts,
     EventTuple,
+    GivenValues,
     Pasts,
 )
 from shared.timeline.whole_orders import whole_order_rows, whole_orders
@@ -98,8 +99,10 @@ class ContactPast:
         oldest = bisect_left(self.at, cutoff - LOOKBACK_DAYS * DAY, 0, end)
         return max(oldest, end - LOOKBACK_EVENTS), end
 
-    def attributes_at(self, cutoff: Microseconds) -> dict[str, Any]:
+    def attributes_at(self, cutoff: Microseconds) -> Mapping[str, Any]:
         """Return the attributes that hold at a cutoff: of each the last value that is valid from before it."""
+        if self.facts is not None and isinstance(self.facts.attributes, GivenValues):
+            return self.facts.attributes.by_name
         since: dict[str, Microseconds] = {}
         held: dict[str, Any] = {}
         for name, valid_from, value, _ in () if self.facts is None else self.facts.attributes:

@@ -71,7 +71,9 @@ def test_contacts_with_the_same_attributes_are_checked_without_a_look_at_each() 
 
     found = request_contacts._alike(contacts)
 
-    assert found == [RequestContact(raw["id"], raw["attributes"]) for raw in contacts]
+    assert found is not None
+    assert [*found] == [RequestContact(raw["id"], raw["attributes"]) for raw in contacts]
+    assert found.attributes == {"size": (1, None, 2.5), "plan": ("pro", "pro", "pro")}
 
 
 def read_twice(body: bytes) -> tuple[Any, Any]:

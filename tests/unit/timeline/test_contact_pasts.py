@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contracts.rows import ALWAYS, DAY
-from shared.timeline import ContactFacts, ContactPast, ContactPasts, DatedValue, EventTuple, missing_in
+from shared.timeline import ContactFacts, ContactPast, ContactPasts, DatedValue, EventTuple, GivenValues, missing_in
 
 CUTOFF = 20_000 * DAY
 PRO = DatedValue("plan", ALWAYS, "pro")
@@ -81,3 +81,11 @@ def test_what_is_missing_is_named_for_few_and_many(
 
 def test_a_zone_is_not_missed_where_no_local_hour_counts() -> None:
     assert missing_in(ContactPasts(["a"], {}, ()), CUTOFF, needs_zone=False) == [("no_events", "no_attributes")]
+
+
+@pytest.mark.parametrize("cutoff", [0, CUTOFF])
+def test_what_a_call_brings_of_a_contact_holds_at_any_cutoff(cutoff: int) -> None:
+    given = GivenValues({"plan": "pro", "size": None})
+    brought, listed = (ContactPast.of("a", ContactFacts(attributes=one), ()) for one in (given, tuple(given)))
+
+    assert dict(brought.attributes_at(cutoff)) == dict(listed.attributes_at(cutoff)) == {"plan": "pro", "size": None}
