@@ -39,7 +39,8 @@ QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else's
 MEMORY_BYTES = 4_000_000_000
 """A run of all tests leaves a fifth of it behind."""
-BROWSER = Path(__file__).parent / "browser"
+TESTS = Path(__file__).parent
+BROWSER = TESTS / "browser"
 COLLECT_AFTER = (50_000, 20, 20)
 """Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
     _keep_files_in_memory()
+    config.pluginmanager.register(ExamplesOfProduct())
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
     settings.load_profile("foretell")
@@ -166,9 +168,7 @@ def with_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
 @pytest.fixture(scope="session")
 def migrated_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both SQLite files, migrated once: to copy them takes a hundredth of the time."""
-    home = tmp_path_factory.mktemp("migrated-files")
-    migrate(Settings(home=home))
-    return home
+    return once(tmp_path_factory, "migrated-files", lambda home: migrate(Settings(home=home)))
 
 
 @dataclass
@@ -231,10 +231,15 @@ def simulated() -> Callable[..., World]:
     return _simulated
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Look for examples in the product alone: to look through the tests takes each worker a second."""
-    return [one for one in (yield) if not isinstance(one, DoctestModule)]
+class ExamplesOfProduct:
+    """Looks for examples in modules of the product that have some: to look through all takes each worker a second."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(self, file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+        made = yield
+        if not file_path.is_relative_to(TESTS) and b">>> " in file_path.read_bytes():
+            return made
+        return [one for one in made if not isinstance(one, DoctestModule)]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -331,6 +336,8 @@ def pytest_collection_finish() -> None:
 
 WAITING = ("tests/e2e/", "tests/browser/", "tests/integration/foretell/")
 """Files below wait for processes more than they compute."""
+TOGETHER = {"tests/contract/test_registry_tables.py": "tests/contract/test_every_capability.py"}
+"""Both look at models of all capabilities: another worker would train them again."""
 LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 
@@ -343,7 +350,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWaits | None:
     """Give out files so that one worker waits for processes while the others compute."""
-    return OneWaits(config, log, WAITING) if config.getvalue("dist") == "loadfile" else None
+    return OneWaits(config, log, WAITING, TOGETHER) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture
