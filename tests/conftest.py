@@ -39,8 +39,7 @@ QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else's
 MEMORY_BYTES = 4_000_000_000
 """A run of all tests leaves a fifth of it behind."""
-TESTS = Path(__file__).parent
-BROWSER = TESTS / "browser"
+BROWSER = Path(__file__).parent / "browser"
 COLLECT_AFTER = (50_000, 20, 20)
 """Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
@@ -55,7 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
     _keep_files_in_memory()
-    config.pluginmanager.register(ExamplesOfProduct())
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
     settings.load_profile("foretell")
@@ -231,15 +229,10 @@ def simulated() -> Callable[..., World]:
     return _simulated
 
 
-class ExamplesOfProduct:
-    """Looks for examples in modules of the product that have some: to look through all takes each worker a second."""
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_collect_file(self, file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-        made = yield
-        if not file_path.is_relative_to(TESTS) and b">>> " in file_path.read_bytes():
-            return made
-        return [one for one in made if not isinstance(one, DoctestModule)]
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the product alone: to look through the tests takes each worker a second."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
