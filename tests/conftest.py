@@ -166,9 +166,7 @@ def with_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
 @pytest.fixture(scope="session")
 def migrated_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both SQLite files, migrated once: to copy them takes a hundredth of the time."""
-    home = tmp_path_factory.mktemp("migrated-files")
-    migrate(Settings(home=home))
-    return home
+    return once(tmp_path_factory, "migrated-files", lambda home: migrate(Settings(home=home)))
 
 
 @dataclass
@@ -331,6 +329,8 @@ def pytest_collection_finish() -> None:
 
 WAITING = ("tests/e2e/", "tests/browser/", "tests/integration/foretell/")
 """Files below wait for processes more than they compute."""
+TOGETHER = {"tests/contract/test_registry_tables.py": "tests/contract/test_every_capability.py"}
+"""Both look at models of all capabilities: another worker would train them again."""
 LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 
@@ -343,7 +343,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWaits | None:
     """Give out files so that one worker waits for processes while the others compute."""
-    return OneWaits(config, log, WAITING) if config.getvalue("dist") == "loadfile" else None
+    return OneWaits(config, log, WAITING, TOGETHER) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
-"""A home with a golden model of every capability in its registry and in force: nothing is trained."""
+"""A home with golden models in its registry and in force, of every capability or of some: nothing is trained."""
 
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from foretell import home as homes
 from foretell.cli.context import ensure_account, ensure_key, now_us
-from shared.capabilities import TABLE
 from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import migrate, open_database
@@ -41,17 +41,18 @@ print(json.dumps(versions))
 """
 
 
-def golden_home(folder: Path, *, registered: bool) -> Path:
+def golden_home(folder: Path, *, registered: bool, capabilities: Iterable[str] = tuple(MODELS)) -> Path:
     """Make one.
 
     Args:
         folder: that does not exist yet.
         registered: whether the registry holds the models (seconds); the cache does in any case.
+        capabilities: those that have a model; a worker scores all contacts by each of them.
     """
     homes.prepare(folder)
     settings = Settings(home=folder)
     migrate(settings)
-    artifacts = {name: copied(GOLDEN / golden, folder.parent / name) for name, (golden, _) in MODELS.items()}
+    artifacts = {name: copied(GOLDEN / MODELS[name][0], folder.parent / name) for name in capabilities}
     versions = _registered(folder, artifacts) if registered else dict.fromkeys(artifacts, "1")
     settings.cache_folder.mkdir(exist_ok=True)
     database = open_database(settings, b"i" * 32)
@@ -59,9 +60,9 @@ def golden_home(folder: Path, *, registered: bool) -> Path:
         ensure_account(database, "default")
         ensure_key(database, settings, "default")
         store = database.of("default")
-        for name in (line.name for line in TABLE):
-            digest = digest_of(artifacts[name])
-            artifacts[name].rename(settings.cache_folder / digest)
+        for name, artifact in artifacts.items():
+            digest = digest_of(artifact)
+            artifact.rename(settings.cache_folder / digest)
             store.models.promote(name, MODELS[name][1], versions[name], digest, at=now_us(), reason="golden")
     finally:
         database.close()

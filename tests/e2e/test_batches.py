@@ -23,16 +23,23 @@ from tests.e2e.installation import Installation, free_ports, read_greeting, unti
 CONTACTS = 8_000
 """Two parts: enough for a kill between the first and the last."""
 MOMENT_SECONDS = 0.02
+MODELS = ("scoring", "segmentation")
+SETTINGS = {
+    "FORETELL_BATCH_LEASE_SECONDS": "2",
+    "FORETELL_RESCORE_SHARE": "0.001",
+    "FORETELL_RETRAIN_SEGMENTATION_DAYS": "0",
+}
+"""The worker is to work on batches: it rests once it has scored a thousand contacts, and trains nothing."""
 CUTOFF = "2026-06-01T00:00:00Z"
 ASKED = {"capabilities": ["scoring"], "contacts": "all", "outcome": "customer", "cutoff": CUTOFF, "format": "ndjson"}
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Everything on golden models and some thousand contacts."""
-    folder = golden_home(tmp_path_factory.mktemp("batches") / "var", registered=False)
+    """Everything on two golden models and some thousand contacts."""
+    folder = golden_home(tmp_path_factory.mktemp("batches") / "var", registered=False, capabilities=MODELS)
     fill(folder)
-    installation = Installation(folder, free_ports(), {"FORETELL_BATCH_LEASE_SECONDS": "2"})
+    installation = Installation(folder, free_ports(), SETTINGS)
     process = installation.start()
     read_greeting(process)
     yield installation
@@ -165,7 +172,7 @@ def cancelled(installation: Installation) -> str:
     Its process is not held meanwhile: it may be writing, and then nobody else can.
     """
     for _ in range(10):
-        batch = asked(installation, capabilities=["scoring", "segmentation"], reasons=10)
+        batch = asked(installation, capabilities=MODELS, reasons=10)
         assert until(lambda batch=batch: bool(working_on(batch)) or over(installation, batch))
         status, answer = installation.asked(f"/batches/{batch}/cancel", method="POST")
         if status != 409:

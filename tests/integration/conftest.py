@@ -54,30 +54,44 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     is_migrated = "database" in request.fixturenames
     if request.param == "sqlite":
         if is_migrated:
-            for file in request.getfixturevalue("files_with_account").iterdir():
+            for file in request.getfixturevalue("copied_files").iterdir():
                 shutil.copy(file, tmp_path)
         yield Settings(home=tmp_path)
         return
     server: URL = request.getfixturevalue("postgres")
     name = f"test_{next(_NUMBERS)}"
-    template = f" TEMPLATE {request.getfixturevalue('migrated_template')}" if is_migrated else ""
-    # The files of the template are copied: to write them all through the log takes five times as long.
-    _execute(server, f"CREATE DATABASE {name}{template} STRATEGY file_copy")
-    url = server.set(database=name).render_as_string(hide_password=False)
-    yield Settings(home=tmp_path, store_url=SecretStr(url))
+    template = request.getfixturevalue("copied_template") if is_migrated else "template1"
+    yield Settings(home=tmp_path, store_url=copied_database(server, name, template=template))
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def copied_database(server: URL, name: str, *, template: str) -> SecretStr:
+    """Create a PostgreSQL database as a copy of another one; its address."""
+    # The files are copied: to write them all through the log takes five times as long.
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    return SecretStr(server.set(database=name).render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def copied_files(files_with_account: Path) -> Path:
+    """The SQLite files that a test gets copies of; override it where tests want more in them."""
+    return files_with_account
+
+
+@pytest.fixture
+def copied_template(migrated_template: str) -> str:
+    """The PostgreSQL database that a test gets a copy of; the same holds."""
+    return migrated_template
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres: URL, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A PostgreSQL database with the account `default`, made once, from which others are made."""
-    name = "migrated_template"
-    _execute(postgres, f"CREATE DATABASE {name}")
-    url = postgres.set(database=name).render_as_string(hide_password=False)
-    settings = Settings(home=tmp_path_factory.mktemp("template"), store_url=SecretStr(url))
+    url = copied_database(postgres, "migrated_template", template="template1")
+    settings = Settings(home=tmp_path_factory.mktemp("template"), store_url=url)
     migrate(settings)
     _create_account(settings)
-    return name
+    return "migrated_template"
 
 
 @pytest.fixture(scope="session")

@@ -23,12 +23,12 @@ class Worker:
         self.shutting_down = True
 
 
-def given_out(files: list[str], workers: int) -> list[list[str]]:
+def given_out(files: list[str], workers: int, **together: str) -> list[list[str]]:
     """Let the workers run files of four tests each, in turns; list the files of each in the order they were begun."""
     tests = [f"{file}::test_{number}" for file in files for number in range(4)]
     option = SimpleNamespace(loadscopereorder=False)
     config: Any = SimpleNamespace(getvalue=lambda _: [f"{workers}*popen"], option=option)
-    scheduler, nodes = OneWaits(config, None, ("e2e/",)), [Worker() for _ in range(workers)]
+    scheduler, nodes = OneWaits(config, None, ("e2e/",), together), [Worker() for _ in range(workers)]
     for node in nodes:
         scheduler.add_node(node)
         scheduler.add_node_collection(node, tests)
@@ -51,3 +51,7 @@ def test_one_worker_takes_what_waits_and_the_others_what_computes() -> None:
 def test_nobody_is_idle_while_files_of_any_kind_are_left() -> None:
     assert given_out(["e2e/a", "e2e/b", "e2e/c", "unit/d"], 2) == [["e2e/a", "e2e/b"], ["unit/d", "e2e/c"]]
     assert given_out(["e2e/a", "unit/b", "unit/c", "unit/d"], 2) == [["e2e/a", "unit/c"], ["unit/b", "unit/d"]]
+
+
+def test_files_that_share_something_go_to_one_worker() -> None:
+    assert given_out(["a", "b", "c"], 2, b="a") == [["a", "b"], ["c"]]

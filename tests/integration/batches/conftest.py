@@ -1,10 +1,12 @@
 """An account with golden models in force, in an installation on SQLite and on PostgreSQL; nothing is trained."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from foretell.batch_models import loaded
 from shared.batches.files import BatchFiles, BatchFolder
@@ -16,6 +18,7 @@ from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import AccountStore, BatchRow, Database, Lease, open_database
 from tests.e2e.golden_home import GOLDEN, MODELS, copied
+from tests.integration.conftest import copied_database
 
 KEY = b"an identity key of the tests, long enough"
 NOW = 1_780_272_000 * SECOND
@@ -79,18 +82,62 @@ def asked(*names: str, choice: ContactSelection = ALL, reasons: int = 0, format:
 
 
 @pytest.fixture
-def batching(settings: Settings, database: Database) -> Iterator[Batching]:
+def batching(settings: Settings, database: Database, golden_models: dict[str, Path]) -> Iterator[Batching]:
+    for folder in golden_models.values():
+        shutil.copytree(folder, settings.cache_folder / folder.name)
     opened = open_database(settings, KEY)
-    store = opened.of("default")
-    settings.cache_folder.mkdir()
-    for name, (golden, outcome) in MODELS.items():
-        artifact = copied(GOLDEN / golden, settings.home / name)
-        digest = digest_of(artifact)
-        artifact.rename(settings.cache_folder / digest)
-        store.models.promote(name, outcome, "3", digest, at=NOW - DAY, reason="golden")
-    fill(store)
-    yield Batching(settings, opened, store, BatchFiles(settings.files_folder))
+    yield Batching(settings, opened, opened.of("default"), BatchFiles(settings.files_folder))
     opened.close()
+
+
+@pytest.fixture
+def copied_files(request: pytest.FixtureRequest, files_with_account: Path) -> Path:
+    """What tests get copies of: with contacts and models where a test works on batches."""
+    return request.getfixturevalue("filled_files") if "batching" in request.fixturenames else files_with_account
+
+
+@pytest.fixture
+def copied_template(request: pytest.FixtureRequest, migrated_template: str) -> str:
+    """The same on PostgreSQL."""
+    return request.getfixturevalue("filled_template") if "batching" in request.fixturenames else migrated_template
+
+
+@pytest.fixture(scope="session")
+def golden_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The golden models by capability, each in a folder named by its digest, as in a cache."""
+    folder = tmp_path_factory.mktemp("golden-models")
+    artifacts = {name: copied(GOLDEN / golden, folder / name) for name, (golden, _) in MODELS.items()}
+    return {name: artifact.rename(folder / digest_of(artifact)) for name, artifact in artifacts.items()}
+
+
+@pytest.fixture(scope="session")
+def filled_files(
+    files_with_account: Path, golden_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Both SQLite files of the account with models and contacts, made once."""
+    home = tmp_path_factory.mktemp("filled-files")
+    shutil.copytree(files_with_account, home, dirs_exist_ok=True)
+    prepare(Settings(home=home), golden_models)
+    return home
+
+
+@pytest.fixture(scope="session")
+def filled_template(
+    postgres: URL, migrated_template: str, golden_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A PostgreSQL database with the same, made once."""
+    url = copied_database(postgres, "filled_template", template=migrated_template)
+    prepare(Settings(home=tmp_path_factory.mktemp("filled-template"), store_url=url), golden_models)
+    return "filled_template"
+
+
+def prepare(settings: Settings, models: dict[str, Path]) -> None:
+    database = open_database(settings, KEY)
+    store = database.of("default")
+    for name, folder in models.items():
+        store.models.promote(name, MODELS[name][1], "3", folder.name, at=NOW - DAY, reason="golden")
+    fill(store)
+    database.close()
 
 
 def fill(store: AccountStore, contacts: int = CONTACTS) -> None:

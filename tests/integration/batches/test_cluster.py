@@ -24,9 +24,9 @@ BUCKETS = 6
 
 
 @pytest.fixture
-def settings(tmp_path: Path, files_with_account: Path) -> Settings:
+def settings(tmp_path: Path, copied_files: Path) -> Settings:
     """SQLite alone: what is tested reads an export, whatever store wrote it."""
-    for file in files_with_account.iterdir():
+    for file in copied_files.iterdir():
         shutil.copy(file, tmp_path)
     return Settings(home=tmp_path)
 

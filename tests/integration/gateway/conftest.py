@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from shared.contracts.call import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
 from shared.settings import GatewaySettings, Settings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, open_database
 from tests.socket_server import on_a_socket
 
 SIGNING_KEY = "a signing key of the tests, long enough"
@@ -102,11 +103,11 @@ class RunningGateway:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated(migrated_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both SQLite files with two accounts, made once: to copy them takes a fraction of the time."""
     home = tmp_path_factory.mktemp("migrated")
+    shutil.copytree(migrated_files, home, dirs_exist_ok=True)
     settings = GatewaySettings(home=home, signing_key=SIGNING_KEY, identity_key=SIGNING_KEY)
-    migrate(settings)
     database = open_database(settings)
     create_accounts(database)
     database.close()
