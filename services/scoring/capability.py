@@ -36,6 +36,7 @@ CAPABILITY: CapabilitySpec["ScoringModel", ScoreRequest, Prediction] = Capabilit
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=lambda model: model.feature_set.event_fields,
     training=TrainingSpec(
         recipe=_recipe,
         choices=ColumnChoices,
