@@ -89,6 +89,8 @@ class ResolvedCall(NamedTuple):
     """Who of the contacts gets no answer; nearly always empty."""
     ids: frozenset[str] | None
     """Whom a call that may be answered together with others names; None: it is answered alone."""
+    shares: bool
+    """Whether its answer about a contact may be that of other calls too: it brings nothing, and commits nothing."""
 
     def at(self, latest: "ResolvedCall") -> "ResolvedCall":
         """Ask at the instant of a later call, so that this sees all that was recorded before it came.
@@ -105,7 +107,7 @@ GATHERED_CONTACTS = 32
 
 
 def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
-    """Whether a call can be answered together with others: it asks the same, about other contacts."""
+    """Whether a call can be answered together with others: it asks the same, and of the same contacts no less."""
     first = taken[0]
     if one.ids is None or first.ids is None or one.champion is not first.champion:
         return False
@@ -116,7 +118,12 @@ def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
     mine, theirs = one.request.__dict__, first.request.__dict__
     if any(mine[name] != theirs[name] for name in mine if name != "contacts"):
         return False
-    return all(one.ids.isdisjoint(call.ids or ()) for call in taken)
+    return all(one.ids.isdisjoint(call.ids or ()) or _may_share(one, call) for call in taken)
+
+
+def _may_share(one: ResolvedCall, other: ResolvedCall) -> bool:
+    """Whether two calls about the same contact can have one answer; the log keeps both by their own request ids."""
+    return one.shares and other.shares and one.call.request_id != other.call.request_id
 
 
 def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
@@ -130,6 +137,11 @@ def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
         if one.__class__ is dict and "events" not in one and one.get("id").__class__ is str
     )
     return ids if len(ids) == len(contacts) else None
+
+
+def _names_alone(contact: object) -> bool:
+    """Whether a contact of a call is an id, and nothing that counts for this call only."""
+    return contact.__class__ is dict and contact.keys() == {"id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +226,14 @@ class Answering:
         champion = await self._champion(call.account, outcome)
         cutoff = read.cutoff_or(now)
         asked_at = microseconds(now)
-        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
-        resolved = ResolvedCall(
-            call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held,
-            _joinable_ids(read),
-        )  # fmt: skip
         before = self._spec.before_respond
         commits = before is not None and before.applies(read)
+        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
+        ids = _joinable_ids(read)
+        shares = ids is not None and not commits and all(map(_names_alone, read.contacts))
+        resolved = ResolvedCall(
+            call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held, ids, shares
+        )
         if contacts <= SMALL_CONTACTS and not call.committed:
             return await (self._committing if commits else self._small).run(resolved)
         writes = call.committed or commits
@@ -307,14 +320,20 @@ class Answering:
     def _together(self, calls: Sequence[ResolvedCall], answers: ContactAnswers) -> list[CallAnswer]:
         every = [_slots(one) for one in calls]
         valid = [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
+        # Of several calls each names a contact once, and all that name it ask the same.
+        distinct = valid if len(calls) == 1 else list({contact.id: contact for contact in valid}.values())
         reads: RequestReads | None = None
-        if valid:
+        if distinct:
             try:
-                reads = answers.read(valid)
+                reads = answers.read(distinct)
             except StoreUnavailable:  # what a call brings itself is answered all the same
                 if len(calls) > 1:
                     raise
-        answered, erasures = iter(answers.of(valid, reads)), erasures_of(reads)
+        found, erasures = answers.of(distinct, reads), erasures_of(reads)
+        if len(distinct) < len(valid):
+            of_contact = {contact.id: one for contact, one in zip(distinct, found, strict=True)}
+            found = [of_contact[contact.id] for contact in valid]
+        answered = iter(found)
         written = []
         for one, of_call in zip(calls, every, strict=True):
             contacts = [slot for slot in of_call if isinstance(slot, RequestContact)]
@@ -323,15 +342,17 @@ class Answering:
             predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in of_call]
             bodies = [prediction.wire(self._spec.absent_fields) for prediction in predictions]
             written.append((one, contacts, own, predictions, bodies))
-        found = [self._written(one, predictions, bodies, answers.counted) for one, _, _, predictions, bodies in written]
+        replies = [
+            self._written(one, predictions, bodies, answers.counted) for one, _, _, predictions, bodies in written
+        ]
         # All could be written: from here on nothing is done again.
-        for answer, (one, contacts, own, predictions, bodies) in zip(found, written, strict=True):
-            for status, count in answer.statuses.items():
+        for reply, (one, contacts, own, predictions, bodies) in zip(replies, written, strict=True):
+            for status, count in reply.statuses.items():
                 self._metrics.predictions.labels(status).inc(count)
             self._log(one, predictions, bodies, erasures)
             if (one.call.account, one.outcome) in self._shadows.loaded:
                 self._offer(one, contacts, own, erasures)
-        return found
+        return replies
 
     def _written(
         self,
