@@ -54,6 +54,7 @@ CAPABILITY = CapabilitySpec(
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=lambda model: model.feature_set.event_fields,
     add_stored=_add_stored,
     training=TrainingSpec(
         recipe=_recipe,

@@ -48,6 +48,7 @@ CAPABILITY: CapabilitySpec["UpliftModel", UpliftRequest, Prediction] = Capabilit
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=lambda model: model.feature_set.event_fields,
     is_stored=_is_stored,
     training=TrainingSpec(
         recipe=_recipe,

@@ -50,6 +50,8 @@ Kind = Literal[
 CATEGORICAL_KINDS = frozenset({"last_type", "last_item", "categorical", "last_weekday"})
 ATTRIBUTE_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "date")
 VALUE_KINDS = frozenset({"value_sum", "value_mean", "value_max"})
+VALUE_FIELDS = frozenset({"value", "campaign_id", "item"})
+"""What whoever adds values up looks at: events of one instant are ordered, and added, by item and campaign."""
 LOCAL_KINDS = frozenset({"active_days", "hour_share", "weekend_share", "last_hour", "last_weekday"})
 
 
@@ -319,14 +321,11 @@ class FeatureSet:
 
     @cached_property
     def event_fields(self) -> frozenset[str]:
-        """Name what any column looks at of an event beside its type, its time and who made it.
-
-        Values come along with what orders the events of one instant, since sums are added in that order.
-        """
+        """Name what any column looks at of an event beside its type, its time and who made it."""
         found = set[str]()
         for feature in self.features:
             if feature.kind in VALUE_KINDS:
-                found |= {"value", "campaign_id", "item"}
+                found |= VALUE_FIELDS
             elif feature.kind == "last_item":
                 found.add("item")
             elif feature.kind == "distinct":
