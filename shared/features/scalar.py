@@ -21,7 +21,7 @@ from shared.contracts.rows import DAY, HOUR, Microseconds
 from shared.features.engine import RATE_STRENGTH
 from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Feature, FeaturePlan, Kind, parser_of
 from shared.features.pairs import QUARTER
-from shared.timeline.contact_pasts import ContactPast, offset_runs
+from shared.timeline.contact_pasts import ContactPast, instants_by_type, offset_runs
 from shared.timeline.pasts import NEVER
 from shared.timeline.whole_orders import JoinedLines, joined_lines
 
@@ -115,14 +115,9 @@ class Frame:
     @cached_property
     def instants(self) -> Instants:
         """List the instants of each type's events, ascending; without a key where a type has none."""
-        found: dict[Type, Sequence[Microseconds]] = {}
-        if self._rows is None and self._orders is None:
-            found.update(self.past.instants.items())
-        else:
-            listed: dict[str, list[Microseconds]] = defaultdict(list)
-            for name, at in zip(self.type, self.at, strict=True):
-                listed[name].append(at)
-            found.update(listed.items())
+        whole = self._rows is None and self._orders is None
+        listed = self.past.instants if whole else instants_by_type(self.type, self.at)
+        found = dict[Type, Sequence[Microseconds]](listed.items())
         if found:
             found[None] = self.at
         return found

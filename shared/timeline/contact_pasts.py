@@ -34,9 +34,9 @@ from shared.timeline.whole_orders import whole_order_rows, whole_orders
 
 FEW = 2_000
 CONTACT_EVENTS = 200
-"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 188 features, 20 of
+"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 185 features, 20 of
 them of attributes: the two ways cost the same at 1 contact with 1,600 events, 4 with 200, 6 with 50, 9 with none; with
-60 features one by one costs two thirds there (`bench.features`)."""
+60 features one by one costs half there (`bench.features`)."""
 NEW_WITHIN = 7 * DAY
 """A contact known for less is new: little can be said of its habits."""
 
@@ -77,9 +77,7 @@ class ContactPast:
     def instants(self) -> Mapping[str, Sequence[Microseconds]]:
         """List the instants of each type's events, ascending; without a key where a type has none."""
         types, instants, *_ = self.columns
-        found: dict[str, list[Microseconds]] = defaultdict(list)
-        for name, at in zip(types, instants, strict=True):
-            found[name].append(at)
+        found = instants_by_type(types, instants)
         for listed in found.values():
             listed.sort()
         return found
@@ -149,6 +147,14 @@ class ContactPast:
                 since[name] = valid_from
                 held[name] = value
         return held
+
+
+def instants_by_type(types: Sequence[str], instants: Sequence[Microseconds]) -> dict[str, list[Microseconds]]:
+    """List the instants of each type's events in the order in which they come."""
+    found: dict[str, list[Microseconds]] = defaultdict(list)
+    for name, at in zip(types, instants, strict=True):
+        found[name].append(at)
+    return found
 
 
 def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int]]:

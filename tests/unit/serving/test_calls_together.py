@@ -134,7 +134,7 @@ async def test_calls_about_the_same_contact_have_one_answer_and_each_its_row(
     assert counted == 5
 
 
-async def test_the_log_tells_calls_about_one_contact_apart_by_their_ids(running: Any, watched: Watched) -> None:
+async def test_calls_with_one_request_id_are_apart_in_the_log(running: Any, watched: Watched) -> None:
     async with running() as client:
         watched.hold()
         first = asyncio.create_task(client.post("/score", about("c-2")))
