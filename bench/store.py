@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
 from shared.settings import Settings
 from shared.store import AccountStore, PastsWanted, PredictionFilter, PredictionRow, migrate, open_database
+from shared.timeline import FURTHER_FIELDS
 
 NOW = 1_780_000_000_000_000
 CONTACTS = 10_000
@@ -71,7 +72,7 @@ def measure_log(store: AccountStore) -> None:
         calls = iter([[answered(one, at, random_) for one in random_.sample(ids, n)] for at in instants])
         show(f"predictions.log, {n:>5} rows", timed(lambda: store.predictions.log(next(calls), since=0), repeats))  # noqa: B023
     for n, repeats in ((1, 300), (1_000, 20)):
-        wanted = PastsWanted(random_.sample(ids, n), NOW, NOW, event_ids=False)
+        wanted = PastsWanted(random_.sample(ids, n), NOW, NOW, event_fields=FURTHER_FIELDS - {"event_id"})
         show(
             f"predictions.request_reads, {n:>5} contacts",
             timed(lambda: store.predictions.request_reads("scoring", "order", wanted, around=NOW - 30 * DAY), repeats),  # noqa: B023
@@ -84,7 +85,7 @@ def measure_calls(store: AccountStore, ids: list[str], repeats: int) -> None:
     """Time what a call about some contacts reads and logs."""
     n, numbers = len(ids), itertools.count()
     events = len(store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW).events)
-    wanted = PastsWanted(ids, NOW, NOW, event_ids=False)
+    wanted = PastsWanted(ids, NOW, NOW, event_fields=FURTHER_FIELDS - {"event_id"})
 
     def log() -> None:
         k = next(numbers)

@@ -20,7 +20,7 @@ from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.features import FeatureSet, learn, matrix
 from shared.settings import Settings
 from shared.store import AccountStore, PastsWanted, migrate, open_database
-from shared.timeline import PastRows, build
+from shared.timeline import FURTHER_FIELDS, PastRows, build
 
 NOW = 20_600 * DAY
 ACCOUNT = "default"
@@ -191,5 +191,5 @@ def store_size(sizes: Sequence[int], per_contact: int, url: str | None = None) -
 
 
 def _request_reads(store: AccountStore, contact_id: str) -> None:
-    wanted = PastsWanted([contact_id], NOW, NOW, event_ids=False)
+    wanted = PastsWanted([contact_id], NOW, NOW, event_fields=FURTHER_FIELDS - {"event_id"})
     store.predictions.request_reads("scoring", "customer", wanted, around=NOW - 30 * DAY)

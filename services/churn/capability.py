@@ -8,6 +8,7 @@ from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
 from shared.contracts.prediction import Prediction
 from shared.contracts.training import ColumnChoices, TrainingSpec
+from shared.features.feature import VALUE_FIELDS
 from shared.serving.capability_spec import CapabilitySpec
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ CAPABILITY: CapabilitySpec["ChurnModel", ChurnRequest, Prediction] = CapabilityS
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=lambda model: model.feature_set.event_fields | (VALUE_FIELDS if model.value_types else frozenset()),
     is_stored=_is_stored,
     training=TrainingSpec(
         recipe=_recipe,

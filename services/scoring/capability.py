@@ -1,5 +1,6 @@
 """Scoring: how likely is this contact to reach an outcome?"""
 
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ CAPABILITY: CapabilitySpec["ScoringModel", ScoreRequest, Prediction] = Capabilit
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=attrgetter("feature_set.event_fields"),
     training=TrainingSpec(
         recipe=_recipe,
         choices=ColumnChoices,

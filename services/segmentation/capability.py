@@ -1,6 +1,7 @@
 """Segmentation: which behaviour group does this contact belong to?"""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ CAPABILITY = CapabilitySpec(
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=attrgetter("feature_set.event_fields"),
     add_stored=_add_stored,
     training=TrainingSpec(
         recipe=_recipe,

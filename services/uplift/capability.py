@@ -1,5 +1,6 @@
 """Uplift: whom does a message, an offer or a call change, and whom not?"""
 
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ CAPABILITY: CapabilitySpec["UpliftModel", UpliftRequest, Prediction] = Capabilit
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
+    event_fields=attrgetter("feature_set.event_fields"),
     is_stored=_is_stored,
     training=TrainingSpec(
         recipe=_recipe,

@@ -49,6 +49,9 @@ Kind = Literal[
 ]
 CATEGORICAL_KINDS = frozenset({"last_type", "last_item", "categorical", "last_weekday"})
 ATTRIBUTE_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "date")
+VALUE_KINDS = frozenset({"value_sum", "value_mean", "value_max"})
+VALUE_FIELDS = frozenset({"value", "campaign_id", "item"})
+"""What whoever adds values up looks at: events of one instant are ordered, and added, by item and campaign."""
 LOCAL_KINDS = frozenset({"active_days", "hour_share", "weekend_share", "last_hour", "last_weekday"})
 
 
@@ -325,6 +328,19 @@ class FeatureSet:
             for column, feature in enumerate(self.features)
             if feature.attribute
         )
+
+    @cached_property
+    def event_fields(self) -> frozenset[str]:
+        """Name what any column looks at of an event beside its type, its time and who made it."""
+        found = set[str]()
+        for feature in self.features:
+            if feature.kind in VALUE_KINDS:
+                found |= VALUE_FIELDS
+            elif feature.kind == "last_item":
+                found.add("item")
+            elif feature.kind == "distinct":
+                found.add("campaign_id" if feature.other == "campaign" else "item")
+        return frozenset(found)
 
     @cached_property
     def needs_local_time(self) -> bool:

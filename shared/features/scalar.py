@@ -8,9 +8,10 @@ then windows, then types.
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -20,7 +21,7 @@ from shared.contracts.rows import DAY, HOUR, Microseconds
 from shared.features.engine import RATE_STRENGTH
 from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Feature, FeaturePlan, Kind, parser_of
 from shared.features.pairs import QUARTER
-from shared.timeline.contact_pasts import ContactPast, offset_runs
+from shared.timeline.contact_pasts import ContactPast, instants_by_type, offset_runs
 from shared.timeline.pasts import NEVER
 from shared.timeline.whole_orders import JoinedLines, joined_lines
 
@@ -36,13 +37,11 @@ Row = list[float]
 Instants = Mapping[Type, Sequence[Microseconds]]
 """Of each type's events, ascending."""
 Cells = list[tuple[int, Type, int]]
-"""Column, event type, window."""
+"""Column, event type, window; by type, the shortest window first."""
 _NAN = float("nan")
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
 _LOOKBACK = len(WINDOWS_DAYS) - 1
 _WEEKEND = [quarter for quarter in range(28) if ((quarter >> 2) + 3) % 7 >= 5]
-
-
 Made = TypeVar("Made")
 
 
@@ -68,13 +67,13 @@ def _counts_of(name: Type, instants: Instants, begins: _ByType[list[int]]) -> Ro
     return [float(count - begin) for begin in begins[name]]
 
 
-def _days_of(name: Type, quarters: Mapping[Type, list[int]], begins: _ByType[list[int]]) -> Row:
-    days = [quarter >> 2 for quarter in quarters.get(name, ())]
-    return [float(len(set(days[begin:]))) for begin in begins[name]]
+def _weekly_of(name: Type, instants: Instants, zone: str | None) -> dict[int, int]:
+    return Counter([quarter % 28 for quarter in _local(instants.get(name, ()), zone, QUARTER)])
 
 
-def _weekly_of(name: Type, quarters: Mapping[Type, list[int]]) -> dict[int, int]:
-    return Counter([quarter % 28 for quarter in quarters.get(name, ())])
+def _local(at: Sequence[Microseconds], zone: str | None, unit: int) -> list[int]:
+    """Count the days, or quarters of one, from 1970-01-01 until each local instant."""
+    return [(one + offset) // unit for begin, end, offset in offset_runs(zone, at) for one in at[begin:end]]
 
 
 class Frame:
@@ -90,11 +89,10 @@ class Frame:
         rows = slice(start, end)
         self.past, self.cutoff, self._types, self._rows = past, cutoff, types, None if whole else rows
         self.at = past.at if whole else past.at[rows]
-        self.type = self.line_types = past.type if whole else past.type[rows]
         self._orders: JoinedLines | None = None
         if joined and len(set(self.at)) < len(self.at):
-            self._orders = joined_lines(self.at, self.type, self.of(past.value), joined)
-            self.at, self.type = self._orders.at, self._orders.type
+            self._orders = joined_lines(self.at, self.line_types, self.of(past.value), joined)
+            self.at = self._orders.at
         self.since = [cutoff - edge for edge in _EDGES[:-1]]
         """Where each window begins; the last one holds all."""
 
@@ -102,14 +100,24 @@ class Frame:
         """Read another column of every line."""
         return column if self._rows is None else column[self._rows]
 
+    @property
+    def line_types(self) -> Sequence[str]:
+        """List the type of every line."""
+        return self.of(self.past.type)
+
+    @property
+    def type(self) -> Sequence[str]:
+        """List the type of every event."""
+        return self.line_types if self._orders is None else self._orders.type
+
     @cached_property
-    def instants(self) -> dict[Type, list[Microseconds]]:
+    def instants(self) -> Instants:
         """List the instants of each type's events, ascending; without a key where a type has none."""
-        found: dict[Type, list[Microseconds]] = defaultdict(list)
-        for name, at in zip(self.type, self.at, strict=True):
-            found[name].append(at)
+        whole = self._rows is None and self._orders is None
+        listed = self.past.instants if whole else instants_by_type(self.type, self.at)
+        found = dict[Type, Sequence[Microseconds]](listed.items())
         if found:
-            found[None] = list(self.at)
+            found[None] = self.at
         return found
 
     @cached_property
@@ -137,12 +145,11 @@ class Frame:
     @cached_property
     def _values(self) -> tuple[dict[Type, list[float]], dict[Type, list[float]]]:
         """Sum and count the values by type, of each window; without a key where a type has none."""
-        named = self._types
         sums: dict[Type, list[float]] = {}
         counts: dict[Type, list[float]] = {}
         for window, pairs in enumerate(self._valued):
             for name, value in pairs:
-                code = name if name in named else UNNAMED
+                code = name if name in self._types else UNNAMED
                 if code not in sums:
                     sums[code], counts[code] = [0.0] * len(_EDGES), [0.0] * len(_EDGES)
                 sums[code][window] += value
@@ -190,39 +197,32 @@ class Frame:
     @cached_property
     def last_age(self) -> dict[Type, float]:
         """Return the age of the newest event of each type in days."""
-        cutoff = self.cutoff
-        return {name: (cutoff - at[-1]) / DAY for name, at in self.instants.items()}
+        return {name: (self.cutoff - at[-1]) / DAY for name, at in self.instants.items()}
 
     @cached_property
     def first_age(self) -> dict[Type, float]:
         """Return the age of the oldest event of each type in days."""
-        cutoff = self.cutoff
-        return {name: (cutoff - at[0]) / DAY for name, at in self.instants.items()}
+        return {name: (self.cutoff - at[0]) / DAY for name, at in self.instants.items()}
 
     def local_newest(self, name: Type) -> Microseconds | None:
         """Return the local wall clock of the newest event of a type."""
         at = self.instants.get(name)
         return None if at is None else at[-1] + offset_runs(self.past.zone, at[-1:])[0][2]
 
-    @cached_property
-    def _quarters(self) -> dict[Type, list[int]]:
-        """List by type the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
-        runs = offset_runs(self.past.zone, self.at)
-        every = [(instant + offset) // QUARTER for begin, end, offset in runs for instant in self.at[begin:end]]
-        found: dict[Type, list[int]] = defaultdict(list, {None: every})
-        for name, quarter in zip(self.type, every, strict=True):
-            found[name].append(quarter)
-        return found
-
-    @cached_property
-    def active_days(self) -> _ByType[Row]:
-        """Count the distinct local days with an event of a type, of each window."""
-        return _ByType(_days_of, self._quarters, self.begins)
+    def active_days(self, name: Type, windows: Iterable[int]) -> Iterator[float]:
+        """Count the distinct local days with an event of a type in some windows, the shortest first."""
+        at, seen = self.instants.get(name, ()), set[int]()
+        end = len(at)
+        for window in windows:
+            begin = self.begins[name][window]
+            seen.update(_local(at[begin:end], self.past.zone, DAY))
+            end = begin
+            yield float(len(seen))
 
     @cached_property
     def weekly(self) -> _ByType[dict[int, int]]:
         """Count the events of a type in each quarter of the local week, Thursday night 0."""
-        return _ByType(_weekly_of, self._quarters)
+        return _ByType(_weekly_of, self.instants, self.past.zone)
 
     @cached_property
     def campaigns(self) -> dict[Type, float]:
@@ -297,8 +297,10 @@ def _trend(frame: Frame, cells: Cells, row: Row) -> None:
 
 
 def _active_days(frame: Frame, cells: Cells, row: Row) -> None:
-    for column, name, window in cells:
-        row[column] = frame.active_days[name][window]
+    for name, wanted in groupby(cells, key=itemgetter(1)):
+        columns, _, windows = zip(*wanted, strict=True)
+        for column, days in zip(columns, frame.active_days(name, windows), strict=True):
+            row[column] = days
 
 
 def _gap(frame: Frame, name: Type) -> float:
@@ -391,8 +393,7 @@ def _last_weekday(feature: Feature) -> Formula:
 
 def _last_type(feature: Feature) -> Formula:
     place = {name: float(code) for code, name in enumerate(feature.categories)}
-    rare = float(len(place))
-    return lambda frame: place.get(frame.type[-1], rare) if frame.type else _NAN
+    return lambda frame: place.get(frame.type[-1], float(len(place))) if frame.type else _NAN
 
 
 def _last_item(feature: Feature) -> Formula:
@@ -483,10 +484,8 @@ class ScalarPlan:
 
 
 def _cells(listed: Sequence[tuple[int, Feature]]) -> Cells:
-    return [
-        (column, feature.type, WINDOWS_DAYS.index(feature.window_days or WINDOWS_DAYS[-1]))
-        for column, feature in listed
-    ]
+    cells = [(column, one.type, WINDOWS_DAYS.index(one.window_days or WINDOWS_DAYS[-1])) for column, one in listed]
+    return sorted(cells, key=lambda cell: (cell[1] or "", cell[2]))
 
 
 _PLANS: WeakKeyDictionary[FeaturePlan, ScalarPlan] = WeakKeyDictionary()

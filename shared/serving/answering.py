@@ -49,6 +49,8 @@ class ResolvedCall(NamedTuple):
     """Who of the contacts gets no answer; nearly always empty."""
     ids: frozenset[str] | None
     """Whom a call that may be answered together with others names; None: it is answered alone."""
+    shares: bool
+    """Whether its answer about a contact may be that of other calls too: it brings nothing, and commits nothing."""
 
     def at(self, latest: "ResolvedCall") -> "ResolvedCall":
         """Ask at the instant of a later call, so that this sees all that was recorded before it came.
@@ -65,7 +67,7 @@ GATHERED_CONTACTS = 32
 
 
 def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
-    """Whether a call can be answered together with others: it asks the same, about other contacts."""
+    """Whether a call can be answered together with others: it asks the same, and of the same contacts no less."""
     first = taken[0]
     if one.ids is None or first.ids is None or one.champion is not first.champion:
         return False
@@ -76,7 +78,12 @@ def may_join(taken: Sequence[ResolvedCall], one: ResolvedCall) -> bool:
     mine, theirs = one.request.__dict__, first.request.__dict__
     if any(mine[name] != theirs[name] for name in mine if name != "contacts"):
         return False
-    return all(one.ids.isdisjoint(call.ids or ()) for call in taken)
+    return all(one.ids.isdisjoint(call.ids or ()) or _may_share(one, call) for call in taken)
+
+
+def _may_share(one: ResolvedCall, other: ResolvedCall) -> bool:
+    """Whether two calls about the same contact can have one answer; the log keeps both by their own request ids."""
+    return one.shares and other.shares and one.call.request_id != other.call.request_id
 
 
 def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
@@ -90,6 +97,11 @@ def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
         if one.__class__ is dict and "events" not in one and one.get("id").__class__ is str
     )
     return ids if len(ids) == len(contacts) else None
+
+
+def _names_alone(contact: object) -> bool:
+    """Whether a contact of a call is an id, and nothing that counts for this call only."""
+    return contact.__class__ is dict and contact.keys() == {"id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +199,14 @@ class Answering:
         champion = await self._champion(call.account, outcome)
         cutoff = read.cutoff_or(now)
         asked_at = microseconds(now)
-        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
-        resolved = ResolvedCall(
-            call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held,
-            _joinable_ids(read),
-        )  # fmt: skip
         before = self._spec.before_respond
         commits = before is not None and before.applies(read)
+        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
+        ids = _joinable_ids(read)
+        shares = ids is not None and not commits and all(map(_names_alone, read.contacts))
+        resolved = ResolvedCall(
+            call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held, ids, shares
+        )
         if contacts <= SMALL_CONTACTS and not call.committed:
             return await (self._committing if commits else self._small).run(resolved)
         writes = call.committed or commits
@@ -280,10 +293,12 @@ class Answering:
         every = [_slots(one) for one in calls]
         alike = every[0] if len(every) == 1 and isinstance(every[0], AlikeContacts) else None
         valid = alike or [slot for of_call in every for slot in of_call if isinstance(slot, RequestContact)]
+        # Of several calls each names a contact once, and all that name it ask the same.
+        distinct = valid if len(calls) == 1 else list({contact.id: contact for contact in valid}.values())
         reads: RequestReads | None = None
-        if valid:
+        if distinct:
             try:
-                reads = answers.read(valid)
+                reads = answers.read(distinct)
             except StoreUnavailable:  # what a call brings itself is answered all the same
                 if len(calls) > 1:
                     raise
@@ -291,7 +306,7 @@ class Answering:
         if alike is not None and reads is not None and not self._is_shadowed(calls[0]):
             columns = column_answers(answers, alike, reads)
         written: Sequence[WrittenAnswers]
-        written = self._one_by_one(every, answers, reads) if columns is None else [columns]
+        written = [columns] if columns is not None else self._one_by_one(every, distinct, answers.of(distinct, reads))
         found = [self._written(one, of_call, answers.counted) for one, of_call in zip(calls, written, strict=True)]
         # All could be written: from here on nothing is done again.
         erasures = erasures_of(reads)
@@ -307,11 +322,20 @@ class Answering:
         return (one.call.account, one.outcome) in self._shadows.loaded
 
     def _one_by_one(
-        self, every: Sequence[Sequence[Slot]], answers: ContactAnswers, reads: RequestReads | None
+        self, every: Sequence[Sequence[Slot]], distinct: Sequence[RequestContact], answers: Sequence[Prediction]
     ) -> list[WrittenPredictions]:
-        """Answer the contacts of calls, with an object for each."""
+        """Write the answers of calls, with an object for each.
+
+        Args:
+            every: what each call names, in order.
+            distinct: the valid contacts, once each where there are several calls.
+            answers: of these.
+        """
         valid = [[slot for slot in of_call if isinstance(slot, RequestContact)] for of_call in every]
-        answered, written = iter(answers.of([*chain.from_iterable(valid)], reads)), []
+        if sum(map(len, valid)) > len(distinct):
+            of_contact = {contact.id: one for contact, one in zip(distinct, answers, strict=True)}
+            answers = [of_contact[contact.id] for contact in chain.from_iterable(valid)]
+        answered, written = iter(answers), []
         for of_call, contacts in zip(every, valid, strict=True):
             own = list(islice(answered, len(contacts)))
             left = iter(own)

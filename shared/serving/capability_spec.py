@@ -19,7 +19,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature, InputQuality
 from shared.store import AccountStore
-from shared.timeline import ContactPasts, Pasts
+from shared.timeline import FURTHER_FIELDS, ContactPasts, Pasts
 
 Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
@@ -213,6 +213,10 @@ class JointDecision(Generic[ModelT]):
     """Decide about all: model, the arrays of every part, options, cutoff → rows, part by part."""
 
 
+def _every_field(_: ServedModel) -> frozenset[str]:
+    return FURTHER_FIELDS - {"event_id"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """All that a capability declares; everything else follows from this and from its line in the table.
@@ -248,6 +252,9 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     ) = None
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →
     the results again, in order; None: nothing."""
+    event_fields: Callable[[ModelT], frozenset[str]] = _every_field
+    """Return what a version looks at of an event beside its type, its time and who made it, some of `FURTHER_FIELDS`:
+    nothing else is read."""
     as_of_now: Callable[[AccountStore, ModelT], ModelT] | None = None
     """Return the model with what the store says now of other things than contacts, such as a catalogue; called before
     contacts are answered. None: the model is all that there is."""

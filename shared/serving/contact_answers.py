@@ -34,6 +34,7 @@ from shared.values.words import is_missing
 STALE_AFTER = STALE_DAYS * DAY
 UNREADABLE, OTHER_CURRENCY = "unreadable_attributes", "other_currency"
 TREND_DAYS = 30
+_IDS, _NO_FIELDS = frozenset({"event_id"}), frozenset[str]()
 UNKNOWN_ERASURES = -2
 """No count of any account: whatever is written is looked at."""
 
@@ -81,7 +82,7 @@ class ContactAnswers:
             asked_at=self.asked_at,
             always=(*model.reached_by, *model.begun_by),
             lookback_days=model.lookback_days,
-            event_ids=bring_events or len(once) < len(ids),
+            event_fields=self.spec.event_fields(model) | (_IDS if bring_events or len(once) < len(ids) else _NO_FIELDS),
             currency=currency_of(model),
         )
         around = self.cutoff - TREND_DAYS * DAY

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Integer,
+    Null,
     SelectBase,
     String,
     bindparam,
@@ -35,12 +36,20 @@ from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.schema import AccountStateTable
 from shared.store.scope import IDS, AccountConnection, among_ids, select_by_parameter
-from shared.timeline import ContactFacts, DatedValue, EventTuple, PackedEvents, PastRows, StoredValues
+from shared.timeline import (
+    FURTHER_FIELDS,
+    ContactFacts,
+    DatedValue,
+    EventTuple,
+    PackedEvents,
+    PastRows,
+    StoredValues,
+)
 
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
-_EVENT_ID, _VALID_FROM, _AT, _VALUE = 1, 2, 3, 4
+_CONTACT_ID, _VALID_FROM, _AT, _VALUE = 0, 2, 3, 4
 """Places in rows: an instant is a number, or text where many rows are packed."""
 
 
@@ -68,8 +77,8 @@ class PastsWanted:
     """Event types of which older events are read too, apart from the others."""
     lookback_days: int = LOOKBACK_DAYS
     """Older events are left out."""
-    event_ids: bool = True
-    """Whether the ids of events are wanted; without, they are None, which is a fifth cheaper."""
+    event_fields: frozenset[str] = FURTHER_FIELDS
+    """Which of an event's further fields are wanted; the others are None, and each of them costs a tenth less."""
     currency: str | None = None
     """Events whose values are in another one are left out; None: none are."""
 
@@ -78,14 +87,13 @@ class PastsWanted:
         since = self.cutoff - self.lookback_days * DAY
         values = {IDS: self.contact_ids, "asked_at": self.asked_at, "cutoff": self.cutoff, "since": since}
         found: list[tuple[Prepared, Values]] = [(one, values) for one in (_CONTACTS, _ATTRIBUTES)]
+        of_one = len(self.contact_ids) == 1
         if self.currency is None:
-            found.append((_EVENTS if self.event_ids else _EVENTS_WITHOUT_IDS, values))
+            found.append((_events_with(self.event_fields, of_one=of_one, of_currency=False), values))
         else:
-            one = _EVENTS_OF_CURRENCY if self.event_ids else _EVENTS_OF_CURRENCY_WITHOUT_IDS
-            found += [
-                (one, {**values, "currency": self.currency}),
-                (_OTHER_CURRENCY, {**values, "currency": self.currency}),
-            ]
+            values = {**values, "currency": self.currency}
+            found.append((_events_with(self.event_fields, of_one=of_one, of_currency=True), values))
+            found.append((_OTHER_CURRENCY, values))
         if self.always:
             found.append((_OLDER, {**values, "always": self.always}))
         return found
@@ -97,7 +105,7 @@ class PastsWanted:
         state = _state(contacts)
         facts = _facts(contacts, attributes, state, cutoff=self.cutoff)
         older = [row for rows in further for row in rows]
-        rows = PastRows(facts=facts, events=_unpacked(events), older=older, other_currency=others)
+        rows = PastRows(facts, _unpacked(events, self.contact_ids), older=older, other_currency=others)
         return ReadPasts(rows, state.erasures, state.newest_event_at)
 
 
@@ -323,15 +331,20 @@ def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> S
     return select(*map(func.json_group_array, ordered.subquery().c)) if chosen and sqlite else ordered
 
 
-def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase:
-    """Read events; of SQLite in one row of columns written as JSON.
+@cache
+def _events_with(fields: frozenset[str], *, of_one: bool, of_currency: bool) -> Prepared:
+    """Return the statement that reads events with some of their further fields."""
+    return Prepared(partial(_events, fields=fields, of_one=of_one, of_currency=of_currency))
+
+
+def _events(sqlite: bool, *, fields: frozenset[str], of_one: bool, of_currency: bool) -> SelectBase:
+    """Read events; of SQLite in one row of columns written as JSON, where one contact's id is left out.
 
     Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. Its JSON
     rounds floats: a value is written as whole cents, and where dividing them by 100 does not give it back, in hex.
     """
-    contact_id, event_id, *others = EVENT_COLUMNS
-    no_id = null()
-    columns = (contact_id, event_id if ids else no_id, *others)
+    left_out = (FURTHER_FIELDS - fields) | ({EventTable.contact_id.key} if sqlite and of_one else set())
+    columns = [null() if column.key in left_out else column for column in EVENT_COLUMNS]
     wanted = _in_lookback(sqlite)
     if of_currency:
         wanted += (or_(EventTable.currency.is_(None), EventTable.currency == bindparam("currency")),)
@@ -343,7 +356,7 @@ def _events(sqlite: bool, *, ids: bool, of_currency: bool = False) -> SelectBase
     is_whole = cents.op("/")(literal_column("100.0")) == value
     exact = case((value.is_(None), null()), (is_whole, cents), else_=func.float_hex(value))
     written = [exact if column is value else column for column in columns]
-    packed = [column if column is no_id else func.json_group_array(column) for column in written]
+    packed = [column if isinstance(column, Null) else func.json_group_array(column) for column in written]
     return select_by_parameter(*packed, of=EventTable).where(*wanted)
 
 
@@ -361,14 +374,17 @@ def _other_currency(sqlite: bool) -> SelectBase:
     return select_by_parameter(EventTable.contact_id).where(*_in_lookback(sqlite), other).distinct()
 
 
-def _unpacked(rows: Rows) -> Sequence[EventTuple]:
-    """Return events, however they came."""
+def _unpacked(rows: Rows, contact_ids: Collection[str]) -> Sequence[EventTuple]:
+    """Return events of contacts, however they came."""
     if not rows or not isinstance(rows[0][_AT], str):
         return rows
     columns = [column and orjson.loads(column) for column in rows[0]]
-    columns[_EVENT_ID] = columns[_EVENT_ID] or [None] * len(columns[_AT])
-    columns[_VALUE] = [None if one is None else _exactly(one) for one in columns[_VALUE]]
-    return PackedEvents(columns)
+    if (values := columns[_VALUE]) is not None:
+        columns[_VALUE] = [None if one is None else _exactly(one) for one in values]
+    if columns[_CONTACT_ID] is None:
+        columns[_CONTACT_ID] = list(contact_ids) * len(columns[_AT])
+    absent = [None] * len(columns[_AT])
+    return PackedEvents([absent if column is None else column for column in columns])
 
 
 def _exactly(written: int | str) -> float:
@@ -392,9 +408,5 @@ def _existing(sqlite: bool) -> SelectBase:
 _CONTACTS, _ALL_CONTACTS = (Prepared(partial(_contacts, chosen=chosen)) for chosen in (True, False))
 _ATTRIBUTES, _ALL_ATTRIBUTES = (Prepared(partial(_attributes, chosen=chosen)) for chosen in (True, False))
 _NAMED_ATTRIBUTES = Prepared(partial(_attributes, named=True))
-_EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (True, False))
-_EVENTS_OF_CURRENCY, _EVENTS_OF_CURRENCY_WITHOUT_IDS = (
-    Prepared(partial(_events, ids=ids, of_currency=True)) for ids in (True, False)
-)
 _OLDER, _EXISTING, _OTHER_CURRENCY = Prepared(_older), Prepared(_existing), Prepared(_other_currency)
 _ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

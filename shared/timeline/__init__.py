@@ -4,6 +4,7 @@ from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
 from shared.timeline.event_times import UNKNOWN_MAKER, EventTimes, build_times
 from shared.timeline.pasts import (
+    FURTHER_FIELDS,
     NEVER,
     ContactFacts,
     DatedValue,
@@ -21,6 +22,7 @@ from shared.timeline.pasts import (
 )
 
 __all__ = [
+    "FURTHER_FIELDS",
     "NEVER",
     "UNKNOWN_MAKER",
     "ContactFacts",

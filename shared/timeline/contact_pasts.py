@@ -5,11 +5,11 @@ what they are. Who needs columns asks for them: they are built at most once.
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import compress, product
-from operator import itemgetter
+from itertools import chain, compress, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -26,62 +26,99 @@ from shared.timeline.pasts import (
     ContactFacts,
     EventTuple,
     GivenValues,
+    PackedEvents,
     Pasts,
+    StoredValues,
+    named_values,
 )
 from shared.timeline.whole_orders import whole_order_rows, whole_orders
 
-FEW = 1_000
-CONTACT_EVENTS = 120
-"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 165 learned features:
-the two ways cost the same at 1 contact with 1,100 events, 3 with 190, 5 with 50, 6 with none (`bench.features`)."""
+FEW = 2_000
+CONTACT_EVENTS = 200
+"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 185 features, 20 of
+them of attributes: the two ways cost the same at 1 contact with 1,600 events, 4 with 200, 6 with 50, 9 with none; with
+60 features one by one costs half there (`bench.features`)."""
 NEW_WITHIN = 7 * DAY
 """A contact known for less is new: little can be said of its habits."""
 
 _NAN = float("nan")
-_AT = itemgetter(3)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ContactPast:
-    """One contact's events in time order, column by column, and its facts."""
+    """One contact's events in time order, column by column, and its facts; what nobody asks for is not put in order."""
 
     contact_id: str
     facts: ContactFacts | None
     """None: an unknown contact."""
-    at: Sequence[Microseconds]
-    """Ascending; at one instant by type, item, campaign, then value."""
-    type: Sequence[str]
-    """As features know it: an unverified open is a type of its own."""
-    value: Sequence[float]
-    """NaN where there is none."""
-    campaign: Sequence[str | None]
-    item: Sequence[str | None]
+    columns: Sequence[Sequence[Any]]
+    """Type, instant, value, campaign and item of each event, in any order."""
 
     @classmethod
     def of(cls, contact_id: str, facts: ContactFacts | None, events: Iterable[EventTuple]) -> "ContactPast":
-        """Order one contact's events; those made by machines are taken out.
+        """Take one contact's events; those made by machines are taken out.
 
         Args:
             contact_id: whose events they are; the tuples are not asked.
             facts: what is known of the contact.
             events: in any order.
         """
-        rows = [row for row in events if row[8] != 0]
-        if not rows:
-            return cls(contact_id, facts, (), (), (), (), ())
-        rows.sort(key=_AT)
-        at = list(map(_AT, rows))
-        if len(set(at)) < len(at):
-            rows.sort(key=_place)
-        _, _, type_, _, value, _, campaign, item, human = zip(*rows, strict=True)
+        _, _, type_, at, value, _, campaign, item, human = columns = PackedEvents.of(events).columns
+        if 0 in human:
+            kept = [made_by != 0 for made_by in human]
+            _, _, type_, at, value, _, campaign, item, human = [list(compress(column, kept)) for column in columns]
         if None in human and "email_opened" in type_:
-            type_ = tuple(
-                [
-                    UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
-                    for name, is_human in zip(type_, human, strict=True)
-                ]
-            )
-        return cls(contact_id, facts, at, type_, [_NAN if one is None else one for one in value], campaign, item)
+            type_ = [
+                UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
+                for name, is_human in zip(type_, human, strict=True)
+            ]
+        return cls(contact_id, facts, (type_, at, value, campaign, item))
+
+    @cached_property
+    def instants(self) -> Mapping[str, Sequence[Microseconds]]:
+        """List the instants of each type's events, ascending; without a key where a type has none."""
+        types, instants, *_ = self.columns
+        found = instants_by_type(types, instants)
+        for listed in found.values():
+            listed.sort()
+        return found
+
+    @cached_property
+    def at(self) -> Sequence[Microseconds]:
+        """List all instants, ascending."""
+        return sorted(chain.from_iterable(self.instants.values()))
+
+    @cached_property
+    def _order(self) -> Sequence[int]:
+        """Find the place of each event: in time order, at one instant by type, item, campaign, then value."""
+        at = self.columns[1]
+        order = sorted(range(len(at)), key=at.__getitem__)
+        if len(set(at)) < len(at):
+            order.sort(key=list(map(_place, *self.columns)).__getitem__)
+        return order
+
+    @cached_property
+    def type(self) -> Sequence[str]:
+        """List the types as features know them: an unverified open is a type of its own."""
+        return self._in_order(0)
+
+    @cached_property
+    def value(self) -> Sequence[float]:
+        """List the values; NaN where there is none."""
+        return [_NAN if one is None else one for one in self._in_order(2)]
+
+    @cached_property
+    def campaign(self) -> Sequence[str | None]:
+        """List the campaigns."""
+        return self._in_order(3)
+
+    @cached_property
+    def item(self) -> Sequence[str | None]:
+        """List the items."""
+        return self._in_order(4)
+
+    def _in_order(self, column: int) -> Sequence[Any]:
+        return list(map(self.columns[column].__getitem__, self._order))
 
     @property
     def created_at(self) -> Microseconds:
@@ -101,15 +138,26 @@ class ContactPast:
 
     def attributes_at(self, cutoff: Microseconds) -> Mapping[str, Any]:
         """Return the attributes that hold at a cutoff: of each the last value that is valid from before it."""
-        if self.facts is not None and isinstance(self.facts.attributes, GivenValues):
-            return self.facts.attributes.by_name
+        attributes = () if self.facts is None else self.facts.attributes
+        if isinstance(attributes, GivenValues):
+            return attributes.by_name
+        if isinstance(attributes, StoredValues) and attributes.last_valid_from < cutoff:
+            return dict(named_values(attributes))
         since: dict[str, Microseconds] = {}
         held: dict[str, Any] = {}
-        for name, valid_from, value, _ in () if self.facts is None else self.facts.attributes:
+        for name, valid_from, value, _ in attributes:
             if valid_from < cutoff and valid_from >= since.get(name, valid_from):
                 since[name] = valid_from
                 held[name] = value
         return held
+
+
+def instants_by_type(types: Sequence[str], instants: Sequence[Microseconds]) -> dict[str, list[Microseconds]]:
+    """List the instants of each type's events in the order in which they come."""
+    found: dict[str, list[Microseconds]] = defaultdict(list)
+    for name, at in zip(types, instants, strict=True):
+        found[name].append(at)
+    return found
 
 
 def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -142,13 +190,18 @@ def _clock_changes(zone: str) -> tuple[list[int], list[int]]:
     return starts.tolist(), values.tolist()
 
 
-def _place(row: EventTuple) -> tuple[Any, ...]:
+def _joined(runs: Sequence[PackedEvents]) -> Iterable[EventTuple]:
+    """Join one contact's events; mostly they lie together."""
+    return runs[0] if len(runs) == 1 else chain.from_iterable(runs)
+
+
+def _place(
+    type_: str, at: Microseconds, value: float | None, campaign: str | None, item: str | None
+) -> tuple[Any, ...]:
     """Order events as columns do: what is absent comes first, only an absent value last."""
-    _, _, type_, at, value, _, campaign, item, human = row
-    seen = UNVERIFIED_OPEN if type_ == "email_opened" and human is None else type_
     absent = value is None or value != value
     names = (item is not None, item or "", campaign is not None, campaign or "")
-    return (at, seen, *names, absent, 0.0 if absent else value)
+    return (at, type_, *names, absent, 0.0 if absent else value)
 
 
 class ContactPasts:
@@ -196,15 +249,13 @@ class ContactPasts:
     @cached_property
     def one_by_one(self) -> tuple[ContactPast, ...]:
         """Order each contact's events, in the caller's order of contacts."""
-        if len(self.contact_ids) == 1:
-            only = self.contact_ids[0]
-            mine = [event for event in self._events if event[0] == only]
-            return (ContactPast.of(only, self._facts.get(only), mine),)
-        own: dict[str, list[EventTuple]] = {contact_id: [] for contact_id in self.contact_ids}
-        for event in self._events:
-            if event[0] in own:
-                own[event[0]].append(event)
-        return tuple([ContactPast.of(name, self._facts.get(name), events) for name, events in own.items()])
+        events = PackedEvents.of(self._events)
+        names, begins = events.runs
+        own: dict[str, list[PackedEvents]] = {contact_id: [] for contact_id in self.contact_ids}
+        for name, (begin, end) in zip(names, pairwise([*begins, len(events)]), strict=True):
+            if name in own:
+                own[name].append(events[begin:end])
+        return tuple([ContactPast.of(name, self._facts.get(name), _joined(runs)) for name, runs in own.items()])
 
     @cached_property
     def columns(self) -> Pasts:

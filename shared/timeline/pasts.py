@@ -28,6 +28,8 @@ EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | 
 
 
 EVENT_FIELDS = len(get_args(EventTuple))
+FURTHER_FIELDS = frozenset({"event_id", "value", "message_id", "campaign_id", "item"})
+"""What not everybody looks at of an event: a past that was read without one of them has None in its place."""
 
 
 class PackedEvents(Sequence[EventTuple]):
@@ -49,6 +51,8 @@ class PackedEvents(Sequence[EventTuple]):
     def runs(self) -> tuple[list[str], list[int]]:
         """Return whose the events are: each contact for as many as lie together, and where that run begins."""
         ids = self.columns[0]
+        if ids and ids[0] == ids[-1] and ids.count(ids[0]) == len(ids):
+            return [ids[0]], [0]
         begins = [place for place, (before, own) in enumerate(pairwise(chain([None], ids))) if own != before]
         return [ids[begin] for begin in begins], begins
 
@@ -102,7 +106,7 @@ class GivenValues(Collection[DatedValue]):
 
 
 class StoredValues(Collection[DatedValue]):
-    """Values of one contact, column by column; each is made when it is asked for."""
+    """Values of one contact, column by column, in the order of name and instant; each is made when it is asked for."""
 
     __slots__ = ("columns", "names")
 
@@ -110,6 +114,11 @@ class StoredValues(Collection[DatedValue]):
         """Take the names, and further columns in the order of `DatedValue`."""
         self.names = names
         self.columns = (names, *columns)
+
+    @property
+    def last_valid_from(self) -> Microseconds:
+        """Return the instant from which on all of them are valid."""
+        return max(self.columns[1], default=ALWAYS)
 
     def __len__(self) -> int:
         """Count the values."""

@@ -13,7 +13,7 @@ from gateway.openapi import services
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import InsufficientData, RegistryUnavailable
 from shared.serving.service import create_app
-from shared.timeline import ContactPasts
+from shared.timeline import FURTHER_FIELDS, ContactPasts
 
 NOW_US = 1_780_272_000_000_000
 IDS = [f"c-{number}" for number in range(60)]
@@ -101,6 +101,22 @@ def test_events_after_the_cutoff_change_nothing(subject: Any) -> None:
         subject.predicted(peeked, cutoffs(len(IDS)), reasons=3),
         subject.predicted(pasts, cutoffs(len(IDS)), reasons=3),
     )
+
+
+def test_what_its_models_do_not_look_at_of_events_changes_nothing(subject: Any) -> None:
+    rows, _ = pasts_of(subject, IDS)
+    names = ("contact_id", "event_id", "type", "occurred_at", "value", "message_id", "campaign_id", "item", "human")
+    unread = FURTHER_FIELDS - subject.spec.event_fields(subject.model)
+    bare = [
+        tuple([None if name in unread else one for name, one in zip(names, row, strict=True)]) for row in rows.events
+    ]
+
+    for ids in (IDS, ["c-1"]):
+        found = subject.predicted(ContactPasts(ids, rows.facts, bare), cutoffs(len(ids)), reasons=3)
+        whole = subject.predicted(ContactPasts(ids, rows.facts, rows.events), cutoffs(len(ids)), reasons=3)
+
+        assert close(found, whole)
+    assert "event_id" in unread
 
 
 async def test_an_unknown_field_of_the_envelope_is_422(subject: Any, opened: Any) -> None:

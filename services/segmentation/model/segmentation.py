@@ -94,9 +94,7 @@ class SegmentationModel:
         Returns:
             One ScoredSegment a contact, in order; `insufficient_data` for a contact without any event in the lookback.
         """
-        contact = np.arange(len(pasts), dtype=np.int32)
         values, cut_off, understood = observed(self.feature_set, self._readable, pasts, cutoffs)
-        columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
         places = self.transform.apply(values)
         sure = self.grouping.membership(places)
         order = self.grouping.surest(places)
@@ -104,7 +102,7 @@ class SegmentationModel:
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
         micro_rows = self.micro_labels(values, first)
-        lived = seen(columns, contact, cutoffs)
+        lived = _lived(pasts, cutoffs)
         return [
             ScoredSegment(
                 first=Membership(self.segments[chosen[0]].named, row[chosen[0]]),
@@ -125,7 +123,7 @@ class SegmentationModel:
                 shares.sum(axis=1).tolist(),
                 explained,
                 cut_off,
-                lived.tolist(),
+                lived,
                 understood,
                 strict=True,
             )
@@ -281,6 +279,17 @@ def seen(pasts: Pasts, contact: NDArray[np.int32], cutoffs: NDArray[np.int64]) -
     """Return which contacts have an event in the lookback, shape (n,)."""
     oldest = positions_before(pasts, contact, cutoffs - LOOKBACK_DAYS * DAY)
     return np.asarray(positions_before(pasts, contact, cutoffs) > oldest)
+
+
+def _lived(pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64]) -> list[bool]:
+    """Return the same of a call's contacts, the quicker way for their number."""
+    if isinstance(pasts, ContactPasts):
+        if pasts.are_few:
+            looked_at = [past.lookback(at) for past, at in zip(pasts.one_by_one, cutoffs.tolist(), strict=True)]
+            return [begin < end for begin, end in looked_at]
+        pasts = pasts.columns
+    found: list[bool] = seen(pasts, np.arange(len(pasts), dtype=np.int32), cutoffs).tolist()
+    return found
 
 
 def _segment(fields: Mapping[str, Any], centres: Any) -> SegmentDefinition:

@@ -18,6 +18,7 @@ from shared.store import AccountStore, Database, PastsWanted, PredictionRow, ope
 from shared.store.driver import Prepared
 from shared.store.pasts import _unpacked
 from shared.store.predictions import _LOG
+from shared.timeline import FURTHER_FIELDS
 from tests.stores import hashing
 
 CUTOFF = 100
@@ -72,12 +73,25 @@ def test_a_call_reads_facts_events_scores_and_the_count_at_once(store: AccountSt
     assert (read.erasures, read.newest_event_at, read.past_scores) == (1, 10, {"a": 70})
 
 
-def test_ids_of_events_are_read_only_where_they_are_wanted(store: AccountStore) -> None:
-    store.events.add([EventRow("a", "e", "order_placed", 10, 10)])
+@pytest.mark.parametrize("contacts", [("a",), ("a", "b")])
+@pytest.mark.parametrize(
+    ("fields", "seen"),
+    [
+        (FURTHER_FIELDS, ("a", "e", "order_placed", 10, 2.5, "m", "c", "i", 1)),
+        (FURTHER_FIELDS - {"event_id"}, ("a", None, "order_placed", 10, 2.5, "m", "c", "i", 1)),
+        (frozenset({"item"}), ("a", None, "order_placed", 10, None, None, None, "i", 1)),
+        (frozenset(), ("a", None, "order_placed", 10, None, None, None, None, 1)),
+    ],
+)
+def test_further_fields_of_events_are_read_only_where_they_are_wanted(
+    store: AccountStore, fields: frozenset[str], seen: tuple[Any, ...], contacts: tuple[str, ...]
+) -> None:
+    one = EventRow("a", "e", "order_placed", 10, 10, value=2.5, message_id="m", campaign_id="c", item="i", human=1)
+    store.events.add([one])
 
-    read = store.predictions.request_reads("scoring", "x", wanted("a", event_ids=False), around=10)
+    read = store.predictions.request_reads("scoring", "x", wanted(*contacts, event_fields=fields), around=10)
 
-    assert [event[:4] for event in read.rows.events] == [("a", None, "order_placed", 10)]
+    assert list(read.rows.events) == [seen]
 
 
 def test_events_with_a_value_and_without_come_as_they_were_stored(store: AccountStore) -> None:
@@ -95,8 +109,8 @@ def test_events_with_a_value_and_without_come_as_they_were_stored(store: Account
     ]
 
 
-@pytest.mark.parametrize("event_ids", [True, False])
-def test_every_value_comes_to_the_last_bit(store: AccountStore, event_ids: bool) -> None:
+@pytest.mark.parametrize("fields", [FURTHER_FIELDS, frozenset({"value", "item"})])
+def test_every_value_comes_to_the_last_bit(store: AccountStore, fields: frozenset[str]) -> None:
     draw = random.Random(5)
     odd = [5e-324, 1e-300, 0.1 + 0.2, 1 / 3, 9_007_199_254_740_991.0, 2.0**53 + 2, 1e15 + 0.25, 1e17, 1e300]
     cents = [draw.randrange(10**power) / 100 for power in range(1, 17) for _ in range(20)]
@@ -106,7 +120,7 @@ def test_every_value_comes_to_the_last_bit(store: AccountStore, event_ids: bool)
         [EventRow("a", f"e{n}", "order_placed", 1, 1, value=value, item=str(n)) for n, value in enumerate(values)]
     )
 
-    read = store.predictions.request_reads("scoring", "x", wanted("a", event_ids=event_ids), around=10)
+    read = store.predictions.request_reads("scoring", "x", wanted("a", event_fields=fields), around=10)
 
     found = {event[7]: event[4] for event in read.rows.events}
     assert [found[str(n)].hex() for n in range(len(values))] == [value.hex() for value in values]
@@ -134,7 +148,7 @@ def test_what_is_written_between_two_statements_is_seen_by_both_or_none(
 
     contacts, events = database._store.reads.read([(first[0], values), (second[0], Interleaved(values))])
 
-    assert [row[1] for row in contacts if row[1] == "a"] == [row[0] for row in _unpacked(events)]
+    assert [row[1] for row in contacts if row[1] == "a"] == [row[0] for row in _unpacked(events, ["a"])]
     assert store.contacts.find("a") is None
 
 
@@ -259,8 +273,10 @@ def test_what_a_page_reads_ends_at_its_deadline_and_the_connection_goes_on(
         assert cut._store.reads.read([(Prepared(lambda _: select(literal_column("1"))), {})]) == [[(1,)]]
 
 
-@pytest.mark.parametrize("event_ids", [True, False])
-def test_events_in_another_currency_are_left_out_where_one_is_wanted(database: Database, event_ids: bool) -> None:
+@pytest.mark.parametrize("fields", [FURTHER_FIELDS, frozenset({"value"})])
+def test_events_in_another_currency_are_left_out_where_one_is_wanted(
+    database: Database, fields: frozenset[str]
+) -> None:
     store = database.of("default")
     bought = EventRow("a", "1", "order_placed", 5, 5)
     store.events.add([
@@ -269,7 +285,7 @@ def test_events_in_another_currency_are_left_out_where_one_is_wanted(database: D
         bought._replace(event_id="none", value=3.0),
         bought._replace(event_id="seen", type="page_viewed"),
     ])  # fmt: skip
-    of_euros = PastsWanted(["a"], cutoff=99, asked_at=99, event_ids=event_ids, currency="EUR")
+    of_euros = PastsWanted(["a"], cutoff=99, asked_at=99, event_fields=fields, currency="EUR")
 
     read = store.predictions.request_reads("value", "", of_euros, around=10)
 

@@ -51,6 +51,18 @@ def test_a_time_zone_matters_only_to_local_kinds() -> None:
     assert not SET.take([0, 1, 2]).needs_local_time
 
 
+def test_it_knows_which_fields_of_an_event_it_looks_at() -> None:
+    spent = Feature("spent", "value_sum", "amount", "spent", "order_placed", window_days=30)
+    bought = Feature("bought", "distinct", "items", "bought", "order_placed", "item")
+    letters = Feature("letters", "distinct", "campaigns", "letters", "email_sent", "campaign")
+
+    assert SET.event_fields == set()
+    assert FeatureSet((bought,)).event_fields == {"item"}
+    assert FeatureSet((letters,)).event_fields == {"campaign_id"}
+    # Sums are added in the order of time, item and campaign.
+    assert FeatureSet((spent,)).event_fields == {"value", "item", "campaign_id"}
+
+
 def test_attributes_are_fit_and_behaviour_is_engagement() -> None:
     assert [feature.part for feature in FEATURES] == ["engagement"] * 4 + ["fit", "engagement"]
 

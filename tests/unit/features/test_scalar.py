@@ -14,7 +14,7 @@ from shared.contracts.rows import DAY, HOUR
 from shared.features import Feature, FeatureSet, Inputs, Kind, matrix, truncated, truncated_of, values_of
 from shared.features.feature import ATTRIBUTE_KINDS
 from shared.features.scalar import scalar_plan
-from shared.timeline import ContactFacts, ContactPast, ContactPasts, build
+from shared.timeline import FURTHER_FIELDS, ContactFacts, ContactPast, ContactPasts, EventTuple, build
 from tests.unit.features.worlds import (
     CONTACTS,
     CUTOFF,
@@ -46,6 +46,23 @@ def test_every_number_is_the_engine_s(world: World) -> None:
 @lasting
 def test_every_number_of_whole_orders_is_the_engine_s(world: World) -> None:
     assert_same(scalar_answers(world, WHOLE), world.answers(features=WHOLE))
+
+
+@given(world=worlds(), kinds=st.sets(st.sampled_from(get_args(Kind))), every=st.sampled_from([FEATURES, WHOLE]))
+@lasting
+def test_what_no_feature_looks_at_need_not_be_read(world: World, kinds: set[Kind], every: FeatureSet) -> None:
+    some = every.take([place for place, feature in enumerate(every.features) if feature.kind in kinds])
+    names = ("contact_id", "event_id", "type", "occurred_at", "value", "message_id", "campaign_id", "item", "human")
+    unread = FURTHER_FIELDS - some.event_fields
+    rows = [
+        tuple([None if name in unread else one for name, one in zip(names, row, strict=True)]) for row in world.rows
+    ]
+    bare = World(world.facts, tuple(cast("list[EventTuple]", rows)), world.frames)
+
+    wanted = world.answers(features=some)
+
+    assert_same(scalar_answers(bare, some), wanted)
+    assert_same(bare.answers(features=some), wanted)
 
 
 def test_lines_of_a_call_join_stored_ones_of_the_same_instant() -> None:

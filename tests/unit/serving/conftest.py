@@ -49,7 +49,10 @@ class FakeModel:
     attribute_names: tuple[str, ...] = ()
     feature_set: Any = field(
         default_factory=lambda: SimpleNamespace(
-            needs_local_time=True, names=("events",), features=(SimpleNamespace(attribute="country"),)
+            needs_local_time=True,
+            names=("events",),
+            features=(SimpleNamespace(attribute="country"),),
+            event_fields=frozenset({"value"}),
         )
     )
     gate: threading.Event | None = None
@@ -138,7 +141,7 @@ class FakeStore:
         ids, since = set(wanted.contact_ids), wanted.cutoff - wanted.lookback_days * DAY
         assert len(ids) == len(wanted.contact_ids)
         before = [event for event in self.events if event[0] in ids and event[3] < wanted.cutoff]
-        if not wanted.event_ids:
+        if "event_id" not in wanted.event_fields:
             before = [(contact_id, None, *rest) for contact_id, _, *rest in before]
         rows = PastRows(
             {name: facts for name, facts in self.facts.items() if name in ids},

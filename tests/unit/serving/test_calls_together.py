@@ -49,9 +49,10 @@ class Watched:
     async def calls(self, client: Any, *payloads: Any) -> list[Any]:
         """Send a first call, all others while it is computed, and return their answers."""
         self.hold()
-        first = asyncio.create_task(client.post("/score", payloads[0]))
+        sent = [client.post("/score", one, request_id=f"r-{place}") for place, one in enumerate(payloads)]
+        first = asyncio.create_task(sent[0])
         await asyncio.to_thread(self.model.entered.wait, 10)
-        rest = [asyncio.create_task(client.post("/score", one)) for one in payloads[1:]]
+        rest = [asyncio.create_task(one) for one in sent[1:]]
         await waiting(client, len(rest))
         self.model.gate.set()
         return list(await asyncio.gather(first, *rest))
@@ -98,13 +99,13 @@ EVENT = {"type": "email_clicked", "occurred_at": "2026-05-30T00:00:00Z"}
 @pytest.mark.parametrize(
     "other",
     [
-        about("c-1"),
+        about({"id": "c-1", "attributes": {"country": "DE"}}),
         about("c-2", reasons=0),
         about("c-2", cutoff="2026-05-01T00:00:00Z"),
         about({"id": "c-2", "events": [EVENT]}),
         about("c-2", "c-2"),
     ],
-    ids=["same contact", "other reasons", "other cutoff", "events", "named twice"],
+    ids=["same contact with more", "other reasons", "other cutoff", "events", "named twice"],
 )
 async def test_calls_that_ask_something_else_are_answered_apart(running: Any, watched: Watched, other: Any) -> None:
     async with running() as client:
@@ -112,6 +113,51 @@ async def test_calls_that_ask_something_else_are_answered_apart(running: Any, wa
 
     assert [reply.status for reply in replies] == [200, 200, 200]
     assert watched.sizes == [1, 1, len(other["contacts"])]
+
+
+async def test_calls_about_the_same_contact_have_one_answer_and_each_its_row(
+    running: Any, store: Any, watched: Watched
+) -> None:
+    async with running() as client:
+        replies = await watched.calls(client, about("c-2"), about("c-1"), about("c-2", "c-1"), about("c-1"))
+        counted = client.app.state.metrics.registry.get_sample_value("foretell_predictions_total", {"status": "ok"})
+
+    assert watched.sizes == [1, 2]
+    assert [[one["contact_id"] for one in reply.json["predictions"]] for reply in replies] == [
+        ["c-2"], ["c-1"], ["c-2", "c-1"], ["c-1"],
+    ]  # fmt: skip
+    assert [reply.json["request_id"] for reply in replies] == ["r-0", "r-1", "r-2", "r-3"]
+    assert replies[1].json["predictions"] == replies[3].json["predictions"] == replies[2].json["predictions"][1:]
+    assert [(row.contact_id, row.request_id) for row in store.logged] == [
+        ("c-2", "r-0"), ("c-1", "r-1"), ("c-2", "r-2"), ("c-1", "r-2"), ("c-1", "r-3"),
+    ]  # fmt: skip
+    assert counted == 5
+
+
+async def test_calls_with_one_request_id_are_apart_in_the_log(running: Any, watched: Watched) -> None:
+    async with running() as client:
+        watched.hold()
+        first = asyncio.create_task(client.post("/score", about("c-2")))
+        await asyncio.to_thread(watched.model.entered.wait, 10)
+        twice = [asyncio.create_task(client.post("/score", about("c-1"), request_id="same")) for _ in range(2)]
+        await waiting(client, 2)
+        watched.model.gate.set()
+        await asyncio.gather(first, *twice)
+
+    assert watched.sizes == [1, 1, 1]
+
+
+async def test_decisions_about_one_contact_see_each_other(running: Any, watched: Watched) -> None:
+    commits: list[list[str]] = []
+
+    def commit(pending: PendingResponse[Any, Any]) -> Any:
+        commits.append(list(pending.contact_ids))
+        return pending.results
+
+    async with running(before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as client:
+        await watched.calls(client, about("c-2"), about("c-1"), about("c-1"))
+
+    assert commits == [["c-2"], ["c-1"], ["c-1"]]
 
 
 async def test_a_replay_sees_all_that_was_recorded_before_it_came(running: Any, store: Any, watched: Watched) -> None:

@@ -39,7 +39,7 @@ def test_events_of_one_instant_are_ordered_by_what_they_are() -> None:
 def test_a_machine_s_events_are_out_and_an_unverified_open_is_a_type_of_its_own() -> None:
     rows = [event("a", 1, human=0), event("a", 2, "email_opened", human=None), event("a", 3, "email_opened")]
 
-    assert ContactPast.of("a", None, rows).type == ("email_opened_unverified", "email_opened")
+    assert ContactPast.of("a", None, rows).type == ["email_opened_unverified", "email_opened"]
 
 
 def test_the_last_value_from_before_the_cutoff_holds() -> None:
