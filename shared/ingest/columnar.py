@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.contact import ContactId, Currency, Text
-from shared.contracts.event_columns import EventColumns
 from shared.contracts.outcome import AttributeName, EventType
 from shared.contracts.rows import (
     MAX_NUMBER,
@@ -54,7 +54,7 @@ _LATEST = microseconds(datetime(2201, 1, 1, tzinfo=UTC))
 class Columnar(NamedTuple):
     """Events that passed, ordered by contact as the store keeps them, and the rows to be looked at one by one."""
 
-    events: EventColumns
+    events: ColumnarEvents
     places: NDArray[np.intp]
     """Position in the table of each event."""
     refused: NDArray[np.intp]
@@ -106,7 +106,7 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
     except UnicodeDecodeError:
         columns = None
     if columns is None:
-        return Columnar(EventColumns(0, {}), np.arange(0), np.arange(n))
+        return Columnar(ColumnarEvents(0, {}), np.arange(0), np.arange(n))
     good = np.logical_and.reduce([column.good for column in columns.values()])
     places = contact_order(table.column("contact_id"))
     places = places[good[places]]
@@ -115,7 +115,7 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
         if name in columns and name not in values and not columns[name].is_missing(places).all():
             values[name] = columns[name].at(places)
     values["recorded_at"] = [recorded_at] * len(places)
-    return Columnar(EventColumns(len(places), values), places, np.flatnonzero(~good))
+    return Columnar(ColumnarEvents(len(places), values), places, np.flatnonzero(~good))
 
 
 def _ids(columns: dict[str, _Column], places: NDArray[np.intp]) -> list[str]:

@@ -20,6 +20,8 @@ from shared.values.unreadable import Unreadable
 from shared.values.words import cleaned, is_missing, own_event_type
 
 _AT_ONCE = 20_000
+_SORTED_AT_ONCE = 100_000
+"""Rows of a batch of a file in the order of contacts: as many as one transaction takes, and no more to hold."""
 BROKEN_VALUE = "holds a value that is out of bounds or not UTF-8 text"
 
 
@@ -120,7 +122,7 @@ def event_batches(
         rows = file.metadata.num_rows
         if rows > at_once and owner is not None:
             sample = _sample(file, at_once, plan.table.header, owner.name)
-            found = by_contact(found, sample, rows, at_once=at_once, key=owner.name)
+            found = by_contact(found, sample, rows, at_once=min(at_once, _SORTED_AT_ONCE), key=owner.name)
         for piece in found:
             columnar = event_rows(_fields(piece, plan, findings), recorded_at=recorded_at)
             progress(piece.fraction)

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import SelectBase, String, bindparam, cast, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.event_columns import EventColumns
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.rows import EventRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
@@ -136,12 +136,12 @@ def raise_newest_event(connection: AccountConnection, at: Microseconds) -> None:
     )
 
 
-def insert_many(connection: AccountConnection, events: EventColumns) -> int:
+def insert_many(connection: AccountConnection, events: ColumnarEvents) -> int:
     """Insert events by the driver's fast way, those that are not there yet, and return how many were new."""
     return _insert_sqlite(connection, events) if connection.is_sqlite else _copy(connection, events)
 
 
-def _insert_sqlite(connection: AccountConnection, events: EventColumns) -> int:
+def _insert_sqlite(connection: AccountConnection, events: ColumnarEvents) -> int:
     driver = connection.driver
     (usual,) = driver.execute("PRAGMA cache_size").fetchone()
     driver.execute(f"PRAGMA cache_size=-{_BULK_CACHE_KIB}")
@@ -172,7 +172,7 @@ def _insertion(names: Collection[str], rows: int) -> str:
     return f"INSERT INTO {_TABLE} (account_id,{','.join(names)}) VALUES {listed} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
-def _copy(connection: AccountConnection, events: EventColumns) -> int:
+def _copy(connection: AccountConnection, events: ColumnarEvents) -> int:
     # COPY itself cannot skip rows that exist, so it fills a table of this transaction alone.
     columns, account = ",".join(("account_id", *events.values)), connection.account
     driver = connection.driver
@@ -256,7 +256,9 @@ class Events:
             How many were new, and how many were left out, of whom.
         """
         pacing = pacing or BulkPacing()
-        events = rows if isinstance(rows, EventColumns) else EventColumns.of_rows(sorted(rows, key=itemgetter(0, 1)))
+        events = (
+            rows if isinstance(rows, ColumnarEvents) else ColumnarEvents.of_rows(sorted(rows, key=itemgetter(0, 1)))
+        )
         new, left_out, of_erased = 0, 0, set[str]()
         for places in pacing.parts(range(len(events)), has_gaps=self._scope.store.is_sqlite):
             added = self._add_part(events[places[0] : places[-1] + 1], lease)
@@ -450,7 +452,7 @@ class Events:
         with self._scope.writing() as connection:
             connection.execute(statement, values)
 
-    def _add_part(self, events: EventColumns, lease: ImportLease | None) -> AddedEvents:
+    def _add_part(self, events: ColumnarEvents, lease: ImportLease | None) -> AddedEvents:
         owners = events.column("contact_id")
         contact_ids = set(owners)
         with self._scope.writing() as connection:

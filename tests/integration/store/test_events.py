@@ -1,6 +1,6 @@
 import threading
 
-from shared.contracts.event_columns import EventColumns
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.rows import DAY, EventRow
 from shared.store import Database
 
@@ -134,8 +134,8 @@ def test_the_bulk_path_takes_columns_in_the_order_of_contacts(database: Database
     rows = [event(str(number % 40), f"c-{number // 50}", AT + number) for number in range(250)]
     store = database.of("default")
 
-    assert store.events.add_bulk(EventColumns.of_rows(rows)) == (200, 0, frozenset())
-    assert store.events.add_bulk(EventColumns.of_rows(rows[:30])) == (0, 0, frozenset())
+    assert store.events.add_bulk(ColumnarEvents.of_rows(rows)) == (200, 0, frozenset())
+    assert store.events.add_bulk(ColumnarEvents.of_rows(rows[:30])) == (0, 0, frozenset())
 
     assert [at for _, _, _, at, *_ in store.events.of_contact("c-1", limit=1)] == [AT + 89]  # of two, the first
 

@@ -9,7 +9,7 @@ from shared.contracts.rows import EventRow
 
 
 @dataclass(frozen=True, slots=True)
-class EventColumns(Sequence[EventRow]):
+class ColumnarEvents(Sequence[EventRow]):
     """Events by field; rows are made only of those that are looked at."""
 
     size: int
@@ -18,7 +18,7 @@ class EventColumns(Sequence[EventRow]):
     """Values by field of `EventRow`, each `size` long; a field that is not here is None in every row."""
 
     @classmethod
-    def of_rows(cls, rows: Collection[EventRow]) -> "EventColumns":
+    def of_rows(cls, rows: Collection[EventRow]) -> "ColumnarEvents":
         """Lay out rows, in their order."""
         columns = zip(EventRow._fields, zip(*rows, strict=True), strict=False)
         return cls(len(rows), {name: column for name, column in columns if _holds_any(column)})
@@ -28,14 +28,14 @@ class EventColumns(Sequence[EventRow]):
         found = self.values.get(name)
         return [None] * self.size if found is None else found
 
-    def only(self, chosen: Sequence[bool]) -> "EventColumns":
+    def only(self, chosen: Sequence[bool]) -> "ColumnarEvents":
         """Keep some of the events.
 
         Args:
             chosen: of each, shape (size,).
         """
         kept = {name: list(compress(column, chosen)) for name, column in self.values.items()}
-        return EventColumns(sum(chosen), kept)
+        return ColumnarEvents(sum(chosen), kept)
 
     def __len__(self) -> int:
         """Count the events."""
@@ -50,13 +50,13 @@ class EventColumns(Sequence[EventRow]):
     def __getitem__(self, place: int) -> EventRow: ...
 
     @overload
-    def __getitem__(self, place: slice) -> "EventColumns": ...
+    def __getitem__(self, place: slice) -> "ColumnarEvents": ...
 
-    def __getitem__(self, place: int | slice) -> "EventRow | EventColumns":
+    def __getitem__(self, place: int | slice) -> "EventRow | ColumnarEvents":
         """Make one row, or cut out the columns of several."""
         if isinstance(place, slice):
             part = {name: column[place] for name, column in self.values.items()}
-            return EventColumns(len(range(self.size)[place]), part)
+            return ColumnarEvents(len(range(self.size)[place]), part)
         at = range(self.size)[place]
         return EventRow._make(self.values[name][at] if name in self.values else None for name in EventRow._fields)
 
