@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from shared.ingest import Findings, event_batches, plan_file
 from shared.settings import Settings
-from shared.store import AccountStore, migrate, open_database
+from shared.store import AccountStore, BulkPacing, migrate, open_database
 
 NOW = 1_780_000_000_000_000
 YEAR = 365 * 86_400 * 1_000_000
@@ -96,6 +96,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
     began_cpu = time.process_time()
     done = new = told = 0
     reading = 0.0
+    pacing = BulkPacing()
     batches = event_batches(plan_file(file, "events"), Findings(), recorded_at=NOW)
     while True:
         before = time.perf_counter()
@@ -104,7 +105,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
         if batch is None:
             break
         assert not batch.rejects
-        new += store.events.add_bulk(batch.rows).new
+        new += store.events.add_bulk(batch.rows, pacing=pacing).new
         done += len(batch)
         if done - told >= 1_000_000 or (done == rows and told < done):
             now = time.perf_counter()
