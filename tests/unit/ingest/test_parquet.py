@@ -141,9 +141,22 @@ def test_a_batch_is_ordered_by_contact_and_each_event_keeps_its_line_and_its_id(
 def plain_id(owner: str, type_: str, at: int, value: float | None, item: str | None) -> str:
     """The id of an event of which no other field counts, written out."""
     later = "" if item is None else f"---+{len(item)}:{item}"
-    encoded = f"{later}{len(owner)}:{owner}{len(type_)}:{type_}{at};{'' if value is None else value};"
+    return hashed(f"{later}{len(owner)}:{owner}{len(type_)}:{type_}{at};{'' if value is None else value};")
+
+
+def hashed(encoded: str) -> str:
     digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
     return "~" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def test_a_derived_id_counts_each_field_in_its_place() -> None:
+    later = {"currency": ["EUR", None], "message_id": ["m", None], "campaign_id": [None, "camp"], "item": ["i", None]}
+    columns = {**BASIC, **later, "occurred_at": instants(5, 6), "value": [-0.0, None], "colour": ["red", None]}
+
+    assert [row.event_id for row in read(columns).rows] == [
+        hashed('+3:EUR+1:m-+1:i3:c-11:a5;0.0;{"colour":"red"}'),
+        hashed("--+4:camp-3:c-21:a6;;"),
+    ]
 
 
 def test_given_ids_stay_and_missing_ones_are_derived() -> None:
