@@ -51,16 +51,6 @@ _EARLIEST = microseconds(datetime(1900, 1, 1, tzinfo=UTC))
 _LATEST = microseconds(datetime(2201, 1, 1, tzinfo=UTC))
 
 
-class Columnar(NamedTuple):
-    """Events that passed, ordered by contact as the store keeps them, and the rows to be looked at one by one."""
-
-    events: ColumnarEvents
-    places: NDArray[np.intp]
-    """Position in the table of each event."""
-    refused: NDArray[np.intp]
-    """Positions of the other rows, ascending."""
-
-
 class _Column(NamedTuple):
     """A column as its distinct values."""
 
@@ -89,8 +79,29 @@ class _Column(NamedTuple):
         return missing[self.codes[places]]
 
 
+class Columnar(NamedTuple):
+    """Rows of a table that passed, ordered by contact as the store keeps them, and those to be looked at one by one."""
+
+    places: NDArray[np.intp]
+    """Positions of the rows that passed."""
+    refused: NDArray[np.intp]
+    """Positions of the other rows, ascending."""
+    columns: dict[str, _Column]
+    recorded_at: Microseconds
+
+    def events(self, places: NDArray[np.intp]) -> ColumnarEvents:
+        """Make events of some of the rows that passed."""
+        columns = self.columns
+        values: dict[str, Any] = {"event_id": _ids(columns, places)}
+        for name in EventRow._fields:
+            if name in columns and not columns[name].is_missing(places).all():
+                values[name] = columns[name].at(places)
+        values["recorded_at"] = [self.recorded_at] * len(places)
+        return ColumnarEvents(len(places), values)
+
+
 def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
-    """Turn a pyarrow table into events.
+    """Read a pyarrow table whose rows are to be events.
 
     Args:
         table: text, timestamps in microseconds, no dictionaries.
@@ -106,16 +117,10 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
     except UnicodeDecodeError:
         columns = None
     if columns is None:
-        return Columnar(ColumnarEvents(0, {}), np.arange(0), np.arange(n))
+        return Columnar(np.arange(0), np.arange(n), {}, recorded_at)
     good = np.logical_and.reduce([column.good for column in columns.values()])
     places = contact_order(table.column("contact_id"))
-    places = places[good[places]]
-    values: dict[str, Any] = {"contact_id": columns["contact_id"].at(places), "event_id": _ids(columns, places)}
-    for name in EventRow._fields:
-        if name in columns and name not in values and not columns[name].is_missing(places).all():
-            values[name] = columns[name].at(places)
-    values["recorded_at"] = [recorded_at] * len(places)
-    return Columnar(ColumnarEvents(len(places), values), places, np.flatnonzero(~good))
+    return Columnar(places[good[places]], np.flatnonzero(~good), columns, recorded_at)
 
 
 def _ids(columns: dict[str, _Column], places: NDArray[np.intp]) -> list[str]:

@@ -20,8 +20,8 @@ from shared.values.unreadable import Unreadable
 from shared.values.words import cleaned, is_missing, own_event_type
 
 _AT_ONCE = 20_000
-_SORTED_AT_ONCE = 100_000
-"""Rows of a batch of a file in the order of contacts: as many as one transaction takes, and no more to hold."""
+_EVENTS_AT_ONCE = 100_000
+"""Events of a batch: as many as one transaction takes, and no more to hold."""
 BROKEN_VALUE = "holds a value that is out of bounds or not UTF-8 text"
 
 
@@ -122,12 +122,15 @@ def event_batches(
         rows = file.metadata.num_rows
         if rows > at_once and owner is not None:
             sample = _sample(file, at_once, plan.table.header, owner.name)
-            found = by_contact(found, sample, rows, at_once=min(at_once, _SORTED_AT_ONCE), key=owner.name)
+            found = by_contact(found, sample, rows, at_once=at_once, key=owner.name)
         for piece in found:
             columnar = event_rows(_fields(piece, plan, findings), recorded_at=recorded_at)
             progress(piece.fraction)
-            yield Batch(columnar.events, piece.lines[columnar.places].tolist(), fraction=piece.fraction)
-            if len(columnar.refused):
+            for start in range(0, len(columnar.places), _EVENTS_AT_ONCE):
+                places = columnar.places[start : start + _EVENTS_AT_ONCE]
+                yield Batch(columnar.events(places), piece.lines[places].tolist(), fraction=piece.fraction)
+            # An empty piece is handed on too: after each batch an import may be stopped.
+            if len(columnar.refused) or not piece.table.num_rows:
                 batch: Batch[EventRow] = Batch(fraction=piece.fraction)
                 for record in records_of(piece, columnar.refused):
                     build.take(batch, record)
