@@ -63,9 +63,14 @@ def main() -> None:
         begun.wait()
         rejects = partial(place, Path(folder), "bench")
         for what in ("first import", "the same again"):
+            began = time.process_time()
             summary = Import(database.of("bench"), KEY, rejects).load(file, "events", announce=quiet)
             rate = summary.rows / summary.seconds
-            print(f"{what}: {summary.new:,} new, {summary.unchanged:,} unchanged, {rate:,.0f} rows/s")
+            computed = (time.process_time() - began) / summary.rows * 1e6
+            print(
+                f"{what}: {summary.new:,} new, {summary.unchanged:,} unchanged, {rate:,.0f} rows/s, "
+                f"{computed:.1f} us of processor time a row"
+            )
         stop.set()
         longest, calls = waits.get()
         process.join()

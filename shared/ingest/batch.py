@@ -3,9 +3,9 @@
 `Build` makes a row of a record, or the reason why it is none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -32,7 +32,7 @@ class Reject(NamedTuple):
 class Batch(Generic[Row]):
     """Some rows of a file."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: Sequence[Row] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     """Of each row."""
     rejects: list[Reject] = field(default_factory=list)
@@ -46,8 +46,8 @@ class Batch(Generic[Row]):
         return len(self.rows) + len(self.rejects)
 
     def add(self, line: int, row: Row) -> None:
-        """Add a row."""
-        self.rows.append(row)
+        """Add a row to a batch that was begun without any."""
+        cast("list[Row]", self.rows).append(row)
         self.lines.append(line)
 
     def refuse(self, line: int, reason: str, row: Mapping[str, Any] | str) -> None:

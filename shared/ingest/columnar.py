@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.contact import ContactId, Currency, Text
 from shared.contracts.outcome import AttributeName, EventType
 from shared.contracts.rows import (
@@ -18,8 +19,9 @@ from shared.contracts.rows import (
     Microseconds,
     microseconds,
 )
-from shared.ingest.identity import event_identity
+from shared.ingest.identity import LATER_FIELDS, amount_text, identities, later_part, sized
 from shared.ingest.rows import canonical
+from shared.ingest.spill import contact_order
 
 EVENT_FIELDS = (
     "contact_id",
@@ -49,20 +51,57 @@ _EARLIEST = microseconds(datetime(1900, 1, 1, tzinfo=UTC))
 _LATEST = microseconds(datetime(2201, 1, 1, tzinfo=UTC))
 
 
-class Columnar(NamedTuple):
-    """Rows that passed, and positions of those to be looked at one by one."""
-
-    rows: list[EventRow]
-    refused: list[int]
-
-
 class _Column(NamedTuple):
-    values: list[Any]
+    """A column as its distinct values."""
+
+    distinct: NDArray[Any]
+    """None stands for a missing cell."""
+    codes: NDArray[np.intp]
+    """Of each row, the place of its value."""
     good: NDArray[np.bool_]
+    """Whether each row may have its value."""
+
+    def at(self, places: NDArray[np.intp]) -> list[Any]:
+        """Return the values of some rows."""
+        found: list[Any] = self.distinct[self.codes[places]].tolist()
+        return found
+
+    def written(self, places: NDArray[np.intp], write: Callable[[Any], str]) -> Any:
+        """Write each distinct value once, and return the texts of some rows as a pyarrow array."""
+        import pyarrow as pa
+
+        texts = pa.array([write(value) for value in self.distinct.tolist()], pa.large_string())
+        return texts.take(self.codes[places])
+
+    def is_missing(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether some rows have no value."""
+        missing = np.array([value is None for value in self.distinct.tolist()], dtype=bool)
+        return missing[self.codes[places]]
+
+
+class Columnar(NamedTuple):
+    """Rows of a table that passed, ordered by contact as the store keeps them, and those to be looked at one by one."""
+
+    places: NDArray[np.intp]
+    """Positions of the rows that passed."""
+    refused: NDArray[np.intp]
+    """Positions of the other rows, ascending."""
+    columns: dict[str, _Column]
+    recorded_at: Microseconds
+
+    def events(self, places: NDArray[np.intp]) -> ColumnarEvents:
+        """Make events of some of the rows that passed."""
+        columns = self.columns
+        values: dict[str, Any] = {"event_id": _ids(columns, places)}
+        for name in EventRow._fields:
+            if name in columns and not columns[name].is_missing(places).all():
+                values[name] = columns[name].at(places)
+        values["recorded_at"] = [self.recorded_at] * len(places)
+        return ColumnarEvents(len(places), values)
 
 
 def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
-    """Turn a pyarrow table into event rows.
+    """Read a pyarrow table whose rows are to be events.
 
     Args:
         table: text, timestamps in microseconds, no dictionaries.
@@ -78,39 +117,47 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
     except UnicodeDecodeError:
         columns = None
     if columns is None:
-        return Columnar([], list(range(n)))
+        return Columnar(np.arange(0), np.arange(n), {}, recorded_at)
     good = np.logical_and.reduce([column.good for column in columns.values()])
-    values: dict[str, list[Any]] = {name: column.values for name, column in columns.items()}
-    if not good.all():
-        kept = np.flatnonzero(good).tolist()
-        values = {name: [column[i] for i in kept] for name, column in values.items()}
-    absent: list[Any] = [None] * int(good.sum())
-    contact, type_, at = values["contact_id"], values["type"], values["occurred_at"]
-    value, properties = values.get("value", absent), values.get("properties", absent)
-    currency, message, campaign, item = (
-        values.get(name, absent) for name in ("currency", "message_id", "campaign_id", "item")
-    )
-    ids = [
-        event_identity(
-            contact[i],
-            type_[i],
-            at[i],
-            value[i],
-            currency=currency[i],
-            message_id=message[i],
-            campaign_id=campaign[i],
-            item=item[i],
-            properties=properties[i],
-        )
-        if given is None
-        else given
-        for i, given in enumerate(values.get("id", absent))
-    ]
-    recorded, human = [recorded_at] * len(ids), values.get("human", absent)
-    records = zip(
-        contact, ids, type_, at, recorded, value, currency, message, campaign, item, properties, human, strict=True
-    )
-    return Columnar(list(map(EventRow._make, records)), np.flatnonzero(~good).tolist())
+    places = contact_order(table.column("contact_id"))
+    return Columnar(places[good[places]], np.flatnonzero(~good), columns, recorded_at)
+
+
+def _ids(columns: dict[str, _Column], places: NDArray[np.intp]) -> list[str]:
+    """Return the given ids of some rows, and derive the others."""
+    if "id" not in columns:
+        return identities(_encoded(columns, places))
+    given = columns["id"].at(places)
+    derived = iter(identities(_encoded(columns, places[columns["id"].is_missing(places)])))
+    return [next(derived) if one is None else one for one in given]
+
+
+def _encoded(columns: dict[str, _Column], places: NDArray[np.intp]) -> list[bytes]:
+    """Encode rows as `event_identity` does, whole columns at a time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def joined(*parts: Any) -> Any:
+        return pc.binary_join_element_wise(*parts, pa.scalar("", pa.large_string()))
+
+    def written(name: str, write: Callable[[Any], str]) -> Any:
+        return columns[name].written(places, write) if name in columns else pa.scalar(write(None), pa.large_string())
+
+    def required(text: str | None) -> str:
+        return sized(text or "")  # the value of missing cells, which no row here has
+
+    owner, type_ = written("contact_id", required), written("type", required)
+    at = pa.array(columns["occurred_at"].distinct[places]).cast(pa.large_string())
+    end = pa.scalar(";", pa.large_string())
+    amount, properties = written("value", amount_text), written("properties", lambda text: text or "")
+    encoded = joined(owner, type_, at, end, amount, end, properties)
+    later = [name for name in LATER_FIELDS if name in columns]
+    if later:
+        is_none = np.logical_and.reduce([columns[name].is_missing(places) for name in later])
+        before = joined(*(written(name, later_part) for name in LATER_FIELDS))
+        encoded = joined(pc.if_else(is_none, pa.scalar("", pa.large_string()), before), encoded)
+    texts: list[bytes] = encoded.cast(pa.large_binary()).to_pylist()
+    return texts
 
 
 def _columns(table: Any) -> dict[str, _Column] | None:
@@ -141,17 +188,22 @@ def _text(column: Any, name: str) -> _Column | None:
         column = column.cast(pa.string())
     if not pa.types.is_string(column.type):
         return None
-    encoded = column.combine_chunks().dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    distinct: list[Any] = encoded.dictionary.to_pylist()
+    distinct, codes = _coded(column)
     required = name in ("contact_id", "type")
     fine = [_fits(_TEXTS[name], text) if text else not required for text in distinct]
-    distinct = [text or None for text in distinct]
-    # A missing cell has the code -1: the last entry.
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    distinct.append(None)
-    fine.append(not required)
-    return _Column([distinct[code] for code in codes.tolist()], np.array(fine, dtype=bool)[codes])
+    values = np.array([text or None for text in distinct], dtype=object)
+    return _Column(values, codes, np.array(fine, dtype=bool)[codes])
+
+
+def _coded(column: Any) -> tuple[list[Any], NDArray[np.intp]]:
+    """Give a column's distinct values, the last of them None for missing cells, and the place of each row's."""
+    import pyarrow as pa
+
+    encoded = column.combine_chunks().dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    distinct = [*encoded.dictionary.to_pylist(), None]
+    codes = encoded.indices.fill_null(len(distinct) - 1).to_numpy(zero_copy_only=False)
+    return distinct, codes.astype(np.intp)
 
 
 def _fits(adapter: TypeAdapter[str], text: str) -> bool:
@@ -168,7 +220,7 @@ def _instants(column: Any) -> _Column | None:
     if not pa.types.is_timestamp(column.type) or column.type.tz is None:
         return None
     at = column.cast(pa.int64()).fill_null(_LATEST).to_numpy()
-    return _Column(at.tolist(), (at >= _EARLIEST) & (at < _LATEST))
+    return _Column(at, np.arange(len(at)), (at >= _EARLIEST) & (at < _LATEST))
 
 
 def _amounts(column: Any) -> _Column | None:
@@ -176,9 +228,10 @@ def _amounts(column: Any) -> _Column | None:
 
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return None
-    amounts = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy()
-    good = np.isnan(amounts) | (np.abs(amounts) <= _MAX_VALUE)
-    return _Column([None if amount != amount else amount for amount in amounts.tolist()], good)
+    given, codes = _coded(column.cast(pa.float64(), safe=False))
+    amounts = [None if amount is None or amount != amount else amount for amount in given]
+    fine = [amount is None or abs(amount) <= _MAX_VALUE for amount in amounts]
+    return _Column(np.array(amounts, dtype=object), codes, np.array(fine, dtype=bool)[codes])
 
 
 def _human_flags(column: Any) -> _Column | None:
@@ -186,8 +239,9 @@ def _human_flags(column: Any) -> _Column | None:
 
     if not pa.types.is_boolean(column.type):
         return None
-    flags = [None if flag is None else int(flag) for flag in column.to_pylist()]
-    return _Column(flags, np.ones(len(flags), dtype=bool))
+    given, codes = _coded(column)
+    flags = [None if flag is None else int(flag) for flag in given]
+    return _Column(np.array(flags, dtype=object), codes, np.ones(len(codes), dtype=bool))
 
 
 _READ: dict[str, Callable[[Any], _Column | None]] = {
@@ -209,14 +263,14 @@ def _properties(table: Any, names: list[str]) -> _Column | None:
         column = _scalars(table.column(name))
         if column is None:
             return None
-        columns.append(column.values)
-        good &= column.good
+        columns.append(column[0])
+        good &= column[1]
     texts = [
         canonical({name: value for name, value in zip(names, row, strict=True) if value is not None and value != ""})
         for row in zip(*columns, strict=True)
     ] or [None] * table.num_rows
     good &= np.fromiter(map(_is_plain, texts), dtype=bool, count=len(texts))
-    return _Column(texts, good)
+    return _Column(np.array(texts, dtype=object), np.arange(len(texts)), good)
 
 
 def _is_plain(properties: str | None) -> bool:
@@ -224,7 +278,8 @@ def _is_plain(properties: str | None) -> bool:
     return properties is None or (len(properties) <= MAX_PROPERTIES_CHARACTERS and "\\u0000" not in properties)
 
 
-def _scalars(column: Any) -> _Column | None:
+def _scalars(column: Any) -> tuple[list[Any], NDArray[np.bool_]] | None:
+    """Give a property's values, and whether each row may have its own; None: only one by one shows it."""
     import pyarrow as pa
 
     kind, n = column.type, len(column)
@@ -232,11 +287,11 @@ def _scalars(column: Any) -> _Column | None:
         numbers = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
         missing = np.isnan(numbers)
         values = [number if abs(number) <= MAX_NUMBER else None for number in numbers.tolist()]  # JSON has no other
-        return _Column(values, missing | (np.abs(numbers) <= MAX_NUMBER))
+        return values, missing | (np.abs(numbers) <= MAX_NUMBER)
     if pa.types.is_integer(kind):
         wholes = column.to_pylist()
         inside = [whole is None or -MAX_NUMBER <= whole <= MAX_NUMBER for whole in wholes]
-        return _Column(wholes, np.array(inside, dtype=bool))
+        return wholes, np.array(inside, dtype=bool)
     if pa.types.is_string(kind) or pa.types.is_boolean(kind):
-        return _Column(column.to_pylist(), np.ones(n, dtype=bool))
+        return column.to_pylist(), np.ones(n, dtype=bool)
     return None

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from math import nan
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import orjson
 from sqlalchemy import SelectBase, String, bindparam, cast, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.rows import EventRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
@@ -56,7 +59,9 @@ BULK_ROWS = 250_000
 """Rows of one call that keep both speed and memory reasonable (about 150 MB)."""
 
 _BULK_CACHE_KIB = 256 * 1024
-_NAMES = ("account_id", *EventRow._fields)
+_ROWS_A_STATEMENT = 100
+"""Rows of one INSERT: the driver lets go of the interpreter's lock and takes it again once for all of them."""
+_REQUIRED = frozenset({"contact_id", "event_id", "type", "occurred_at", "recorded_at"})
 _TABLE = EventTable.__tablename__
 COLUMNS = tuple(getattr(EventTable, name) for name in EventRow._fields)
 EVENT_COLUMNS = (
@@ -78,9 +83,9 @@ def event_key(row: EventRow) -> tuple[str, str]:
     return row[:2]
 
 
-def newest(rows: Collection[EventRow]) -> Microseconds:
+def newest(occurred_at: Iterable[Microseconds], recorded_at: Iterable[Microseconds]) -> Microseconds:
     """Return when the newest of some events happened; the future counts as the instant of recording."""
-    return max(min(row.occurred_at, row.recorded_at) for row in rows)
+    return max(map(min, occurred_at, recorded_at))
 
 
 def add_missing_contacts(
@@ -131,41 +136,54 @@ def raise_newest_event(connection: AccountConnection, at: Microseconds) -> None:
     )
 
 
-def insert_many(connection: AccountConnection, rows: Sequence[EventRow]) -> int:
+def insert_many(connection: AccountConnection, events: ColumnarEvents) -> int:
     """Insert events by the driver's fast way, those that are not there yet, and return how many were new."""
-    account = connection.account
-    records = ((account, *row) for row in rows)
-    return _insert_sqlite(connection, records) if connection.is_sqlite else _copy(connection, records)
+    return _insert_sqlite(connection, events) if connection.is_sqlite else _copy(connection, events)
 
 
-def _insert_sqlite(connection: AccountConnection, rows: Iterable[tuple[Any, ...]]) -> int:
-    # The driver's executemany prepares once and releases the interpreter lock while a row is written.
+def _insert_sqlite(connection: AccountConnection, events: ColumnarEvents) -> int:
     driver = connection.driver
     (usual,) = driver.execute("PRAGMA cache_size").fetchone()
     driver.execute(f"PRAGMA cache_size=-{_BULK_CACHE_KIB}")
     try:
-        marks = ",".join("?" * len(_NAMES))
-        cursor = driver.executemany(
-            f"INSERT INTO {_TABLE} ({','.join(_NAMES)}) VALUES ({marks}) ON CONFLICT DO NOTHING",  # noqa: S608
-            rows,
-        )
-        return int(cursor.rowcount)
+        values = chain.from_iterable(zip(*map(_bindable, events.values, events.values.values()), strict=True))
+        width = len(events.values)
+        whole, rest = divmod(len(events), _ROWS_A_STATEMENT)
+        full = ([connection.account, *islice(values, width * _ROWS_A_STATEMENT)] for _ in range(whole))
+        new = driver.executemany(_insertion(events.values, _ROWS_A_STATEMENT), full).rowcount if whole else 0
+        if rest:
+            new += driver.execute(_insertion(events.values, rest), [connection.account, *values]).rowcount
+        return int(new)
     finally:
         driver.execute(f"PRAGMA cache_size={usual}")
 
 
-def _copy(connection: AccountConnection, rows: Iterable[tuple[Any, ...]]) -> int:
+def _bindable(name: str, column: Sequence[Any]) -> Sequence[Any]:
+    """Make a column cheap to bind: NaN is NULL to SQLite, where for each None the driver looks for an adapter."""
+    if name in _REQUIRED:
+        return column
+    return [nan if value is None else value for value in column]
+
+
+def _insertion(names: Collection[str], rows: int) -> str:
+    """Write the INSERT of so many rows of some columns; the first parameter is the account, of all of them."""
+    row = f"(?1,{','.join('?' * len(names))})"
+    listed = ",".join([row] * rows)
+    return f"INSERT INTO {_TABLE} (account_id,{','.join(names)}) VALUES {listed} ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def _copy(connection: AccountConnection, events: ColumnarEvents) -> int:
     # COPY itself cannot skip rows that exist, so it fills a table of this transaction alone.
-    columns = ",".join(_NAMES)
+    columns, account = ",".join(("account_id", *events.values)), connection.account
     driver = connection.driver
     with driver.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE incoming_events (LIKE {_TABLE}) ON COMMIT DROP")
         with cursor.copy(f"COPY incoming_events ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+            for row in zip(*events.values.values(), strict=True):
+                copy.write_row((account, *row))
         cursor.execute(
-            f"INSERT INTO {_TABLE} ({columns}) "  # noqa: S608
-            f"SELECT {columns} FROM incoming_events ORDER BY account_id, contact_id, event_id ON CONFLICT DO NOTHING"
+            f"INSERT INTO {_TABLE} ({columns}) SELECT {columns} FROM incoming_events "  # noqa: S608
+            "ORDER BY account_id, contact_id, event_id, ctid ON CONFLICT DO NOTHING"  # of two with one key, the first
         )
         return int(cursor.rowcount)
 
@@ -217,7 +235,8 @@ class Events:
             new = {(contact_id, event_id) for contact_id, event_id in added}
             recorded_at = max(row.recorded_at for row in kept)
             touch(connection, {contact_id for contact_id, _ in new}, at=recorded_at)
-            raise_newest_event(connection, newest(kept))
+            at = newest((row.occurred_at for row in kept), (row.recorded_at for row in kept))
+            raise_newest_event(connection, at)
         return [None if row.contact_id in erased else _taken(new, row) for row in rows]
 
     def add_bulk(
@@ -228,7 +247,8 @@ class Events:
         Interrupted and repeated, it adds what is missing.
 
         Args:
-            rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
+            rows: in any order, or as columns ordered by contact; about BULK_ROWS of them. Those that are there
+                already change nothing; of two with one key, the first is taken.
             pacing: of the import that they are part of.
             lease: of that import, where it counts what it stores.
 
@@ -236,10 +256,12 @@ class Events:
             How many were new, and how many were left out, of whom.
         """
         pacing = pacing or BulkPacing()
-        ordered = sorted(rows, key=itemgetter(0, 1))
+        events = (
+            rows if isinstance(rows, ColumnarEvents) else ColumnarEvents.of_rows(sorted(rows, key=itemgetter(0, 1)))
+        )
         new, left_out, of_erased = 0, 0, set[str]()
-        for part in pacing.parts(ordered, has_gaps=self._scope.store.is_sqlite):
-            added = self._add_part(part, lease)
+        for places in pacing.parts(range(len(events)), has_gaps=self._scope.store.is_sqlite):
+            added = self._add_part(events[places[0] : places[-1] + 1], lease)
             new, left_out = new + added.new, left_out + added.erased
             of_erased |= added.erased_contacts
         return AddedEvents(new, left_out, frozenset(of_erased))
@@ -430,19 +452,20 @@ class Events:
         with self._scope.writing() as connection:
             connection.execute(statement, values)
 
-    def _add_part(self, rows: Sequence[EventRow], lease: ImportLease | None) -> AddedEvents:
-        contact_ids = {row.contact_id for row in rows}
+    def _add_part(self, events: ColumnarEvents, lease: ImportLease | None) -> AddedEvents:
+        owners = events.column("contact_id")
+        contact_ids = set(owners)
         with self._scope.writing() as connection:
             key = self._scope.identity_key
             erased = add_missing_contacts(connection, contact_ids, identity_key=key, lease=lease)
-            kept = [row for row in rows if row.contact_id not in erased] if erased else rows
+            kept = events.only([contact_id not in erased for contact_id in owners]) if erased else events
             if not kept:
-                return AddedEvents(0, len(rows), erased)
+                return AddedEvents(0, len(events), erased)
             added = insert_many(connection, kept)
             if lease is not None:
                 count_stored(connection, lease, events=added)
-            raise_newest_event(connection, newest(kept))
-        return AddedEvents(added, len(rows) - len(kept), erased)
+            raise_newest_event(connection, newest(kept.column("occurred_at"), kept.column("recorded_at")))
+        return AddedEvents(added, len(events) - len(kept), erased)
 
 
 def _taken(new: set[tuple[str, str]], row: EventRow) -> bool:

@@ -1,5 +1,6 @@
 import threading
 
+from shared.contracts.columnar_events import ColumnarEvents
 from shared.contracts.rows import DAY, EventRow
 from shared.store import Database
 
@@ -105,6 +106,38 @@ def test_the_bulk_path_adds_what_the_other_adds(database: Database) -> None:
         list(map(tuple, part)) for part in one.events.scan()
     ]
     assert other.events.newest_at() == one.events.newest_at()
+
+
+def test_the_bulk_path_keeps_each_field_as_it_is_and_nothing_as_null(database: Database) -> None:
+    fields = {
+        "value": [2.5, -0.0, 1e12], "currency": ["EUR"], "message_id": ["m", "ü"], "campaign_id": ["c"],
+        "item": ["i"], "properties": ['{"a":1}'], "human": [0, 1],
+    }  # fmt: skip
+    rows = [
+        event(str(number), f"c-{number % 9}", **{
+            name: [None, *values][number * (place + 1) % (len(values) + 1)]
+            for place, (name, values) in enumerate(fields.items())
+        })
+        for number in range(350)
+    ]  # fmt: skip
+    store = database.of("default")
+
+    store.events.add_bulk(rows)
+
+    kept = [row for number in range(9) for row in store.events.of_contact(f"c-{number}", limit=100)]
+    assert sorted(kept, key=lambda row: int(row.event_id)) == rows
+    assert [row[0] for row in store.events.types()] == ["order_placed"]
+    assert store.events.types()[0].with_value == sum(row.value is not None for row in rows)
+
+
+def test_the_bulk_path_takes_columns_in_the_order_of_contacts(database: Database) -> None:
+    rows = [event(str(number % 40), f"c-{number // 50}", AT + number) for number in range(250)]
+    store = database.of("default")
+
+    assert store.events.add_bulk(ColumnarEvents.of_rows(rows)) == (200, 0, frozenset())
+    assert store.events.add_bulk(ColumnarEvents.of_rows(rows[:30])) == (0, 0, frozenset())
+
+    assert [at for _, _, _, at, *_ in store.events.of_contact("c-1", limit=1)] == [AT + 89]  # of two, the first
 
 
 def test_the_newest_event_only_moves_forward_and_not_into_the_future(database: Database) -> None:

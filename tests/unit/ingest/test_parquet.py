@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import math
 import tempfile
 from datetime import UTC, date, datetime, timedelta
@@ -107,6 +109,60 @@ def test_a_row_of_a_file_is_the_row_of_a_request(records: list[dict[str, Any]]) 
     assert sorted(reject.line for reject in batch.rejects) == [
         line for line, row in enumerate(expected, 1) if row is None
     ]
+
+
+@pytest.mark.parametrize("at_once", [3_000, 400])
+def test_a_batch_is_ordered_by_contact_and_each_event_keeps_its_line_and_its_id(tmp_path: Path, at_once: int) -> None:
+    file, numbers = tmp_path / "e.parquet", range(3_000)
+    columns = {
+        "contact_id": [f"c-{'é' * (number % 3)}{number * 37 % 101}" for number in numbers],
+        "type": [("page_viewed", "order_placed")[number % 2] for number in numbers],
+        "occurred_at": instants(*(number % 700 for number in numbers)),
+        "value": [None if number % 3 else float(number % 11 - 5) for number in numbers],
+        "item": [None if number % 4 else f"item-{number % 5}" for number in numbers],
+    }
+    pq.write_table(pa.table(columns), file)
+
+    batches = list(event_batches(plan_file(file, "events"), Findings(), recorded_at=9, at_once=at_once))
+
+    found = {line: row for batch in batches for row, line in zip(batch.rows, batch.lines, strict=True)}
+    assert [found[number + 1] for number in numbers] == [
+        EventRow(owner, plain_id(owner, type_, at, value, item), type_, at, 9, value, item=item)
+        for owner, type_, value, item, at in zip(
+            columns["contact_id"], columns["type"], columns["value"], columns["item"],
+            (number % 700 for number in numbers), strict=True,
+        )
+    ]  # fmt: skip
+    for batch in batches:
+        keys = [(row.contact_id.encode(), line) for row, line in zip(batch.rows, batch.lines, strict=True)]
+        assert keys == sorted(keys)
+
+
+def plain_id(owner: str, type_: str, at: int, value: float | None, item: str | None) -> str:
+    """The id of an event of which no other field counts, written out."""
+    later = "" if item is None else f"---+{len(item)}:{item}"
+    return hashed(f"{later}{len(owner)}:{owner}{len(type_)}:{type_}{at};{'' if value is None else value};")
+
+
+def hashed(encoded: str) -> str:
+    digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
+    return "~" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def test_a_derived_id_counts_each_field_in_its_place() -> None:
+    later = {"currency": ["EUR", None], "message_id": ["m", None], "campaign_id": [None, "camp"], "item": ["i", None]}
+    columns = {**BASIC, **later, "occurred_at": instants(5, 6), "value": [-0.0, None], "colour": ["red", None]}
+
+    assert [row.event_id for row in read(columns).rows] == [
+        hashed('+3:EUR+1:m-+1:i3:c-11:a5;0.0;{"colour":"red"}'),
+        hashed("--+4:camp-3:c-21:a6;;"),
+    ]
+
+
+def test_given_ids_stay_and_missing_ones_are_derived() -> None:
+    columns = {**BASIC, "id": ["given", None], "occurred_at": instants(5, 5)}
+
+    assert [row.event_id for row in read(columns).rows] == ["given", plain_id("c-2", "a", 5, None, None)]
 
 
 BASIC = {"contact_id": ["c-1", "c-2"], "type": ["a", "a"]}
