@@ -1,6 +1,7 @@
 """The flow of a call, the same for all capabilities: envelope, outcome, champion, contacts, answer, log."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,10 +26,18 @@ from shared.serving.contact_answers import ContactAnswers, erasures_of, with_det
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.request_contacts import AlikeContacts, RequestContact, Slot, envelope, slots
-from shared.serving.threads import SMALL_CONTACTS, GatheringThreads, PredictionLog, ThreadPools
-from shared.serving.written_answers import LoggedCall, LoggedTogether, WrittenAnswers, WrittenPredictions
-from shared.store import RequestReads
+from shared.serving.threads import (
+    SMALL_CONTACTS,
+    GatheringThreads,
+    LoggedCall,
+    LoggedTogether,
+    PredictionLog,
+    ThreadPools,
+)
+from shared.store import PredictionRow, RequestReads
 
+UNLOGGED: frozenset[Status] = frozenset({"unknown_contact", "invalid"})
+"""Of nobody who is known."""
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
 
@@ -102,6 +111,44 @@ def _joinable_ids(request: PredictionRequest) -> frozenset[str] | None:
 def _names_alone(contact: object) -> bool:
     """Whether a contact of a call is an id, and nothing that counts for this call only."""
     return contact.__class__ is dict and contact.keys() == {"id"}
+
+
+class WrittenAnswers(Protocol):
+    """The answers of one call."""
+
+    @property
+    def bodies(self) -> Sequence[bytes]:
+        """Each as it is sent, in the order of the call."""
+
+    @property
+    def statuses(self) -> Mapping[Status, int]:
+        """How many have each status."""
+
+    def rows(self, call: LoggedCall) -> list[PredictionRow]:
+        """Make the rows of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPredictions:
+    """The answers of one call, as one object each."""
+
+    contacts: Sequence[RequestContact]
+    """The valid ones."""
+    own: Sequence[Prediction]
+    """Their answers."""
+    predictions: Sequence[Prediction]
+    """All answers."""
+    bodies: Sequence[bytes]
+
+    @property
+    def statuses(self) -> Mapping[Status, int]:
+        """Count them."""
+        return Counter([one.status for one in self.predictions])
+
+    def rows(self, call: LoggedCall) -> list[PredictionRow]:
+        """Make the rows of those that are logged."""
+        written = zip(self.predictions, self.bodies, strict=True)
+        return [call.row(one, body) for one, body in written if one.status not in UNLOGGED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from shared.serving.bulk import SOURCE, BulkColumns, BulkContacts, bulk_columns
 from shared.serving.capability_spec import ColumnModel
 from shared.serving.contact_answers import ContactAnswers, put_trends, trend_of
 from shared.serving.request_contacts import AlikeContacts, AttributeNames
-from shared.serving.written_answers import LoggedCall
+from shared.serving.threads import LoggedCall
 from shared.store import PredictionRow, RequestReads
 from shared.timeline.coded_pasts import NOBODY, ContactColumns, EventColumns
 from shared.timeline.pasts import NEVER, AttributeColumn

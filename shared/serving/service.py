@@ -41,8 +41,7 @@ from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.shadow import Shadowing, ShadowModels
-from shared.serving.threads import PredictionLog, ThreadPools
-from shared.serving.written_answers import LoggedTogether
+from shared.serving.threads import LoggedTogether, PredictionLog, ThreadPools
 from shared.settings import ServiceSettings
 from shared.store import PredictionRow, open_database
 

@@ -1,4 +1,4 @@
-"""Threads of a service: pools by size of call, those that answer calls together, and the writer of the log."""
+"""Threads of a service: pools by size of call, those that answer calls together, the writer of the log and its rows."""
 
 import asyncio
 import logging
@@ -12,11 +12,14 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby, islice, repeat
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from shared.contracts.call import Deadline
+from shared.contracts.prediction import Prediction
+from shared.contracts.rows import Microseconds
 from shared.http.telemetry import trail
 from shared.serving.metrics import ServiceMetrics
+from shared.store import PredictionRow
 
 log = logging.getLogger(__name__)
 
@@ -220,6 +223,45 @@ DROPPING_SECONDS = 60.0
 """How long after it dropped rows the log is said to drop some."""
 Group = TypeVar("Group", bound=str | tuple[Any, ...])
 """Has an order."""
+
+
+class LoggedCall(NamedTuple):
+    """What all predictions of one call have in common, in the order of a row of the log."""
+
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+
+    def row(self, one: Prediction, body: bytes) -> PredictionRow:
+        """Make the row of an answer.
+
+        Args:
+            one: the answer.
+            body: as it is sent.
+        """
+        return PredictionRow(
+            one.contact_id or "",
+            *self,
+            one.status,
+            one.probability,
+            one.score,
+            one.band,
+            one.source,
+            body.decode(),
+            one.segment_id if one.status == "ok" else None,
+            one.withheld_probability,
+        )
+
+
+class LoggedTogether(NamedTuple):
+    """Whose rows of the log are written in one transaction."""
+
+    account: str
+    erasures: int
+    """The account's count of erasures from before anything was read of the contacts."""
 
 
 class PredictionLog(Generic[Group]):

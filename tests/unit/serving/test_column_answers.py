@@ -15,11 +15,12 @@ from shared.contracts.outcome import Flag
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet, Inputs
 from shared.learners.simple import Columns, Rule
+from shared.serving.answering import WrittenPredictions
 from shared.serving.champions import Champion
 from shared.serving.column_answers import LEAST_CONTACTS, ColumnAnswers, column_answers
 from shared.serving.contact_answers import ContactAnswers, with_detail
 from shared.serving.request_contacts import slots
-from shared.serving.written_answers import LoggedCall, WrittenPredictions
+from shared.serving.threads import LoggedCall
 from shared.store import RequestReads
 from shared.timeline import ContactFacts, PastRows
 
