@@ -30,12 +30,13 @@ async def test_a_body_that_nobody_reads_does_not_keep_a_connection(running: Runn
     answer = await wire.answer()
     began = asyncio.get_running_loop().time()
     with contextlib.suppress(ConnectionError):
-        while asyncio.get_running_loop().time() - began < 60 and not wire.reader.at_eof():
+        # What the server had not yet taken makes its system reset the connection: the reader has an error then, no end.
+        while not wire.reader.at_eof() and wire.reader.exception() is None:
+            assert asyncio.get_running_loop().time() - began < 60
             wire.writer.write(b"x" * 1_000)
             await asyncio.sleep(0.02)
 
     assert answer == (200, b"fine")
-    assert asyncio.get_running_loop().time() - began < 60
     await wire.aclose()
 
 
