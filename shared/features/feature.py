@@ -339,7 +339,8 @@ class FeatureSet:
             elif feature.kind == "last_item":
                 found.add("item")
             elif feature.kind == "distinct":
-                found.add("campaign_id" if feature.other == "campaign" else "item")
+                # Of one instant's events, those with the lowest items are the first that a full lookback leaves out.
+                found |= {"campaign_id", "item"} if feature.other == "campaign" else {"item"}
         return frozenset(found)
 
     @cached_property

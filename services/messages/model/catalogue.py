@@ -217,7 +217,8 @@ class Catalogue:
 def held_keys(pasts: ContactPasts, cutoffs: NDArray[np.int64], name: str) -> list[str | None]:
     """Return the value of an attribute that each contact has, in the form that equal values share; None: it has none.
 
-    Names that differ in case, space and marks are one, as everywhere.
+    Names that differ in case, space and marks are one, as everywhere. Of several that are filled in the name itself
+    counts, else the last one.
     """
     wanted = same_name_key(name)
     if pasts.are_few:
@@ -241,5 +242,6 @@ def held_keys(pasts: ContactPasts, cutoffs: NDArray[np.int64], name: str) -> lis
 def _key_in(held: Mapping[str, Any], name: str, wanted: str) -> str | None:
     value = held.get(name)
     if is_missing(value):
-        value = next((one for spelled, one in held.items() if same_name_key(spelled) == wanted), None)
+        filled = [spelled for spelled, one in held.items() if same_name_key(spelled) == wanted and not is_missing(one)]
+        value = held[max(filled)] if filled else None
     return None if is_missing(value) else same_value_key(written(value))

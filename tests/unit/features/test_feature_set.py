@@ -58,7 +58,7 @@ def test_it_knows_which_fields_of_an_event_it_looks_at() -> None:
 
     assert SET.event_fields == set()
     assert FeatureSet((bought,)).event_fields == {"item"}
-    assert FeatureSet((letters,)).event_fields == {"campaign_id"}
+    assert FeatureSet((letters,)).event_fields == {"campaign_id", "item"}
     # Sums are added in the order of time, item and campaign.
     assert FeatureSet((spent,)).event_fields == {"value", "item", "campaign_id"}
 

@@ -136,6 +136,20 @@ def test_only_the_newest_5000_events_count(ties: bool) -> None:
     assert found[FEATURES.names.index("count-None-730")] == 5_000
 
 
+def test_which_campaigns_of_one_instant_a_full_lookback_leaves_out_does_not_hang_on_what_is_read() -> None:
+    """The ten oldest letters went out at once, and five of them are too many."""
+    distinct = FeatureSet((Feature("letters", "distinct", "campaigns", "letters", "email_sent", "campaign"),))
+    unread = FURTHER_FIELDS - distinct.event_fields
+    old = [(CUTOFF - DAY, f"c{n}", f"i{9 - n}") for n in range(10)]
+    new = [(CUTOFF - HOUR + n, "c0", None) for n in range(4_995)]
+    whole = [("a", str(n), "email_sent", at, None, None, *names, 1) for n, (at, *names) in enumerate([*old, *new])]
+    bare = [(*row[:7], None if "item" in unread else row[7], 1) for row in whole]
+
+    found = [values_of(distinct, ContactPasts(["a"], {}, rows), [CUTOFF]).tolist() for rows in (whole, bare)]
+
+    assert found == [[[5.0]], [[5.0]]]
+
+
 def test_a_longer_past_than_any_feature_looks_at_is_truncated() -> None:
     old = ("a", "1", "order_placed", CUTOFF - 731 * DAY, None, None, None, None, 1)
     new = ("b", "2", "order_placed", CUTOFF - 729 * DAY, None, None, None, None, 1)

@@ -5,6 +5,7 @@ from services.messages.model.catalogue import Catalogue, LatestGroup
 from shared.contracts.decision import RecentDecision
 from shared.contracts.message_variant import MessageVariant
 from shared.timeline import ContactFacts, ContactPasts, DatedValue
+from shared.timeline.pasts import GivenValues
 from tests.unit.messages.conftest import AT, DAY, HOUR, catalogue
 
 
@@ -25,6 +26,20 @@ def test_an_attribute_counts_under_any_spelling_of_name_and_value(many: int) -> 
 
     assert found[:3].tolist() == [[True, True], [False, True], [False, True]]
     assert found[:, 0].sum() == many
+
+
+@pytest.mark.parametrize("many", [1, 200])
+@pytest.mark.parametrize(
+    "held", [{"COUNTRY": "DE", "Country": "FR"}, {"country": None, "COUNTRY": "FR"}, {"COUNTRY": "DE", "country": "FR"}]
+)
+def test_of_several_spellings_of_a_name_the_same_one_counts_for_one_contact_and_for_many(
+    many: int, held: dict[str, str | None]
+) -> None:
+    facts = {f"c-{n}": ContactFacts(attributes=GivenValues(held)) for n in range(many)}
+
+    found = of_country("FR").by_attributes(ContactPasts([*facts], facts, []), np.full(many, AT))
+
+    assert found.all()
 
 
 def test_numbers_and_truths_are_compared_as_they_are_written() -> None:

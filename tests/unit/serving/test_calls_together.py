@@ -90,7 +90,7 @@ async def test_each_call_is_logged_under_its_own_id(running: Any, store: Any, wa
     async with running() as client:
         await watched.calls(client, about("c-1"), about("c-2"))
 
-    assert [row.contact_id for row in store.logged] == ["c-1", "c-2"]
+    assert [(row.contact_id, row.request_id) for row in store.logged] == [("c-1", "r-0"), ("c-2", "r-1")]
 
 
 EVENT = {"type": "email_clicked", "occurred_at": "2026-05-30T00:00:00Z"}
