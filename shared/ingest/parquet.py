@@ -185,8 +185,8 @@ def _sample(file: Any, at_once: int, header: list[str], owner: str) -> list[byte
     column = file.schema_arrow.names[header.index(owner)]
     for part in file.iter_batches(batch_size=at_once, columns=[column]):
         every = np.arange(0, part.num_rows, min(SAMPLE_EVERY, max(at_once // 100, 1)))
-        ids = _simplified(pa.Table.from_batches([part]).take(every)).column(column)
-        taken += contact_bytes(ids).to_pylist()
+        ids = _simplified(pa.Table.from_batches([part])).column(column)  # pyarrow takes no rows of a string_view
+        taken += contact_bytes(ids.take(every)).to_pylist()
     return taken
 
 
