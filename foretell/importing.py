@@ -269,8 +269,9 @@ class Import:
 
         def erased(lines: list[int]) -> None:
             summary.erased += len(lines)
-            summary.erased_lines += lines[: max(0, 5 - len(summary.erased_lines))]
-            for line in lines:
+            # A batch may lie in the order of contacts; lines are looked up in that of the file.
+            summary.erased_lines = sorted([*summary.erased_lines, *lines])[:5]
+            for line in sorted(lines):
                 rejects.leave_out(line, ERASED)
 
         writers: dict[Subject, Callable[[Batch[Any]], None]] = {

@@ -10,7 +10,7 @@ import numpy as np
 from shared.contracts.rows import EventRow, Microseconds
 from shared.errors import FileRefused
 from shared.ingest.batch import Batch, Build
-from shared.ingest.columnar import event_rows
+from shared.ingest.columnar import Columnar, event_rows
 from shared.ingest.facts import text_fact
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
@@ -126,16 +126,27 @@ def event_batches(
         for piece in found:
             columnar = event_rows(_fields(piece, plan, findings), recorded_at=recorded_at)
             progress(piece.fraction)
+            taken: Batch[EventRow] = Batch(fraction=piece.fraction)
+            for record in records_of(piece, columnar.refused):
+                build.take(taken, record)
+            taken.rejects.sort(key=lambda reject: reject.line)
+            if taken.rows and len(columnar.places):
+                yield _merged(columnar, taken, piece)
+                continue
             for start in range(0, len(columnar.places), _EVENTS_AT_ONCE):
                 places = columnar.places[start : start + _EVENTS_AT_ONCE]
                 yield Batch(columnar.events(places), piece.lines[places].tolist(), fraction=piece.fraction)
             # An empty piece is handed on too: after each batch an import may be stopped.
-            if len(columnar.refused) or not piece.table.num_rows:
-                batch: Batch[EventRow] = Batch(fraction=piece.fraction)
-                for record in records_of(piece, columnar.refused):
-                    build.take(batch, record)
-                batch.rejects.sort(key=lambda reject: reject.line)
-                yield batch
+            if len(taken) or not piece.table.num_rows:
+                yield taken
+
+
+def _merged(columnar: Columnar, taken: Batch[EventRow], piece: Piece) -> Batch[EventRow]:
+    """Put rows that were taken one by one among the others: of two events with one id, the first of the file counts."""
+    rows = [*columnar.events(columnar.places), *taken.rows]
+    lines = [*piece.lines[columnar.places].tolist(), *taken.lines]
+    order = sorted(range(len(lines)), key=lines.__getitem__)
+    return Batch([rows[one] for one in order], [lines[one] for one in order], taken.rejects, fraction=piece.fraction)
 
 
 def records_of(piece: Piece, chosen: Any) -> Iterator[Record]:
@@ -185,8 +196,8 @@ def _sample(file: Any, at_once: int, header: list[str], owner: str) -> list[byte
     column = file.schema_arrow.names[header.index(owner)]
     for part in file.iter_batches(batch_size=at_once, columns=[column]):
         every = np.arange(0, part.num_rows, min(SAMPLE_EVERY, max(at_once // 100, 1)))
-        ids = _simplified(pa.Table.from_batches([part]).take(every)).column(column)
-        taken += contact_bytes(ids).to_pylist()
+        ids = _simplified(pa.Table.from_batches([part])).column(column)  # pyarrow takes no rows of a string_view
+        taken += contact_bytes(ids.take(every)).to_pylist()
     return taken
 
 

@@ -5,6 +5,8 @@ import json
 import shlex
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 CONTACTS = "id,country,email\na,FR,a@example.com\nb,US,\n"
@@ -56,6 +58,23 @@ def test_a_bad_row_goes_to_the_rejects_file_and_the_rest_is_loaded(foretell, fil
     assert [row[0] for row in rejects[1:]] == ["4", "5"]
     assert file.stat().st_mode & 0o777 == 0o600
     assert "yesterday" not in result.stderr
+
+
+def test_rows_of_the_erased_are_named_in_the_order_of_the_file(foretell, tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    names = ["z", "m", "a", "z", "a", "z", "z"]
+    at = pa.array(range(len(names)), pa.timestamp("s", "UTC"))
+    pq.write_table(pa.table({"contact_id": names, "type": ["order_placed"] * 7, "occurred_at": at}), file)
+    (tmp_path / "contacts.csv").write_text("id\na\nz\n")
+    foretell("import", "--contacts", str(tmp_path / "contacts.csv"))
+    for name in ("a", "z"):
+        foretell("contacts", "erase", name, "--yes")
+
+    summary = json.loads(foretell("import", "--events", str(file), "--json").stdout)[0]
+
+    left_out = list(csv.reader(Path(summary["rejects_file"]).read_text().splitlines()))[1:]
+    assert (summary["erased"], summary["erased_lines"]) == (6, [1, 3, 4, 5, 6])
+    assert [row[0] for row in left_out] == ["1", "3", "4", "5", "6", "7"]
 
 
 def test_too_many_bad_rows_end_it_and_what_was_loaded_stays(foretell, files: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_fact_stored_by_the_earlier_rule_is_that_fact(database: Database, rows
 
     reported = rewrite(database)
 
-    assert reported == [(0, 3)]
+    assert reported == [(0, 3), (3, 3)]
     assert store.events.add(rows) == [place in (1, 2, 5, 6) for place in range(9)]
     assert store.events.add_bulk(rows).new == 0
 

@@ -111,6 +111,33 @@ def test_a_row_of_a_file_is_the_row_of_a_request(records: list[dict[str, Any]]) 
     ]
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_a_file_of_several_pieces_is_read_whatever_kind_of_text_names_its_contacts(kind: pa.DataType) -> None:
+    names = ["b", "a", "c", "b"]
+    columns = {"contact_id": pa.array(names, kind), "type": ["order_placed"] * 4, "occurred_at": instants(4, 3, 2, 1)}
+
+    batch = read(columns, at_once=2)
+
+    assert [(row.contact_id, row.occurred_at) for row in batch.rows] == [("a", 3), ("b", 4), ("b", 1), ("c", 2)]
+
+
+def test_events_with_one_id_come_in_the_order_of_the_file_however_each_is_read() -> None:
+    columns = {
+        "contact_id": ["c", "c", "b", "c", "c"],
+        "type": ["order_placed"] * 5,
+        "occurred_at": instants(1, 2, 3, 4, 5),
+        "id": ["1", "1", "1", "2", "2"],
+        "properties": ['{"a": 1}', None, None, None, '{"a": 2}'],
+    }
+
+    rows = read(columns).rows
+
+    assert [row.occurred_at for row in rows if row[:2] == ("c", "1")] == [1, 2]
+    assert [row.occurred_at for row in rows if row[:2] == ("c", "2")] == [4, 5]
+
+
 @pytest.mark.parametrize("at_once", [3_000, 400])
 def test_a_batch_is_ordered_by_contact_and_each_event_keeps_its_line_and_its_id(tmp_path: Path, at_once: int) -> None:
     file, numbers = tmp_path / "e.parquet", range(3_000)

@@ -85,6 +85,8 @@ def rewrite(
         renamed = connection.execute(_RENAME, moved).rowcount
         if renamed < len(moved):  # the same fact is there under its new id already
             connection.execute(_DELETE, moved)
+    if total:
+        progress(total, total)
 
 
 def _pages(connection: sa.Connection) -> Iterator[Sequence[Any]]:
