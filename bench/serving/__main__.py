@@ -129,8 +129,8 @@ def options() -> argparse.Namespace:
     cache = Path(os.environ.get("FORETELL_BENCH_CACHE") or Path(tempfile.gettempdir()) / "foretell-bench")
     parser.add_argument("--cache", type=Path, default=cache, help="environments of others (FORETELL_BENCH_CACHE)")
     parser.add_argument("--contacts", type=int, help="with 200 events each; default: 5,000, quick 2,000")
-    parser.add_argument("--rounds", type=int, help="default: 5, quick 3")
-    parser.add_argument("--seconds", type=float, help="of each run; default: 3, quick 2")
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each run; default: %(default)g")
     parser.add_argument(
         "--write", action="store_true", help="write the section of docs/benchmarks.md; a whole run only"
     )
@@ -138,9 +138,8 @@ def options() -> argparse.Namespace:
     given = parser.parse_args()
     if given.write and (given.quick or given.only):
         parser.error("--write wants a whole run: no --quick, no --only")
-    for name, whole, quick in (("contacts", 5_000, 2_000), ("rounds", 5, 3), ("seconds", 3.0, 2.0)):
-        if getattr(given, name) is None:
-            setattr(given, name, quick if given.quick else whole)
+    if given.contacts is None:
+        given.contacts = 2_000 if given.quick else 5_000
     return given
 
 
