@@ -79,8 +79,8 @@ def _gate(run: MessageRun, material: MessageMaterial, fit: MessageFit, row: Vers
         return undecided
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            named = {"version": row.version, "digest": row.digest, "into": Path(scratch)}
-            folder = artifacts(run.registry, run.store.account, CAPABILITY, material.outcome.name, **named)  # type: ignore[arg-type]
+            where = (run.registry, run.store.account, CAPABILITY, material.outcome.name)
+            folder = artifacts(*where, version=row.version, digest=row.digest, into=Path(scratch))
             champion = MessagePolicy.load(folder)
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")

@@ -93,10 +93,9 @@ def _gate(
         return undecided
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            named = {"version": row.version, "digest": row.digest, "into": Path(scratch)}
-            champion = RecommendationModel.load(
-                artifacts(run.registry, run.store.account, CAPABILITY, "", **named)  # type: ignore[arg-type]
-            )
+            where = (run.registry, run.store.account, CAPABILITY, "")
+            folder = artifacts(*where, version=row.version, digest=row.digest, into=Path(scratch))
+            champion = RecommendationModel.load(folder)
     except ArtifactRefused:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     except RegistryUnavailable:
