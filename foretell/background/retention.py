@@ -79,7 +79,7 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
         RetentionRule(
             "dead_letters",
             settings.dead_letter_retention_days,
-            repeated(lambda store, at: store.dead_letters.delete_before(at)),
+            repeated(lambda store, at: store.sources.dead_letters.delete_before(at)),
         ),
         RetentionRule(
             "receipts",

@@ -32,7 +32,7 @@ def list_letters(
 
     with opened_account(account) as (_, _, store):
         names = {one.source_id: one.name for one in store.sources.all()}
-        found = store.dead_letters.page(limit, source_id=_source_id(names, source), reason=reason)
+        found = store.sources.dead_letters.page(limit, source_id=_source_id(names, source), reason=reason)
     rows = [
         {
             "id": letter.dead_letter_id,
@@ -56,7 +56,7 @@ def show(letter_id: LetterArgument, *, account: AccountOption = DEFAULT_ACCOUNT)
     from foretell.cli.output import instant
 
     with opened_account(account) as (_, _, store):
-        letter = store.dead_letters.find(letter_id)
+        letter = store.sources.dead_letters.find(letter_id)
     if letter is None:
         raise _absent(letter_id, account)
     shown = {**letter._asdict(), "payload": json.loads(letter.payload), "received_at": instant(letter.received_at)}
@@ -84,7 +84,7 @@ def retry(
     with opened_account(account) as (settings, _, store):
         retrying = DeadLetterRetry(store, PROVIDERS, identity_key(settings))
         if letter_id is not None:
-            letter = store.dead_letters.find(letter_id)
+            letter = store.sources.dead_letters.find(letter_id)
             if letter is None:
                 raise _absent(letter_id, account)
             taken = int(retrying.retry(letter, at=now_us()))

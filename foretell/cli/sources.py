@@ -82,7 +82,7 @@ def list_sources(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption =
     from foretell.cli.output import show_rows
 
     with opened_account(account) as (settings, _, store):
-        counts = store.dead_letters.counts()
+        counts = store.sources.dead_letters.counts()
         rows = [_row(source, settings, counts.get(source.source_id, {})) for source in store.sources.all()]
     show_rows(rows, as_json=json, empty=f"The account {account} has no sources: `foretell sources add` makes one.")
 
@@ -95,7 +95,7 @@ def show(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, json: 
 
     with opened_account(account) as (settings, _, store):
         source = _known(store, name, account)
-        row = _row(source, settings, store.dead_letters.counts().get(source.source_id, {}))
+        row = _row(source, settings, store.sources.dead_letters.counts().get(source.source_id, {}))
         rows = [
             {
                 **row,

@@ -33,7 +33,7 @@ def list_letters(
     purpose = f"dead-letters\n{source_id}\n{reason}"
     place = authenticated.read_cursor(purpose, cursor)
     after = _after(place)
-    page = authenticated.store.dead_letters.page(limit, after=after, source_id=source_id, reason=reason)
+    page = authenticated.store.sources.dead_letters.page(limit, after=after, source_id=source_id, reason=reason)
     next_cursor = None
     if len(page) == limit:
         next_cursor = authenticated.next_cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
@@ -91,7 +91,7 @@ def _after(place: object) -> tuple[int, str] | None:
 
 
 def _known(authenticated: AuthenticatedRequest, letter_id: str) -> DeadLetterRow:
-    letter = authenticated.store.dead_letters.find(letter_id)
+    letter = authenticated.store.sources.dead_letters.find(letter_id)
     if letter is None:
         raise NotFound("There is no dead letter of this id in this account; GET /dead-letters lists those there are.")
     return letter

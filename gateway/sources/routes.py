@@ -43,7 +43,7 @@ def add_source(authenticated: AdminScope, body: SourceRequest) -> Response:
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
 def list_sources(authenticated: AdminScope) -> Response:
     """List the sources of this account."""
-    counts = authenticated.store.dead_letters.counts()
+    counts = authenticated.store.sources.dead_letters.counts()
     return json_response(
         SourceList(sources=[_answer(authenticated, source, counts) for source in authenticated.store.sources.all()])
     )
@@ -98,7 +98,7 @@ def _answer(
 ) -> SourceAnswer:
     receiver = authenticated.gateway.webhook_queue.receiver
     problems = {one.secret_id: one.sentence for one in stored_problems(source, receiver.providers, receiver.seal)}
-    letters = authenticated.store.dead_letters.counts() if counts is None else counts
+    letters = authenticated.store.sources.dead_letters.counts() if counts is None else counts
     return SourceAnswer(
         id=source.source_id,
         name=source.name,

@@ -71,7 +71,7 @@ class Intake:
         together.sources.hold(self.source.source_id, received_at=at)
         fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
         directory, taken = self._written(together, items, fresh, at)
-        together.dead_letters.put(taken.letters)
+        together.sources.dead_letters.put(taken.letters)
         return directory, taken
 
     def retry(self, letter: DeadLetterRow, item: NormalizedItem, *, at: Microseconds) -> IntakeResult:
@@ -92,12 +92,12 @@ class Intake:
             directory, taken = self._written(together, [item], item.receipts, at)
             dead = next((one for one in taken.letters if one.reason not in NOTE_REASONS), None)
             if dead is not None:
-                together.dead_letters.put([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
+                together.sources.dead_letters.put([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
                 return directory, taken
             stays = [one for one in taken.letters if one.dead_letter_id == letter.dead_letter_id]
             if not stays:
-                together.dead_letters.remove([letter.dead_letter_id])
-                together.dead_letters.put(taken.letters)
+                together.sources.dead_letters.remove([letter.dead_letter_id])
+                together.sources.dead_letters.put(taken.letters)
             return directory, replace(taken, letters=tuple(stays))
 
         return self._committed(work)
@@ -309,7 +309,7 @@ class DeadLetterRetry:
         """
         taken = stay = 0
         after: tuple[Microseconds, str] | None = None
-        while page := self.store.dead_letters.page(PAGE, after=after, source_id=source_id, reason=reason):
+        while page := self.store.sources.dead_letters.page(PAGE, after=after, source_id=source_id, reason=reason):
             after = page[-1].received_at, page[-1].dead_letter_id
             for letter in page:
                 try:

@@ -22,7 +22,6 @@ from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
 from shared.store.contacts import Contacts
 from shared.store.data_report import DataReportReads
-from shared.store.dead_letters import DeadLetters
 from shared.store.decisions import Decisions
 from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
@@ -155,11 +154,6 @@ class AccountStore:
     def data_report(self) -> DataReportReads:
         """Counts over contacts and events, for the data report."""
         return DataReportReads(self._scope)
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """Items of webhooks that could not be taken."""
-        return DeadLetters(self._scope)
 
     @property
     def deliveries(self) -> Deliveries:

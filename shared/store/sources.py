@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.store.audit import record
+from shared.store.dead_letters import DeadLetters
 from shared.store.schema import (
     Instant,
     KeyText,
@@ -106,6 +107,11 @@ class Sources:
     """The sources of one account."""
 
     _scope: Scope
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Items that they sent and that could not be taken."""
+        return DeadLetters(self._scope)
 
     def add(self, source: SourceRow) -> None:
         """Keep a source with its sealed secrets.

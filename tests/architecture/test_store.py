@@ -7,6 +7,7 @@ from shared.store import AccountStore
 from shared.store.database import Experiments
 from shared.store.deliveries import Deliveries
 from shared.store.models import Models
+from shared.store.sources import Sources
 from tests.architecture.syntax import nodes
 
 MOST_ATTRIBUTES = 25
@@ -27,7 +28,9 @@ UNBOUND = {
 def subjects() -> dict[str, type]:
     """Return the classes of the attributes of an account's store that are subjects."""
     found = {
-        name: made for one in (AccountStore, Models, Experiments, Deliveries) for name, made in properties(one).items()
+        name: made
+        for one in (AccountStore, Models, Experiments, Deliveries, Sources)
+        for name, made in properties(one).items()
     }
     return {name: made for name, made in found.items() if made.__module__.startswith("shared.store.")}
 

@@ -70,7 +70,7 @@ def test_a_dead_letter_is_listed_shown_and_tried_again(foretell: Command) -> Non
         letter = DeadLetterRow(
             "dl_1", source.source_id, "postmark", "unknown_contact", "why", json.dumps(item), None, 1
         )
-        store.dead_letters.put([letter, letter._replace(dead_letter_id="dl_2", payload="null")])
+        store.sources.dead_letters.put([letter, letter._replace(dead_letter_id="dl_2", payload="null")])
 
     listed = json.loads(foretell("dead-letters", "list", "--source", "mail", "--json").stdout)
     shown = json.loads(foretell("dead-letters", "show", "dl_1").stdout)

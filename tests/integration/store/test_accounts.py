@@ -85,7 +85,7 @@ def fill(store: AccountStore) -> None:
     source, secret = f"src_{store.account}", SourceSecretRow("sec_1", "sealed", 1)
     store.sources.add(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
     store.idempotency.add_received("src_1", {"r"}, at=1)
-    store.dead_letters.put([LETTER])
+    store.sources.dead_letters.put([LETTER])
     store.idempotency.begin(ANSWER, stuck_before=0, expired_before=0)
     fill_batches(store)
     fill_imports(store)
@@ -264,11 +264,11 @@ def everything(store: AccountStore) -> dict[str, object]:
         "sources.all": store.sources.all(),
         "sources.find": store.sources.find("src_default"),
         "idempotency.received": store.idempotency.received("src_1", {"r"}),
-        "dead_letters.page": store.dead_letters.page(10),
-        "dead_letters.find": store.dead_letters.find("dl_1"),
+        "sources.dead_letters.page": store.sources.dead_letters.page(10),
+        "sources.dead_letters.find": store.sources.dead_letters.find("dl_1"),
         "identities.contacts_of": store.identities.contacts_of({("email", "hash")}),
         "identities.claims_on": store.identities.claims_on({("email", "hash")}),
-        "dead_letters.counts": store.dead_letters.counts(),
+        "sources.dead_letters.counts": store.sources.dead_letters.counts(),
         "contacts.known": store.contacts.known({"a"}),
         "events.of_messages": list(store.events.of_messages({"a"}, {"m"})),
         "idempotency.find": store.idempotency.find("again"),
@@ -316,7 +316,7 @@ WRITES = {
     "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",
     "data_report": "keep mark",
-    "dead_letters": "put remove delete_before",
+    "sources.dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many outbox",
     "deliveries.outbox": "publish delete_before",
     "experiments": "assignments attribution decisions holdouts messages",
@@ -340,7 +340,7 @@ WRITES = {
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",
     "segments": "rename",
-    "sources": "add remove add_secret hold",
+    "sources": "add remove add_secret hold dead_letters",
     "subscriptions": "create update delete add_secret",
 }
 """What writes, by subject; and a few reads that tell nothing of what an account stored."""
@@ -356,6 +356,7 @@ def reads(store: AccountStore) -> set[str]:
         "deliveries": ("outbox",),
         "experiments": ("assignments", "attribution", "decisions", "holdouts", "messages"),
         "models": ("commands", "quality", "shadows"),
+        "sources": ("dead_letters",),
     }
     for above, name in ((above, name) for above, names in below.items() for name in names):
         found[f"{above}.{name}"] = getattr(getattr(store, above), name)

@@ -18,9 +18,9 @@ def erased(store: AccountStore, contact_id: str, payload: object) -> bool:
     """Whether a letter of this payload goes with a contact."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     store.contacts.put([ContactRow(contact_id)], recorded_at=1)
-    store.dead_letters.put([DeadLetterRow("dl_1", "src_1", "plain", "item_refused", "", text, None, 1)])
+    store.sources.dead_letters.put([DeadLetterRow("dl_1", "src_1", "plain", "item_refused", "", text, None, 1)])
     store.privacy.erase(contact_id, at=2)
-    return store.dead_letters.find("dl_1") is None
+    return store.sources.dead_letters.find("dl_1") is None
 
 
 @pytest.mark.parametrize(

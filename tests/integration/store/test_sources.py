@@ -86,12 +86,12 @@ def test_old_receipts_and_letters_go_a_batch_at_a_time(database: Database) -> No
     store = database.of("default")
     store.idempotency.add_received("src_1", {f"r{number}" for number in range(5)}, at=1)
     store.idempotency.add_received("src_1", {"young"}, at=9)
-    store.dead_letters.put([LETTER, LETTER._replace(dead_letter_id="dl_2", received_at=20)])
+    store.sources.dead_letters.put([LETTER, LETTER._replace(dead_letter_id="dl_2", received_at=20)])
 
     assert [store.idempotency.delete_received_before(9, limit=3) for _ in range(3)] == [3, 2, 0]
-    assert [store.dead_letters.delete_before(20) for _ in range(2)] == [1, 0]
+    assert [store.sources.dead_letters.delete_before(20) for _ in range(2)] == [1, 0]
     assert store.idempotency.received("src_1", {"r1", "young"}) == {"young"}
-    assert [letter.dead_letter_id for letter in store.dead_letters.page(9)] == ["dl_2"]
+    assert [letter.dead_letter_id for letter in store.sources.dead_letters.page(9)] == ["dl_2"]
 
 
 def test_dead_letters_are_listed_by_page_source_and_reason(database: Database) -> None:
@@ -101,20 +101,20 @@ def test_dead_letters_are_listed_by_page_source_and_reason(database: Database) -
         LETTER._replace(dead_letter_id="dl_0", received_at=11, reason="item_refused"),
         LETTER._replace(dead_letter_id="dl_2", received_at=11, source_id="src_2"),
     ]
-    store.dead_letters.put(letters)
+    store.sources.dead_letters.put(letters)
 
-    assert store.dead_letters.page(2) == letters[:2]
-    assert store.dead_letters.page(2, after=(11, "dl_0")) == letters[2:]
-    assert store.dead_letters.page(9, source_id="src_1") == letters[:2]
-    assert store.dead_letters.page(9, reason="item_refused") == letters[1:2]
-    assert store.dead_letters.find("dl_2") == letters[2]
+    assert store.sources.dead_letters.page(2) == letters[:2]
+    assert store.sources.dead_letters.page(2, after=(11, "dl_0")) == letters[2:]
+    assert store.sources.dead_letters.page(9, source_id="src_1") == letters[:2]
+    assert store.sources.dead_letters.page(9, reason="item_refused") == letters[1:2]
+    assert store.sources.dead_letters.find("dl_2") == letters[2]
 
 
 def test_a_letter_of_the_same_id_replaces_the_older_and_can_be_thrown_away(database: Database) -> None:
     store = database.of("default")
-    store.dead_letters.put([LETTER])
-    store.dead_letters.put([LETTER._replace(reason="item_refused")])
+    store.sources.dead_letters.put([LETTER])
+    store.sources.dead_letters.put([LETTER._replace(reason="item_refused")])
 
-    assert [letter.reason for letter in store.dead_letters.page(9)] == ["item_refused"]
-    store.dead_letters.remove(["dl_1"])
-    assert store.dead_letters.page(9) == []
+    assert [letter.reason for letter in store.sources.dead_letters.page(9)] == ["item_refused"]
+    store.sources.dead_letters.remove(["dl_1"])
+    assert store.sources.dead_letters.page(9) == []

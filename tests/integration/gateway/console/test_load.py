@@ -218,7 +218,9 @@ async def test_data_says_what_to_do_where_there_is_nothing(browser: Browser) -> 
 async def test_data_shows_what_could_not_be_taken_and_retries_it(gateway: RunningGateway, browser: Browser) -> None:
     store = gateway.store.of("acme")
     store.sources.add(SourceRow("acme", "src_1", "newsletter", "sendgrid", True, {}, 1, secrets=()))
-    store.dead_letters.put([DeadLetterRow("dl_1", "src_1", "sendgrid", "item_refused", EVIL, "{}", None, LONG_AGO)])
+    store.sources.dead_letters.put(
+        [DeadLetterRow("dl_1", "src_1", "sendgrid", "item_refused", EVIL, "{}", None, LONG_AGO)]
+    )
     page = await browser.get("/console/data")
 
     answer = await form(browser, page.text, "POST /dead-letters/dl_1/retry", {})

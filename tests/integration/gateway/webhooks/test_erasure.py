@@ -56,8 +56,8 @@ def test_who_is_sent_after_the_erasure_stays_out(store: AccountStore) -> None:
 
 def test_dead_letters_of_somebody_unknown_go_with_the_erasure(store: AccountStore) -> None:
     take(store, hubspot("contact.propertyChange", 1), hubspot("contact.propertyChange", 2, 52), creates=False)
-    assert len(store.dead_letters.page(9)) == 2
+    assert len(store.sources.dead_letters.page(9)) == 2
 
     take(store, hubspot("contact.privacyDeletion", 3), creates=False)
 
-    assert [json.loads(letter.payload)["objectId"] for letter in store.dead_letters.page(9)] == [52]
+    assert [json.loads(letter.payload)["objectId"] for letter in store.sources.dead_letters.page(9)] == [52]

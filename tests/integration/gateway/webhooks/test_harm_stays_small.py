@@ -106,7 +106,9 @@ async def test_an_address_that_moves_is_reported_and_one_of_many_is_nobodys(
     assert notes == [{}, moved, shared, {}, {}, {}]
     assert (nobody["new"], nobody["dead"]) == (0, 1)
     assert [one.contact_id for one in store.contacts.page(9)] == [f"c-{number}" for number in range(1, 7)]
-    assert "c-1" in " ".join(letter.detail for letter in store.dead_letters.page(9) if letter.reason == "address_moved")
+    assert "c-1" in " ".join(
+        letter.detail for letter in store.sources.dead_letters.page(9) if letter.reason == "address_moved"
+    )
 
 
 async def test_a_placeholder_is_nobodys_address_and_an_erasure_by_it_reaches_nobody(
@@ -131,7 +133,7 @@ async def test_items_of_the_erased_are_counted_and_not_kept(gateway, add_source,
 
     _, answer, _ = await gateway.request("POST", path, **sendgrid.signed([item(1)]))
 
-    (letter,) = gateway.store.of("acme").dead_letters.page(9)
+    (letter,) = gateway.store.of("acme").sources.dead_letters.page(9)
     assert (answer["ignored"], answer["notes"]) == (1, {"erased_contact": 1})
     assert (letter.reason, letter.payload, letter.recipient) == ("erased_contact", "null", None)
 

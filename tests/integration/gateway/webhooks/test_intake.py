@@ -122,7 +122,7 @@ def test_an_item_that_says_several_things_is_taken_in_parts_and_tried_again_as_a
 
     taken = mail.take_items([{"id": "many"}])
     known(mail, "c-2", "bob@example.com")
-    (letter,) = mail.store.dead_letters.page(9)
+    (letter,) = mail.store.sources.dead_letters.page(9)
     gone = DeadLetterRetry(mail.store, {"plain": mail.plain}, KEY).retry(letter, at=AT + 1)  # type: ignore[dict-item]
 
     assert taken.counts == {"new": 1, "dead": 1, "ignored": 1, "duplicate": 0}
@@ -130,20 +130,20 @@ def test_an_item_that_says_several_things_is_taken_in_parts_and_tried_again_as_a
     assert gone
     assert mail.store.events.counts("c-1")["email_opened"].events == 1
     assert mail.store.events.counts("c-2")["email_opened"].events == 1
-    assert mail.store.dead_letters.page(9) == []
+    assert mail.store.sources.dead_letters.page(9) == []
 
 
 def test_a_letter_that_stays_says_why(database: Database) -> None:
     mail = Mail(database)
     mail.take_items([{"id": "strange"}])
-    (letter,) = mail.store.dead_letters.page(9)
+    (letter,) = mail.store.sources.dead_letters.page(9)
     mail.plain.says["strange"] = [event("1", kind="No Such Type")]
 
     retried = DeadLetterRetry(mail.store, {"plain": mail.plain}, KEY)  # type: ignore[dict-item]
 
     assert letter.reason == "item_refused"
     assert retried.retry_all(source_id=None, reason="item_refused", at=AT) == (0, 1)
-    assert [one.reason for one in mail.store.dead_letters.page(9)] == ["invalid_item"]
+    assert [one.reason for one in mail.store.sources.dead_letters.page(9)] == ["invalid_item"]
 
 
 @pytest.mark.parametrize(
