@@ -84,7 +84,7 @@ def measure_log(store: AccountStore) -> None:
 def measure_calls(store: AccountStore, ids: list[str], repeats: int) -> None:
     """Time what a call about some contacts reads and logs."""
     n, numbers = len(ids), itertools.count()
-    events = len(store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW).events)
+    events = len(store.pasts.of(ids, cutoff=NOW, asked_at=NOW).events)
     wanted = PastsWanted(ids, NOW, NOW, event_fields=FURTHER_FIELDS - {"event_id"})
 
     def log() -> None:
@@ -93,7 +93,7 @@ def measure_calls(store: AccountStore, ids: list[str], repeats: int) -> None:
 
     show(
         f"contacts.pasts, {n:>5} contacts, {events:>6} events",
-        timed(lambda: store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW), repeats),
+        timed(lambda: store.pasts.of(ids, cutoff=NOW, asked_at=NOW), repeats),
     )
     show(
         f"predictions.request_reads, {n:>5} contacts",

@@ -132,7 +132,7 @@ def featured(store: AccountStore, size: int) -> None:
     learned = None
     for start in range(0, size, CALL_CONTACTS):
         ids = [f"c-{number:08}" for number in range(start, min(size, start + CALL_CONTACTS))]
-        rows = store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW)
+        rows = store.pasts.of(ids, cutoff=NOW, asked_at=NOW)
         pasts = build(ids, rows.facts, [rows.events])
         contact, cutoff = np.arange(len(ids), dtype=np.int32), np.full(len(ids), NOW)
         learned = learned or learn(pasts, contact, cutoff)
@@ -149,7 +149,7 @@ def events_of_one(sizes: Sequence[int]) -> Table:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
         fill(store, range(200), 50)
         ids = [f"c-{number:08}" for number in range(200)]
-        rows = store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW)
+        rows = store.pasts.of(ids, cutoff=NOW, asked_at=NOW)
         everybody, cutoffs = np.arange(200, dtype=np.int32), np.full(200, NOW)
         columns = learn(build(ids, rows.facts, [rows.events]), everybody, cutoffs).feature_set
         for place, size in enumerate(sizes):

@@ -177,7 +177,7 @@ def try_out(store: AccountStore, contacts: Sequence[str]) -> None:
         [MessageChange(name, {"attributes": {"topic": WORDS[place % len(WORDS)]}}) for place, name in enumerate(names)],
         at=now - DAYS * DAY,
     )
-    facts = store.contacts.pasts(contacts, cutoff=now, asked_at=now).facts
+    facts = store.pasts.of(contacts, cutoff=now, asked_at=now).facts
     suits = {one: {value.name: value.value for value in facts[one].attributes}["attribute_1"] for one in contacts}
     rows = []
     for number in range(DECISIONS):

@@ -201,7 +201,7 @@ def export(
         for one in writers.values():
             one.begin()
         # Events first: whoever has one is a contact by the time that contacts are read.
-        for contact_id, events in _by_contact(store.events.scan(_SCANNED)):
+        for contact_id, events in _by_contact(store.pasts.scan_events(_SCANNED)):
             writers["events"].add(bucket_of(contact_id, buckets), events)
         _export_contacts(store, writers, buckets, progress)
         for one in writers.values():

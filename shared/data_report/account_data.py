@@ -73,13 +73,13 @@ def account_data(
         most_events: that are read one by one, about.
     """
     reads = store.data_report
-    groups = store.contacts.groups()
+    groups = store.pasts.groups()
     sample = reads.sample(most_contacts).contact_ids
     daily = reads.daily_counts(sample, until=now)
     events = sum(one.events for one in daily)
     step = max(1, -(-events // most_events))
     whole = sample[::step]
-    rows = store.contacts.pasts(whole, cutoff=now, asked_at=now, lookback_days=min(ALL_DAYS, now // DAY))
+    rows = store.pasts.of(whole, cutoff=now, asked_at=now, lookback_days=min(ALL_DAYS, now // DAY))
     pasts = build(whole, rows.facts, [rows.events])
     by_line = [count.type for count in line_counts(pasts)]
     return AccountData(

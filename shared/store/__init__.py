@@ -8,7 +8,7 @@ from shared.store.attribution import ReportLease, ReportRow, TouchRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
-from shared.store.contacts import BulkCounts, ContactGroup, StoredContact
+from shared.store.contacts import BulkCounts, StoredContact
 from shared.store.data_report import AccountChanges, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
@@ -37,7 +37,7 @@ from shared.store.message_variants import MessageChange, StoredMessage
 from shared.store.migration import MigrationProgress, check, downgrade, is_migrated, migrate
 from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
-from shared.store.pasts import PastsWanted
+from shared.store.pasts import ContactGroup, PastsWanted
 from shared.store.prediction_tables import AnswerCount, PredictionRow
 from shared.store.predictions import ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability

@@ -1,27 +1,23 @@
-"""Contacts of an account: put, read with their pasts, listed, counted, merged; attributes declared static."""
+"""Contacts of an account: put, read, listed, searched, merged; attributes declared static."""
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from sqlalchemy import func
-
-from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import ContactRow, Microseconds, consent_of
+from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, holders, nth_after, pages
 from shared.store.contact_writes import denies, put_batch
 from shared.store.import_tables import ImportLease, count_stored, release_contacts
 from shared.store.merging import merge
-from shared.store.pasts import PastsWanted, facts_of, read_pasts
+from shared.store.pasts import facts_of
 from shared.store.predictions import Predictions
 from shared.store.schema import AccountStateTable
 from shared.store.scope import BATCH, AccountConnection, Scope, batches
-from shared.timeline import ContactFacts, DatedValue, PastRows
+from shared.timeline import ContactFacts, DatedValue
 
 
 class BulkCounts(NamedTuple):
@@ -50,15 +46,6 @@ class StoredContact:
     """Names of attributes whose current value could not be read, and is None."""
 
 
-class ContactGroup(NamedTuple):
-    """Contacts of whom the same is known."""
-
-    consent: Mapping[str, str]
-    has_timezone: bool
-    has_created_at: bool
-    contacts: int
-
-
 class FoundContacts(NamedTuple):
     """What a part of a search found."""
 
@@ -69,7 +56,6 @@ class FoundContacts(NamedTuple):
 
 SEARCHED = 200_000
 """Contacts that one call of a search looks through: about 0.1 s."""
-log = logging.getLogger(__name__)
 CHANGED = ("created", "updated")
 
 
@@ -255,54 +241,6 @@ class Contacts:
                 mine = ContactTable.contact_id.in_(part)
                 known.update(connection.scalars(self._scope.select(ContactTable.contact_id).where(mine)))
         return known
-
-    def pasts(
-        self,
-        contact_ids: Collection[str],
-        *,
-        cutoff: Microseconds,
-        asked_at: Microseconds,
-        always: Collection[str] = (),
-        lookback_days: int = LOOKBACK_DAYS,
-    ) -> PastRows:
-        """Read what existed before a cutoff and was known when it was asked.
-
-        Args:
-            contact_ids: any number; they cost three statements (four with `always`), one snapshot, one round trip.
-            cutoff: only events strictly before it, and attribute values valid from before it.
-            asked_at: only what was recorded until then, so that an answer can be replayed.
-            always: event types of which older events are read too, apart from the others.
-            lookback_days: older events are left out.
-        """
-        wanted = PastsWanted(list(dict.fromkeys(contact_ids)), cutoff, asked_at, always, lookback_days)
-        return read_pasts(self._scope.direct, wanted).rows
-
-    def groups(self) -> list[ContactGroup]:
-        """Count the contacts by what is known of them; reads all contacts, and none of their events."""
-        zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
-        statement = self._scope.select(ContactTable.consent, zone, created, func.count(), of=ContactTable)
-        with self._scope.reading() as connection:
-            rows = connection.execute(statement.group_by(ContactTable.consent, zone, created))
-            return [
-                ContactGroup(consent_of(consent), bool(zoned), bool(dated), count)
-                for consent, zoned, dated, count in rows
-            ]
-
-    def scan(self, *, attributes: Collection[str] | None = None) -> tuple[list[str], dict[str, ContactFacts]]:
-        """Read all contacts with all values of their attributes, for training.
-
-        Args:
-            attributes: only these; None: every one.
-
-        Returns:
-            Their ids in order, and their facts by id.
-        """
-        with self._scope.reading() as connection:
-            facts = facts_of(connection, None, names=attributes)
-        unreadable = sum(1 for one in facts.values() if one.unreadable)
-        if unreadable:
-            log.warning("store.values_unreadable", extra={"account": self._scope.account, "contacts": unreadable})
-        return sorted(facts), facts
 
     def merge(self, former: str, into: str, *, at: Microseconds) -> None:
         """Give everything of a contact to another one, log it, and let the former go; joins an open transaction.

@@ -40,6 +40,7 @@ from shared.store.model_commands import CommandKind, ModelCommandTable
 from shared.store.model_commands import waiting as command_waits
 from shared.store.models import ChampionRow, Models, champion_rows
 from shared.store.outcomes import Outcomes
+from shared.store.pasts import StoredPasts
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
@@ -147,7 +148,7 @@ class AccountStore:
 
     @property
     def contacts(self) -> Contacts:
-        """People being marketed to, their attributes and pasts."""
+        """People being marketed to, and their attributes."""
         return Contacts(self._scope)
 
     @property
@@ -204,6 +205,11 @@ class AccountStore:
     def outcomes(self) -> Outcomes:
         """What is predicted."""
         return Outcomes(self._scope)
+
+    @property
+    def pasts(self) -> StoredPasts:
+        """What contacts were and did before an instant, or all of it."""
+        return StoredPasts(self._scope)
 
     @property
     def predictions(self) -> Predictions:

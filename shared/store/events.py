@@ -1,4 +1,4 @@
-"""Events of an account: added once, counted, corrected, streamed to training."""
+"""Events of an account: added once, counted, corrected, listed."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -321,20 +321,6 @@ class Events:
         with self._scope.reading() as connection:
             return [EventTypeUse(*row) for row in connection.execute(statement)]
 
-    def scan(self, chunk: int = 200_000, *, currency: str | None = None) -> Iterator[list[EventTuple]]:
-        """Stream all events ordered by contact, one consistent state, bounded memory.
-
-        Args:
-            chunk: rows held at once.
-            currency: events whose values are in another one are left out; None: none are.
-        """
-        statement = self._scope.select(*EVENT_COLUMNS).order_by(EventTable.contact_id, EventTable.event_id)
-        if currency is not None:
-            statement = statement.where(or_(EventTable.currency.is_(None), EventTable.currency == currency))
-        with self._scope.reading() as connection:
-            for part in connection.stream(statement, chunk).partitions():
-                yield list(part)
-
     def currencies(self, types: Collection[str]) -> dict[str | None, int]:
         """Count the events of some types that have a value, by its currency; None: they name none."""
         table = EventTable
@@ -349,7 +335,7 @@ class Events:
     def scan_times(
         self, contacts: int = 250, *, contact_ids: Sequence[str] | None = None
     ) -> Iterator[list[EventTimes]]:
-        """Stream when each contact did what, one consistent state; a tenth of what `scan` costs.
+        """Stream when each contact did what, one consistent state; a tenth of what `StoredPasts.scan_events` costs.
 
         Args:
             contacts: held at once.

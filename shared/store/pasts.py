@@ -1,7 +1,11 @@
-"""The pasts of contacts: facts and events as they were known at an instant, in one snapshot and one round trip."""
+"""The pasts of contacts: facts and events as they were known at an instant, in one snapshot and one round trip.
 
+Training reads all of everybody.
+"""
+
+import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -30,12 +34,12 @@ from sqlalchemy import (
 )
 
 from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import ALWAYS, DAY, Microseconds, are_plain, read_scalar
+from shared.contracts.rows import ALWAYS, DAY, Microseconds, are_plain, consent_of, read_scalar
 from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable
 from shared.store.driver import AccountDriver, Prepared, Rows, Values
 from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.schema import AccountStateTable
-from shared.store.scope import IDS, AccountConnection, among_ids, select_by_parameter
+from shared.store.scope import IDS, AccountConnection, Scope, among_ids, select_by_parameter
 from shared.timeline import (
     FURTHER_FIELDS,
     ContactFacts,
@@ -48,6 +52,7 @@ from shared.timeline import (
 
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
+log = logging.getLogger(__name__)
 _FAR_AWAY: Microseconds = 2**62
 _CONTACT_ID, _VALID_FROM, _AT, _VALUE = 0, 2, 3, 4
 """Places in rows: an instant is a number, or text where many rows are packed."""
@@ -107,6 +112,79 @@ class PastsWanted:
         older = [row for rows in further for row in rows]
         rows = PastRows(facts, _unpacked(events, self.contact_ids), older=older, other_currency=others)
         return ReadPasts(rows, state.erasures, state.newest_event_at)
+
+
+class ContactGroup(NamedTuple):
+    """Contacts of whom the same is known."""
+
+    consent: Mapping[str, str]
+    has_timezone: bool
+    has_created_at: bool
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPasts:
+    """The pasts of one account's contacts: of some as they were known at an instant, or of everybody."""
+
+    _scope: Scope
+
+    def of(
+        self,
+        contact_ids: Collection[str],
+        *,
+        cutoff: Microseconds,
+        asked_at: Microseconds,
+        always: Collection[str] = (),
+        lookback_days: int = LOOKBACK_DAYS,
+    ) -> PastRows:
+        """Read what existed before a cutoff and was known when it was asked; arguments as of `PastsWanted`.
+
+        Any number of contacts costs three statements (four with `always`), one snapshot, one round trip.
+        """
+        wanted = PastsWanted(list(dict.fromkeys(contact_ids)), cutoff, asked_at, always, lookback_days)
+        return read_pasts(self._scope.direct, wanted).rows
+
+    def groups(self) -> list[ContactGroup]:
+        """Count the contacts by what is known of them; reads all contacts, and none of their events."""
+        zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
+        statement = self._scope.select(ContactTable.consent, zone, created, func.count(), of=ContactTable)
+        with self._scope.reading() as connection:
+            rows = connection.execute(statement.group_by(ContactTable.consent, zone, created))
+            return [
+                ContactGroup(consent_of(consent), bool(zoned), bool(dated), count)
+                for consent, zoned, dated, count in rows
+            ]
+
+    def scan_facts(self, *, attributes: Collection[str] | None = None) -> tuple[list[str], dict[str, ContactFacts]]:
+        """Read all contacts with all values of their attributes, for training.
+
+        Args:
+            attributes: only these; None: every one.
+
+        Returns:
+            Their ids in order, and their facts by id.
+        """
+        with self._scope.reading() as connection:
+            facts = facts_of(connection, None, names=attributes)
+        unreadable = sum(1 for one in facts.values() if one.unreadable)
+        if unreadable:
+            log.warning("store.values_unreadable", extra={"account": self._scope.account, "contacts": unreadable})
+        return sorted(facts), facts
+
+    def scan_events(self, chunk: int = 200_000, *, currency: str | None = None) -> Iterator[list[EventTuple]]:
+        """Stream all events ordered by contact, one consistent state, bounded memory.
+
+        Args:
+            chunk: rows held at once.
+            currency: events whose values are in another one are left out; None: none are.
+        """
+        statement = self._scope.select(*EVENT_COLUMNS).order_by(EventTable.contact_id, EventTable.event_id)
+        if currency is not None:
+            statement = statement.where(or_(EventTable.currency.is_(None), EventTable.currency == currency))
+        with self._scope.reading() as connection:
+            for part in connection.stream(statement, chunk).partitions():
+                yield list(part)
 
 
 def read_pasts(direct: AccountDriver, wanted: PastsWanted) -> ReadPasts:

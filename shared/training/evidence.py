@@ -153,7 +153,7 @@ def people_counts(store: AccountStore, pasts: Pasts, owner: NDArray[np.int32], l
     in_question = np.zeros(len(pasts), dtype=bool)
     in_question[owner] = True
     too_new = ~in_question & (known_since(pasts) >= last)
-    refused = sum(group.contacts for group in store.contacts.groups() if denies_profiling(group.consent))
+    refused = sum(group.contacts for group in store.pasts.groups() if denies_profiling(group.consent))
     return {
         "learned_from": int(in_question.sum()),
         "refused_profiling": refused,

@@ -264,8 +264,8 @@ def scanned(store: AccountStore, *, with_events: bool = True, currency: str | No
         with_events: whether events are read too.
         currency: events whose values are in another one are left out; None: none are.
     """
-    facts = _may_be_learned_from(*store.contacts.scan())
-    return build(list(facts), facts, store.events.scan(currency=currency) if with_events else ())
+    facts = _may_be_learned_from(*store.pasts.scan_facts())
+    return build(list(facts), facts, store.pasts.scan_events(currency=currency) if with_events else ())
 
 
 def scanned_for_frames(store: AccountStore, outcome: Outcome) -> Pasts:
@@ -274,9 +274,9 @@ def scanned_for_frames(store: AccountStore, outcome: Outcome) -> Pasts:
     Frames, labels and refusals are those over `scanned`; there are no features in it.
     """
     if outcome.attribute is None:
-        facts = _may_be_learned_from(*store.contacts.scan(attributes=()))
+        facts = _may_be_learned_from(*store.pasts.scan_facts(attributes=()))
         return build_times(list(facts), facts, store.events.scan_times())
-    facts = _may_be_learned_from(*store.contacts.scan(attributes=(outcome.attribute,)))
+    facts = _may_be_learned_from(*store.pasts.scan_facts(attributes=(outcome.attribute,)))
     pasts = build(list(facts), facts, ())
     if outcome.attribute in pasts.attributes:
         return pasts

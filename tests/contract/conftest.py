@@ -180,7 +180,7 @@ def refusing(account: tuple[ServiceSettings, Database]) -> str:
     denied = {"profiling": "denied"}
     contacts = [ContactRow(f"c-{number}", NOW_US - DAYS * DAY, consent=denied) for number in range(CONTACTS)]
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
-    for part in model.events.scan():
+    for part in model.pasts.scan_events():
         store.events.add_bulk([EventRow(*row[:4], NOW_US - DAY, row[4]) for row in part])
     for outcome in OUTCOMES.values():
         store.outcomes.put(outcome)

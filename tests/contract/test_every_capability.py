@@ -25,7 +25,7 @@ def answers(reply: Any) -> list[Any]:
 
 
 def pasts_of(subject: Any, ids: list[str], **bounds: int) -> Any:
-    rows = subject.database.of("demo").contacts.pasts(
+    rows = subject.database.of("demo").pasts.of(
         ids, cutoff=bounds.get("cutoff", NOW_US), asked_at=NOW_US, lookback_days=730
     )
     return rows, ContactPasts(ids, rows.facts, rows.events)

@@ -158,7 +158,7 @@ def loaded(subject: Any) -> Any:
 
 
 async def test_a_table_is_answered_as_contacts_are(subject: Any, loaded: Any, asgi: Any) -> None:
-    rows = subject.database.of("demo").contacts.pasts(IDS, cutoff=NOW_US, asked_at=NOW_US, lookback_days=730)
+    rows = subject.database.of("demo").pasts.of(IDS, cutoff=NOW_US, asked_at=NOW_US, lookback_days=730)
     pasts = ContactPasts(IDS, rows.facts, rows.events)
     table = table_of(subject, pasts)
 

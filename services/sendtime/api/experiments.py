@@ -152,7 +152,7 @@ class ExperimentReport:
     def _outcomes(self, rows: Sequence[AssignmentRow], engagement: str) -> ArmOutcomes:
         sent, engaged, on_time = (np.zeros(len(rows), dtype=bool) for _ in range(3))
         ids = [row.contact_id for row in rows]
-        read = self.account.contacts.pasts(ids, cutoff=self.now, asked_at=self.now)
+        read = self.account.pasts.of(ids, cutoff=self.now, asked_at=self.now)
         mine = [event for event in read.events if event[2] != SENT or event[6] == self.campaign]
         pasts = build(ids, read.facts, [mine])
         found = sends_of(pasts, ["UTC"] * len(ids), engagement)

@@ -68,7 +68,7 @@ class Planning:
         valued: list[HourValues] = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            read = self.account.contacts.pasts(part, cutoff=self.cutoff, asked_at=self.requested_at)
+            read = self.account.pasts.of(part, cutoff=self.cutoff, asked_at=self.requested_at)
             pasts = build(part, read.facts, [read.events])
             cutoffs = np.full(len(part), self.cutoff, dtype=np.int64)
             valued += values_of(self.model, pasts, cutoffs, self.request)

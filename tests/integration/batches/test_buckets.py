@@ -90,9 +90,9 @@ def test_pasts_from_columns_are_those_from_rows(batching: Batching, tmp_path: Pa
         events = type(bulk.events)(*(typed if name == "type" else getattr(bulk.events, name) for name in (
             "contact", "at", "type", "value", "message", "campaign", "item")))  # fmt: skip
         coded = from_columns(bulk.contacts, events.taken(bulk.human != MACHINE))
-        ids, facts = batching.store.contacts.scan()
+        ids, facts = batching.store.pasts.scan_facts()
         mine = [one for one in ids if bucket_of(one, BUCKETS) == bucket]
-        built = build(mine, facts, [[one for part in batching.store.events.scan() for one in part]])
+        built = build(mine, facts, [[one for part in batching.store.pasts.scan_events() for one in part]])
 
         assert coded.contact_ids == built.contact_ids
         assert (coded.types, coded.items, coded.campaigns) == (built.types, built.items, built.campaigns)

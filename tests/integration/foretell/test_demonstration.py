@@ -35,7 +35,7 @@ def test_every_household_basket_mailing_and_redemption_is_there(loaded: tuple[Se
 
 def test_the_catalogue_knows_every_item_of_a_basket_and_offers_most(loaded: tuple[Settings, Database]) -> None:
     store = loaded[1].of(ACCOUNT)
-    bought = {row[7] for part in store.events.scan() for row in part if row[2] == "order_placed"} - {None}
+    bought = {row[7] for part in store.pasts.scan_events() for row in part if row[2] == "order_placed"} - {None}
 
     assert bought == set(store.items.of(bought))
     assert store.items.catalogue()[1:] == (302, 283)

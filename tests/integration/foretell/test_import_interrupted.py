@@ -22,7 +22,7 @@ EVENTS = "contact_id,type,occurred_at,value\n" + "".join(
 def stored(home: Path) -> list[tuple[object, ...]]:
     """All events of a home."""
     database = open_database(Settings(home=home))
-    rows = [tuple(row) for part in database.of("default").events.scan() for row in part]
+    rows = [tuple(row) for part in database.of("default").pasts.scan_events() for row in part]
     database.close()
     return rows
 

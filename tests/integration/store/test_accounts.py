@@ -142,7 +142,7 @@ def found_of(store: AccountStore) -> list[object]:
 
 
 def everything(store: AccountStore) -> dict[str, object]:
-    past = store.contacts.pasts(["a"], cutoff=99, asked_at=99)
+    past = store.pasts.of(["a"], cutoff=99, asked_at=99)
     return {
         "keys.all": store.keys.all(),
         "contacts.find": store.contacts.find("a"),
@@ -170,13 +170,13 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.types": store.events.types(),
         "events.currencies": store.events.currencies(["order_placed"]),
         "events.newest_at": store.events.newest_at(),
-        "contacts.pasts": [tuple(facts.attributes) for facts in past.facts.values()],
+        "pasts.of": [tuple(facts.attributes) for facts in past.facts.values()],
         "past events": [*past.events],
         "events.between": [row for part in store.events.between(["a"], ["order_placed"], 0, 99) for row in part],
         "predictions.latest_groups": store.predictions.latest_groups(["a"]),
-        "contacts.scan": store.contacts.scan()[0],
+        "pasts.scan_facts": store.pasts.scan_facts()[0],
         "events.times_of": store.events.times_of(["a"], ["order_placed"]),
-        "events.scan": list(store.events.scan()),
+        "pasts.scan_events": list(store.pasts.scan_events()),
         "events.scan_times": list(store.events.scan_times()),
         "items.revision": store.items.revision(),
         "items.catalogue": store.items.catalogue().items,
@@ -186,7 +186,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "items.scan": list(store.items.scan()),
         "items.changed_since": changed_items_of(store),
         "data_report.kept": store.data_report.kept(),
-        "contacts.groups": store.contacts.groups(),
+        "pasts.groups": store.pasts.groups(),
         "data_report.sample": store.data_report.sample(10).contact_ids,
         "data_report.changes": store.data_report.changes().newest_event_at,
         "data_report.facts": store.data_report.facts(["a"]),

@@ -1,7 +1,7 @@
 import threading
 
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow
-from shared.store import ContactGroup, Database
+from shared.store import Database
 from shared.timeline import DatedValue
 
 
@@ -60,8 +60,8 @@ def test_a_correction_of_the_same_instant_wins_and_can_be_replayed(database: Dat
     put(database, ContactRow("a", attributes=(attribute("pro", 10),)), at=2_000)
     store = database.of("default")
 
-    before = tuple(store.contacts.pasts(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes)
-    after = tuple(store.contacts.pasts(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes)
+    before = tuple(store.pasts.of(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes)
+    after = tuple(store.pasts.of(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes)
 
     assert before == (DatedValue("plan", 10, "free"),)
     assert after == (DatedValue("plan", 10, "pro"),)
@@ -89,7 +89,7 @@ def test_a_static_attribute_has_its_newest_value_at_any_cutoff(database: Databas
     store.contacts.declare_static(["plan"])
 
     assert store.contacts.static_attributes() == {"plan"}
-    assert tuple(store.contacts.pasts(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes) == (
+    assert tuple(store.pasts.of(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes) == (
         DatedValue("plan", ALWAYS, "pro", dated=True),
     )
 
@@ -162,14 +162,3 @@ def test_writers_that_put_the_same_contacts_in_opposite_orders_both_finish(datab
         writer.join(60)
 
     assert (done.count("created"), done.count("unchanged")) == (2_200, 2_200)
-
-
-def test_contacts_are_counted_by_what_is_known_of_them(database: Database) -> None:
-    store = database.of("default")
-    known = ContactRow("c-1", 5, "Europe/Paris", consent={"profiling": "granted"})
-    store.contacts.put([known, ContactRow("c-2"), ContactRow("c-3")], recorded_at=9)
-
-    assert sorted(store.contacts.groups(), key=lambda one: one.contacts) == [
-        ContactGroup({"profiling": "granted"}, True, True, 1),
-        ContactGroup({}, False, False, 2),
-    ]

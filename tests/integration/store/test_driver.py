@@ -155,8 +155,8 @@ def test_what_is_written_between_two_statements_is_seen_by_both_or_none(
 def test_reads_within_a_transaction_see_what_it_wrote(store: AccountStore) -> None:
     with store.transaction() as together:
         together.events.add([EventRow("a", "e", "order_placed", 10, 10)])
-        inside = together.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
-        outside = store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
+        inside = together.pasts.of(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
+        outside = store.pasts.of(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
 
     assert (list(inside.facts), list(outside.facts)) == (["a"], [])
 
@@ -165,11 +165,11 @@ def test_reads_within_a_transaction_see_what_it_wrote(store: AccountStore) -> No
 def test_connections_that_were_lost_are_replaced(store: AccountStore, settings: Settings) -> None:
     store.contacts.put([ContactRow("a")], recorded_at=1)
     store.predictions.log([prediction()])
-    assert list(store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
+    assert list(store.pasts.of(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
 
     cut_all(settings)
 
-    assert list(store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
+    assert list(store.pasts.of(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
     assert store.predictions.log([prediction(score=80, request_id="later")]) == 0
     assert [row.score for row in store.predictions.of_contact("a")] == [80]
 
@@ -293,6 +293,6 @@ def test_events_in_another_currency_are_left_out_where_one_is_wanted(
         ("order_placed", 1.0), ("order_placed", 3.0), ("page_viewed", None)
     ]  # fmt: skip
     assert read.rows.other_currency == {"a"}
-    scanned = [row for part in store.events.scan(currency="EUR") for row in part]
+    scanned = [row for part in store.pasts.scan_events(currency="EUR") for row in part]
     assert sorted(str(row[1]) for row in scanned) == ["eur", "none", "seen"]
     assert store.events.currencies(["order_placed"]) == {"EUR": 1, "USD": 1, None: 1}

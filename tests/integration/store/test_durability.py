@@ -69,12 +69,12 @@ def test_a_thousand_contacts_cost_three_statements_of_one_state(tmp_path: Path) 
     migrate(settings)
     database = open_database(settings)
     ids = [f"c-{number}" for number in range(1_000)]
-    database.of("default").contacts.pasts(ids, cutoff=1, asked_at=1)
+    database.of("default").pasts.of(ids, cutoff=1, asked_at=1)
     (held,) = database._store.reads._idle
     seen: list[str] = []
     held.connection.set_trace_callback(seen.append)
 
-    database.of("default").contacts.pasts(ids, cutoff=1, asked_at=1)
+    database.of("default").pasts.of(ids, cutoff=1, asked_at=1)
 
     assert [statement.split()[0] for statement in seen] == ["BEGIN", *["SELECT"] * 3, "COMMIT"]
     database.close()

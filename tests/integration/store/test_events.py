@@ -1,7 +1,7 @@
 import threading
 
 from shared.contracts.columnar_events import ColumnarEvents
-from shared.contracts.rows import DAY, EventRow
+from shared.contracts.rows import EventRow
 from shared.store import Database
 
 AT = 1_750_000_000_000_000
@@ -26,7 +26,7 @@ def test_an_event_never_changes(database: Database) -> None:
 
     store.events.add([event(value=2.0)])
 
-    assert store.contacts.pasts(["a"], cutoff=AT + 1, asked_at=AT).events[0][4] == 1.0
+    assert store.pasts.of(["a"], cutoff=AT + 1, asked_at=AT).events[0][4] == 1.0
 
 
 def test_an_event_makes_its_contact_known(database: Database) -> None:
@@ -35,62 +35,6 @@ def test_an_event_makes_its_contact_known(database: Database) -> None:
     store.events.add([event(contact_id="new")])
 
     assert store.contacts.find("new") is not None
-
-
-def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_by_then(database: Database) -> None:
-    store = database.of("default")
-    store.events.add(
-        [
-            event("before", at=AT - 1),
-            event("at", at=AT),
-            event("old", at=AT - 731 * DAY),
-            event("late", at=AT - 2, recorded_at=AT + 5),
-        ]
-    )
-
-    asked_early = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT).events
-    asked_late = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT + 5).events
-
-    assert [row[1] for row in asked_early] == ["before"]
-    assert {row[1] for row in asked_late} == {"before", "late"}
-
-
-def test_events_of_chosen_types_are_found_whatever_their_age_and_apart(database: Database) -> None:
-    store = database.of("default")
-    store.events.add(
-        [
-            event("new", at=AT - 1),
-            event("old", at=AT - 731 * DAY),
-            event("other", at=AT - 731 * DAY, type="form_submitted"),
-            event("late", at=AT - 731 * DAY, recorded_at=AT + 5),
-        ]
-    )
-
-    past = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT, always=["order_placed"])
-
-    assert [row[1] for row in past.events] == ["new"]
-    assert [row[1] for row in past.older] == ["old"]
-
-
-def test_a_past_carries_every_column_that_features_need(database: Database) -> None:
-    store = database.of("default")
-    full = event(value=2.5, currency="EUR", message_id="m", campaign_id="c", item="i", properties="{}", human=0)
-    store.events.add([full])
-
-    (row,) = store.contacts.pasts(["a"], cutoff=AT + 1, asked_at=AT).events
-
-    assert tuple(row) == ("a", "1", "order_placed", AT, 2.5, "m", "c", "i", 0)
-
-
-def test_pasts_of_thousands_of_contacts_are_complete(database: Database) -> None:
-    store = database.of("default")
-    ids = [f"c-{number}" for number in range(2_100)]
-    store.events.add([event(contact_id=contact_id) for contact_id in ids])
-
-    past = store.contacts.pasts([*ids, ids[0], "unknown"], cutoff=AT + 1, asked_at=AT)
-
-    assert len(past.events) == 2_100
-    assert past.facts.keys() == set(ids)
 
 
 def test_the_bulk_path_adds_what_the_other_adds(database: Database) -> None:
@@ -102,8 +46,8 @@ def test_the_bulk_path_adds_what_the_other_adds(database: Database) -> None:
 
     assert other.events.add_bulk(rows).new == new
     assert other.events.add_bulk(rows).new == 0
-    assert [list(map(tuple, part)) for part in other.events.scan()] == [
-        list(map(tuple, part)) for part in one.events.scan()
+    assert [list(map(tuple, part)) for part in other.pasts.scan_events()] == [
+        list(map(tuple, part)) for part in one.pasts.scan_events()
     ]
     assert other.events.newest_at() == one.events.newest_at()
 
@@ -159,16 +103,6 @@ def test_event_types_are_counted(database: Database) -> None:
     assert tuple(store.events.counts("a")["order_placed"]) == (2, AT, AT)
 
 
-def test_training_streams_events_in_chunks_ordered_by_contact(database: Database) -> None:
-    store = database.of("default")
-    store.events.add([event(str(number), f"c-{number % 3}") for number in range(10)])
-
-    chunks = list(store.events.scan(chunk=4))
-
-    assert [len(chunk) for chunk in chunks] == [4, 4, 2]
-    assert [row[0] for chunk in chunks for row in chunk] == ["c-0"] * 4 + ["c-1"] * 3 + ["c-2"] * 3
-
-
 def test_two_writers_lose_nothing_and_do_not_wait_for_ever(database: Database) -> None:
     added: list[bool] = []
 
@@ -184,4 +118,4 @@ def test_two_writers_lose_nothing_and_do_not_wait_for_ever(database: Database) -
         writer.join(60)
 
     assert sum(added) == 220
-    assert sum(len(chunk) for chunk in database.of("default").events.scan()) == 220
+    assert sum(len(chunk) for chunk in database.of("default").pasts.scan_events()) == 220

@@ -139,4 +139,4 @@ def test_nothing_is_forgotten_while_writers_and_the_worker_meet(store: AccountSt
 
 
 def known(store: AccountStore, contact_id: str) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for part in store.events.scan() for row in part if row[0] == contact_id]
+    return [(row[0], row[1]) for part in store.pasts.scan_events() for row in part if row[0] == contact_id]

@@ -77,10 +77,10 @@ def test_rewriting_twice_or_page_by_page_changes_nothing_more(database: Database
     store = database.of("default")
     store.events.add_bulk([as_before(row) for row in rows])
     rewrite(database)
-    once = sorted(event[:2] for part in store.events.scan() for event in part)
+    once = sorted(event[:2] for part in store.pasts.scan_events() for event in part)
     store.events.add_bulk([as_before(rows[0])])  # by a process of the earlier release
 
     monkeypatch.setattr(MIGRATION, "AT_ONCE", 1)
     rewrite(database)
 
-    assert sorted(event[:2] for part in store.events.scan() for event in part) == once
+    assert sorted(event[:2] for part in store.pasts.scan_events() for event in part) == once

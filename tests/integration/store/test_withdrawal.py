@@ -81,7 +81,7 @@ def test_events_older_than_an_instant_go_in_steps_and_contacts_stay(store: Accou
 
     assert gone == [2, 2, 1]
     assert len(store.contacts.page(10)) == 5
-    assert {event[3] for part in store.events.scan() for event in part} == {10, 15}
+    assert {event[3] for part in store.pasts.scan_events() for event in part} == {10, 15}
 
 
 def test_predictions_older_than_an_instant_go_in_steps_and_the_latest_stay(store: AccountStore) -> None:

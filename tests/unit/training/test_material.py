@@ -86,12 +86,8 @@ class Store:
         self.facts, self.rows, self.scanned = facts, rows, False
 
     @property
-    def contacts(self) -> Any:
-        return SimpleNamespace(scan=lambda: (list(self.facts), self.facts))
-
-    @property
-    def events(self) -> Any:
-        return SimpleNamespace(scan=self._scan)
+    def pasts(self) -> Any:
+        return SimpleNamespace(scan_facts=lambda: (list(self.facts), self.facts), scan_events=self._scan)
 
     def _scan(self, *, currency: str | None) -> list[list[EventTuple]]:
         self.scanned = True

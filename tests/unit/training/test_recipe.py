@@ -40,8 +40,7 @@ def test_who_denied_profiling_never_reaches_a_recipe(simulated: Any) -> None:
     }
     store = SimpleNamespace(
         account="demo",
-        contacts=SimpleNamespace(scan=lambda: (list(facts), facts)),
-        events=SimpleNamespace(scan=lambda **_: [world.rows]),
+        pasts=SimpleNamespace(scan_facts=lambda: (list(facts), facts), scan_events=lambda **_: [world.rows]),
     )
     seen: list[Any] = []
 
