@@ -1,41 +1,19 @@
-"""The audit log: what was administered, when and with which key; written in the transaction of each action."""
+"""The audit log: what was administered, when and with which key.
+
+`AccountConnection.audit` writes it, in the transaction of each action.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Index, func
-from sqlalchemy.orm import Mapped, mapped_column
-
 from shared.contracts.rows import Microseconds
-from shared.store.schema import (
-    Instant,
-    KeyText,
-    LongText,
-    StoreTable,
-)
-from shared.store.scope import AccountConnection, Scope, batches, take_turn
+from shared.store.schema import AuditTable
+from shared.store.scope import Scope, batches
 
 OF_MODELS = "model."
 """What actions on models begin with."""
-
-
-class AuditTable(StoreTable):
-    """What was administered, when, and with which key."""
-
-    __tablename__ = "audit"
-    __table_args__: Any = (Index(None, "account_id", "target", "number"),)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[Instant]
-    actor: Mapped[str]
-    """Public id of a key, or `command line`."""
-    action: Mapped[str]
-    target: Mapped[str]
-    detail: Mapped[LongText]
-    """JSON."""
 
 
 class AuditRow(NamedTuple):
@@ -50,33 +28,6 @@ class AuditRow(NamedTuple):
     detail: Mapping[str, Any]
 
 
-def record(
-    connection: AccountConnection, action: str, target: str, *, at: Microseconds | None = None, **detail: Any
-) -> None:
-    """Write an administrative action into the audit log, in the transaction of the action.
-
-    Args:
-        connection: of the transaction.
-        action: `key.created`.
-        target: what was acted on; of a contact only its hash.
-        at: now; None: when the actor acts, and where nobody does nothing is written.
-        detail: facts worth knowing later, JSON; no secret and nothing personal.
-    """
-    at = connection.acting_at if at is None else at
-    if at is None:
-        return
-    take_turn(connection)  # the entries of an account are numbered
-    entry = {
-        "number": (connection.scalar(connection.select(func.max(AuditTable.number), of=AuditTable)) or 0) + 1,
-        "at": at,
-        "actor": connection.actor,
-        "action": action,
-        "target": target,
-        "detail": json.dumps(detail, sort_keys=True, allow_nan=False),
-    }
-    connection.insert(AuditTable, [entry])
-
-
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The audit log of one account."""
@@ -84,9 +35,9 @@ class Audit:
     _scope: Scope
 
     def add(self, action: str, target: str, *, at: Microseconds, **detail: Any) -> None:
-        """Write an action that is not written of by the transaction of its own subject; see `record`."""
+        """Write an action that has no transaction of its own; see `AccountConnection.audit`."""
         with self._scope.writing() as connection:
-            record(connection, action, target, at=at, **detail)
+            connection.audit(action, target, at=at, **detail)
 
     def about(self, action: str, target: str) -> list[AuditRow]:
         """List every entry of one action on one target, the newest first."""

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.message import Message
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.outbox import publish
 from shared.store.schema import (
     CLUSTERED,
@@ -182,7 +181,7 @@ class Batches:
                     max_batches=most_open,
                 )
             connection.insert(BatchTable, [_stored(row)])
-            record(connection, "batch.created", row.batch_id, at=row.created_at)
+            connection.audit("batch.created", row.batch_id, at=row.created_at)
 
     def find(self, batch_id: str) -> BatchRow | None:
         """Find a batch."""
@@ -217,7 +216,7 @@ class Batches:
             row = _held(connection, batch_id)
             if row.state in OPEN_STATES:
                 _set(connection, batch_id, state="cancelled", finished_at=at, claim=None, leased_until=None)
-                record(connection, "batch.cancelled", batch_id, at=at)
+                connection.audit("batch.cancelled", batch_id, at=at)
                 row = row._replace(state="cancelled", finished_at=at)
             elif row.state != "cancelled":
                 raise Conflict(f"This batch has ended: it is {row.state}.")
@@ -233,7 +232,7 @@ class Batches:
             _held(connection, batch_id)
             for table in (BatchErasureTable, BatchPartTable, BatchTable):
                 connection.execute(connection.delete(table).where(table.batch_id == batch_id))
-            record(connection, "batch.deleted", batch_id, at=at)
+            connection.audit("batch.deleted", batch_id, at=at)
 
     def ended_before(self, at: Microseconds, *, limit: int = 100) -> list[str]:
         """List batches that ended before an instant, the oldest first."""

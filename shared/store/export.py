@@ -11,7 +11,6 @@ from shared.contracts.rows import ALWAYS, Microseconds, contact_hash, instant_of
 from shared.contracts.validation import read_all
 from shared.errors import NotFound
 from shared.store.assignments import AssignmentTable
-from shared.store.audit import record
 from shared.store.change_detection import LastKnownStateTable
 from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.dead_letters import DeadLetterTable
@@ -78,7 +77,7 @@ class Export:
         if not any(self._page(section, contact_ids, None, limit=1) for section in SECTIONS):
             raise NotFound("There is no contact of this id in this account.")
         with self._scope.writing() as connection:
-            record(connection, "contact.exported", contact_hash(contact_id, key), at=at)
+            connection.audit("contact.exported", contact_hash(contact_id, key), at=at)
         return self._document(contact_ids, at)
 
     def _document(self, contact_ids: Sequence[str], at: Microseconds) -> Iterator[bytes]:

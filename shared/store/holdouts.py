@@ -12,7 +12,6 @@ from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.contact_facts import ContactTable
 from shared.store.events import EventTable
 from shared.store.outcomes import Outcomes
@@ -81,7 +80,7 @@ class Holdouts:
             except IntegrityError as error:
                 raise Conflict(f"There is a holdout {holdout.name} already; names are used once.") from error
             detail = {"share": holdout.share, "capability": holdout.capability, "outcome": holdout.outcome}
-            record(connection, "holdout.created", holdout.name, at=holdout.created_at, **detail, until=holdout.until)
+            connection.audit("holdout.created", holdout.name, at=holdout.created_at, **detail, until=holdout.until)
 
     def all(self) -> list[Holdout]:
         """List all, the newest first."""
@@ -106,7 +105,7 @@ class Holdouts:
             mine = (HoldoutTable.name == name, _unreleased(at))
             released = self._scope.update(HoldoutTable).where(*mine).values(released_at=at)
             if connection.execute(released).rowcount:
-                record(connection, "holdout.released", name, at=at)
+                connection.audit("holdout.released", name, at=at)
             found = connection.execute(self._scope.select(*COLUMNS).where(HoldoutTable.name == name)).first()
         if found is None:
             raise NotFound("There is no holdout of this name in this account; GET /holdouts lists them.")

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, func, or_
 
 from shared.contracts.rows import Microseconds, import_instant
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.import_tables import (
     WORKED_ON,
     ImportContactTable,
@@ -53,7 +52,7 @@ class Imports:
                     f"{most_open} uploaded files wait to be loaded already; load or delete one.", max_imports=most_open
                 )
             connection.insert(table, [_stored(row)])
-            record(connection, "import.created", row.import_id, at=row.created_at)
+            connection.audit("import.created", row.import_id, at=row.created_at)
 
     def find(self, import_id: str) -> ImportRow | None:
         """Find an import."""
@@ -151,7 +150,7 @@ class Imports:
                 changed["recorded_at"] = max(import_instant(at), last + 2)
             written = json.dumps(dict(options), sort_keys=True)
             _set(connection, import_id, **changed, options=written, **_IDLE)
-            record(connection, "import.load_requested", import_id, at=at)
+            connection.audit("import.load_requested", import_id, at=at)
             return _found(connection, ImportTable.import_id == import_id) or row
 
     def request_undo(self, import_id: str, *, at: Microseconds) -> ImportRow:
@@ -174,7 +173,7 @@ class Imports:
             made = {"made": {"contacts": row.contacts_made, "events": row.events_made}}
             result = json.dumps({**(row.result or {}), **made}, sort_keys=True)
             _set(connection, import_id, state="undoing", error=None, progress=0.0, rows_done=0, result=result, **_IDLE)
-            record(connection, "import.undo_requested", import_id, at=at)
+            connection.audit("import.undo_requested", import_id, at=at)
             return _found(connection, ImportTable.import_id == import_id) or row
 
     def delete(self, import_id: str, *, at: Microseconds) -> None:
@@ -191,7 +190,7 @@ class Imports:
             if row.state in ("loading", "undoing") and (connection.scalar(held) or 0) > at:
                 raise Conflict(f"This import is {row.state}; wait until that has ended.")
             _forget(connection, import_id)
-            record(connection, "import.deleted", import_id, at=at)
+            connection.audit("import.deleted", import_id, at=at)
 
     def take(self, lease: ImportLease, *, at: Microseconds, until: Microseconds) -> ImportRow | None:
         """Lease an import on which there is something to do; None: it is somebody else's, or nothing is."""

@@ -14,7 +14,6 @@ from sqlalchemy import SelectBase
 
 from shared.contracts.rows import DAY, ItemChange, Microseconds
 from shared.errors import Conflict
-from shared.store.audit import record
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.driver import Prepared
 from shared.store.import_tables import ImportLease, count_items
@@ -253,7 +252,7 @@ class _Turn:
         old = DeletedItemTable.deleted_at < self.revision - KEPT
         connection.execute(connection.delete(DeletedItemTable).where(old))
         for item_id in stored:
-            record(connection, "item.deleted", item_id)
+            connection.audit("item.deleted", item_id)
         self.items -= len(stored)
         self.offered -= sum(row.offered for row in stored.values())
         self.changed = True

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.schema import KEY_TEXT, Instant, KeyText, OptionalInstant, StoreTable
 from shared.store.scope import AccountConnection, AnySelect, Scope
 
@@ -101,7 +100,7 @@ class Keys:
         try:
             with self._scope.writing() as connection:
                 connection.insert(KeyTable, [values])
-                record(connection, "key.created", public_id, scopes=list(scopes), name=name)
+                connection.audit("key.created", public_id, scopes=list(scopes), name=name)
         except IntegrityError as error:
             raise Conflict("A key with this public id exists already.") from error
 
@@ -134,7 +133,7 @@ class Keys:
             )
             with work.writing() as connection:
                 connection.execute(self._scope.update(KeyTable).where(mine, later).values(expires_at=old_until))
-                record(connection, "key.rotated", old.public_id, at=at, by=public_id)
+                connection.audit("key.rotated", old.public_id, at=at, by=public_id)
 
     def revoke(self, public_id: str, at: Microseconds) -> None:
         """Make a key invalid from now on; revoking twice keeps the first instant.
@@ -149,7 +148,7 @@ class Keys:
             connection.execute(
                 self._scope.update(KeyTable).where(mine, KeyTable.revoked_at.is_(None)).values(revoked_at=at)
             )
-            record(connection, "key.revoked", public_id, at=at)
+            connection.audit("key.revoked", public_id, at=at)
 
 
 def key_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[KeyRow]:

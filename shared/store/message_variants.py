@@ -16,7 +16,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.message_variant import MAX_MESSAGES, MessageVariant
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
-from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, StoreTable
 from shared.store.scope import AccountConnection, Scope, batches, select_by_parameter
@@ -168,7 +167,7 @@ class MessageVariants:
                     connection.delete(MessageVariantTable).where(MessageVariantTable.message_id.in_(part))
                 )
             for message_id in sorted(turn.stored):
-                record(connection, "message.deleted", message_id)
+                connection.audit("message.deleted", message_id)
             turn.changed = bool(turn.stored)
             turn.end(connection, MAX_MESSAGES)
         return len(turn.stored)

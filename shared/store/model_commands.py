@@ -18,7 +18,6 @@ from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import REGISTERED
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.outbox import publish
 from shared.store.schema import Instant, KeyText, LongText, OptionalInstant, OptionalLongText, StoreTable
 from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
@@ -269,7 +268,7 @@ class ModelCommands:
             if row.state == "running" and (row.kind != "train" or row.progress >= REGISTERED):
                 raise Conflict("It is so far that it can be cancelled no more; wait until it has ended.")
             _set(connection, command_id, state="cancelled", finished_at=at, claim=None, leased_until=None)
-            record(connection, f"model.{_NOUNS[row.kind]}_cancelled", row.model.text, at=at, command=command_id)
+            connection.audit(f"model.{_NOUNS[row.kind]}_cancelled", row.model.text, at=at, command=command_id)
         return row._replace(state="cancelled", finished_at=at)
 
     def find(self, command_id: str) -> ModelCommandRow | None:
@@ -351,7 +350,7 @@ def _end_failed(
     ended = {"state": "failed", "finished_at": at, "claim": None, "leased_until": None}
     _set(connection, row.command_id, error=json.dumps(dict(error)), **ended)
     facts = {"command": row.command_id, "code": error["code"], "reason": error["detail"], "asked": row.reason}
-    record(connection, f"model.{_NOUNS[row.kind]}_failed", row.model.text, at=at, **facts)
+    connection.audit(f"model.{_NOUNS[row.kind]}_failed", row.model.text, at=at, **facts)
     publish(connection, messages, at=at)
 
 

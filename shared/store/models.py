@@ -15,7 +15,6 @@ from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
-from shared.store.audit import record
 from shared.store.model_commands import ModelCommands
 from shared.store.model_tables import ChampionTable, PlotTable, PromotionTable, VersionTable
 from shared.store.quality import Quality
@@ -160,7 +159,7 @@ class Models:
                 "reason": reason,
                 "figures": dict(figures or {}),
             }
-            record(connection, "model.promoted", ModelName(capability, outcome).text, at=at, **facts)
+            connection.audit("model.promoted", ModelName(capability, outcome).text, at=at, **facts)
             return self._crown(connection, (capability, outcome, version, digest), old, at=at, reason=reason)
 
     def rollback(self, capability: str, outcome: str, *, at: Microseconds, reason: str = "rollback") -> ChampionRow:
@@ -181,7 +180,7 @@ class Models:
                 raise Conflict("There is no earlier champion to return to; promote a version instead.")
             new = (capability, outcome, old.previous_version, old.previous_digest)
             facts = {"version": new[2], "replaced_version": old.version, "reason": reason}
-            record(connection, "model.rolled_back", ModelName(capability, outcome).text, at=at, **facts)
+            connection.audit("model.rolled_back", ModelName(capability, outcome).text, at=at, **facts)
             return self._crown(connection, new, old, at=at, reason=reason)
 
     def note(self, action: str, model: ModelName, *, at: Microseconds, **facts: Any) -> None:
@@ -194,7 +193,7 @@ class Models:
             facts: version, reason, figures.
         """
         with self._scope.writing() as connection:
-            record(connection, f"model.{action}", model.text, at=at, **facts)
+            connection.audit(f"model.{action}", model.text, at=at, **facts)
 
     def promotions(self, capability: str, outcome: str) -> list[PromotionRow]:
         """List promotions and rollbacks, newest first."""

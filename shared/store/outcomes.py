@@ -7,7 +7,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.outcome import BUILT_IN, DEFAULTS, Outcome, known_outcomes
 from shared.errors import UnknownOutcome
-from shared.store.audit import record
 from shared.store.schema import KEY_TEXT, KeyText, LongText, StoreTable
 from shared.store.scope import Scope
 
@@ -74,7 +73,7 @@ class Outcomes:
         }
         with self._scope.writing() as connection:
             connection.upsert(OutcomeTable, [row])
-            record(connection, "outcome.set", f"{outcome.capability}.{outcome.name}")
+            connection.audit("outcome.set", f"{outcome.capability}.{outcome.name}")
 
     def delete(self, capability: str, name: str) -> bool:
         """Forget a definition (a built-in outcome returns to its own); False: the account had not defined it."""
@@ -91,7 +90,7 @@ class Outcomes:
                     )
                 )
             if deleted:
-                record(connection, "outcome.deleted", f"{capability}.{name}")
+                connection.audit("outcome.deleted", f"{capability}.{name}")
         return deleted > 0
 
     def default(self, capability: str, *, chosen: bool = False) -> str | None:
@@ -111,7 +110,7 @@ class Outcomes:
         with self._scope.writing() as connection:
             row = {"capability": capability, "outcome": name}
             connection.upsert(DefaultOutcomeTable, [row])
-            record(connection, "outcome.made_default", f"{capability}.{name}")
+            connection.audit("outcome.made_default", f"{capability}.{name}")
 
 
 def _unsaid(outcome: Outcome) -> set[str]:

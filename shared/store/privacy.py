@@ -12,7 +12,6 @@ from sqlalchemy import (
 )
 
 from shared.contracts.rows import Microseconds, contact_hash
-from shared.store.audit import record
 from shared.store.batches import note_erasure
 from shared.store.dead_letters import DeadLetterTable, erase_named
 from shared.store.delivery_tables import (
@@ -147,7 +146,7 @@ class Privacy:
             if found:
                 count_erasure(connection)
                 bury(connection, erased.identities, at=at)
-                record(connection, "contact.erased", contact_hash(contact_id, key), at=at)
+                connection.audit("contact.erased", contact_hash(contact_id, key), at=at)
         self._scope.when_committed(lambda: self._erase_predictions(contact_ids))
         if self._scope.open is None:
             self._scope.store.scrub()

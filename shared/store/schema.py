@@ -1,11 +1,11 @@
-"""What the tables of both databases are made of: column types, the two bases, and the table that all others name.
+"""What the tables of both databases are made of: column types, the two bases, and the tables of no single subject.
 
 The other tables lie with their subjects. `account_id` is the account's name and comes first in every key and index.
 """
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
-from sqlalchemy import BigInteger, ForeignKey, MetaData, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text
 from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -72,3 +72,20 @@ class Account(NamedTuple):
 
     name: str
     created_at: Microseconds
+
+
+class AuditTable(StoreTable):
+    """What was administered, when, and with which key."""
+
+    __tablename__ = "audit"
+    __table_args__: Any = (Index(None, "account_id", "target", "number"),)
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[Instant]
+    actor: Mapped[str]
+    """Public id of a key, or `command line`."""
+    action: Mapped[str]
+    target: Mapped[str]
+    detail: Mapped[LongText]
+    """JSON."""

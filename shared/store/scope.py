@@ -1,5 +1,6 @@
 """One account bound once: statements that reach its rows alone, its open transaction, and who acts."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from shared.contracts.rows import Microseconds
 from shared.errors import NotFound, SettingsRefused
 from shared.store.driver import AccountDriver, Prepared
-from shared.store.schema import AccountTable
+from shared.store.schema import AccountTable, AuditTable
 from shared.store.sql import Sql
 
 Insert = sqlite_dialect.Insert | postgresql.Insert
@@ -138,6 +139,29 @@ class AccountConnection:
         if rows:
             upserting = upsert_of(table, list(rows[0]), newer=newer, sums=sums, sqlite=self.is_sqlite)
             self._connection.execute(upserting, self._owned(rows))
+
+    def audit(self, action: str, target: str, *, at: Microseconds | None = None, **detail: Any) -> None:
+        """Write an administrative action into the audit log, in the transaction of the action.
+
+        Args:
+            action: `key.created`.
+            target: what was acted on; of a contact only its hash.
+            at: now; None: when the actor acts, and where nobody does nothing is written.
+            detail: facts worth knowing later, JSON; no secret and nothing personal.
+        """
+        at = self.acting_at if at is None else at
+        if at is None:
+            return
+        take_turn(self)  # the entries of an account are numbered
+        entry = {
+            "number": (self.scalar(self.select(func.max(AuditTable.number), of=AuditTable)) or 0) + 1,
+            "at": at,
+            "actor": self.actor,
+            "action": action,
+            "target": target,
+            "detail": json.dumps(detail, sort_keys=True, allow_nan=False),
+        }
+        self.insert(AuditTable, [entry])
 
     def _owned(self, rows: Sequence[Row]) -> list[Row]:
         return [{**row, "account_id": self.account} for row in rows]

@@ -6,7 +6,6 @@ from sqlalchemy import ForeignKey, SelectBase
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
-from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.held_out import HeldOut
 from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, PredictionRow
@@ -52,7 +51,7 @@ class Segments:
             else:
                 row = {"segment_id": segment_id, "name": name, "renamed_at": at}
                 connection.upsert(table, [row])
-            record(connection, "segment.renamed", segment_id, at=at, name=name)
+            connection.audit("segment.renamed", segment_id, at=at, name=name)
 
     def members(
         self, segment_id: str, *, limit: int, after: str | None = None, at: Microseconds | None = None

@@ -11,7 +11,6 @@ from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.held_out import HeldOut
 from shared.store.model_tables import ChampionTable, ShadowPredictionTable, ShadowTable, VersionTable
@@ -119,7 +118,7 @@ class Shadows:
             if row != old:
                 self._put(connection, row)
                 name = ModelName(capability, outcome).text
-                record(connection, "model.shadow_started", name, at=at, version=version, share=share)
+                connection.audit("model.shadow_started", name, at=at, version=version, share=share)
         return row
 
     def _put(self, connection: AccountConnection, row: ShadowRow) -> None:
@@ -249,8 +248,7 @@ def end_shadow(
         return False
     connection.execute(connection.delete(table).where(*mine))
     found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
-    record(
-        connection,
+    connection.audit(
         "model.shadow_ended",
         ModelName(capability, outcome).text,
         at=at,

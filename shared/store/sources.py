@@ -17,7 +17,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.dead_letters import DeadLetters
 from shared.store.schema import (
     Instant,
@@ -133,7 +132,7 @@ class Sources:
                 if source.secrets:
                     rows = [_secret(source.source_id, secret) for secret in source.secrets]
                     connection.insert(SourceSecretTable, rows)
-                record(connection, "source.created", source.name, provider=source.provider)
+                connection.audit("source.created", source.name, provider=source.provider)
         except IntegrityError as error:
             raise Conflict(f"There is a source named {source.name} already; choose another name.") from error
 
@@ -155,7 +154,7 @@ class Sources:
                 mine = table.source_id == source_id
                 removed = connection.execute(self._scope.delete(table).where(mine))
             if removed.rowcount:
-                record(connection, "source.removed", source_id)
+                connection.audit("source.removed", source_id)
         return bool(removed.rowcount)
 
     def add_secret(self, source_id: str, secret: SourceSecretRow, *, others_expire_at: Microseconds) -> None:
@@ -179,7 +178,7 @@ class Sources:
                 .values(expires_at=others_expire_at)
             )
             connection.insert(table, [_secret(source_id, secret)])
-            record(connection, "source.secret_added", source_id, secret=secret.secret_id)
+            connection.audit("source.secret_added", source_id, secret=secret.secret_id)
 
     def hold(self, source_id: str, *, received_at: Microseconds) -> None:
         """Note that a source sent something; inside a transaction, batches of one source then take turns.

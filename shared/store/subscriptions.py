@@ -12,7 +12,6 @@ from sqlalchemy import (
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.audit import record
 from shared.store.delivery_tables import (
     AttemptTable,
     DeliveryTable,
@@ -49,7 +48,7 @@ class Subscriptions:
                 )
             connection.insert(SubscriptionTable, [_written(row)])
             connection.insert(SubscriptionSecretTable, [secret._asdict()])
-            record(connection, "subscription.created", row.subscription_id, event_types=list(row.event_types))
+            connection.audit("subscription.created", row.subscription_id, event_types=list(row.event_types))
 
     def all(self) -> list[SubscriptionRow]:
         """List the account's subscriptions, oldest first."""
@@ -82,7 +81,7 @@ class Subscriptions:
                 connection.execute(self._scope.update(SubscriptionTable).where(mine).values(**different))
                 if different.get("state") == "enabled":
                     self._make_due(connection, before.subscription_id, after.state_at)
-                record(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
+                connection.audit("subscription.changed", before.subscription_id, fields=sorted(different))
 
     def delete(self, subscription_id: str) -> None:
         """Delete a subscription with its secrets and deliveries; what waits is not delivered.
@@ -104,7 +103,7 @@ class Subscriptions:
             secrets = SubscriptionSecretTable.subscription_id == subscription_id
             connection.execute(self._scope.delete(SubscriptionSecretTable).where(secrets))
             connection.execute(self._scope.delete(SubscriptionTable).where(mine))
-            record(connection, "subscription.deleted", subscription_id)
+            connection.audit("subscription.deleted", subscription_id)
 
     def secrets(self, at: Microseconds) -> dict[str, list[SecretRow]]:
         """List the secrets that are valid, newest first, by subscription."""
@@ -152,7 +151,7 @@ class Subscriptions:
                     f"{MAX_SECRETS} secrets are valid already; wait until one has expired, or overlap 0 hours."
                 )
             connection.insert(table, [secret._asdict()])
-            record(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
+            connection.audit("subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
 
     def counts(self) -> dict[str, SubscriptionCounts]:
         """Count what waits and what was given up, by subscription; those without either are left out."""
