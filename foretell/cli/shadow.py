@@ -27,11 +27,11 @@ def shadow(
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
         if off:
-            ended = store.models.shadows.end(capability, outcome, at=now_us())
+            ended = store.models.end_shadow(capability, outcome, at=now_us())
             typer.echo("It ended." if ended else "No version shadows this model.")
             return
         if version is not None:
-            store.models.shadows.start(capability, outcome, version, share, at=now_us())
+            store.models.start_shadow(capability, outcome, version, share, at=now_us())
         row = store.models.shadows.of(capability, outcome)
     if row is None:
         raise NotFound("No version shadows this model: `foretell models shadow NAME VERSION --share 0.1` lets one.")

@@ -108,8 +108,8 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
 
     Another version takes the place of the one before; the same one goes on with the new share.
     """
-    shadows = authenticated.store.models.shadows
-    row = shadows.start(name.capability, name.outcome, fields.version, fields.share, at=now())
+    models = authenticated.store.models
+    row = models.start_shadow(name.capability, name.outcome, fields.version, fields.share, at=now())
     return json_response(_answer(name, row))
 
 
@@ -117,7 +117,7 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
 @idempotent
 def delete_model_shadow(authenticated: AdminScope, name: NamedModel) -> Response:
     """Let no version shadow a model any more; its promotion ends it too."""
-    if not authenticated.store.models.shadows.end(name.capability, name.outcome, at=now()):
+    if not authenticated.store.models.end_shadow(name.capability, name.outcome, at=now()):
         raise _no_shadow(name)
     return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""Models of an account: the catalogue of registered versions, and the row that decides which one answers."""
+"""Models of an account: the catalogue of registered versions, and which one answers or shadows."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from sqlalchemy import (
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.store.model_commands import ModelCommands
-from shared.store.model_tables import ChampionTable, PlotTable, PromotionTable, VersionTable
+from shared.store.model_tables import ChampionTable, PlotTable, PromotionTable, ShadowTable, VersionTable
 from shared.store.quality import Quality
 from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
-from shared.store.shadows import Shadows, end_shadow
+from shared.store.shadows import ShadowRow, Shadows, put_shadow, shadow_of
 
 
 class ChampionRow(NamedTuple):
@@ -183,6 +183,51 @@ class Models:
             connection.audit("model.rolled_back", ModelName(capability, outcome).text, at=at, **facts)
             return self._crown(connection, new, old, at=at, reason=reason)
 
+    def start_shadow(self, capability: str, outcome: str, version: str, share: float, *, at: Microseconds) -> ShadowRow:
+        """Let a version answer beside the champion, in place of another one; the same again changes its share.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            version: of the catalogue.
+            share: of the contacts, above 0 and up to 1.
+            at: now.
+
+        Raises:
+            NotFound: the catalogue has no such version.
+            Conflict: it answers itself, or nothing does.
+        """
+        table = VersionTable
+        mine = (table.capability == capability, table.outcome == outcome, table.version == version)
+        with self._scope.writing() as connection:
+            champion = self._locked(connection, capability, outcome)
+            digest = connection.scalar(connection.select(table.digest).where(*mine))
+            if digest is None:
+                raise NotFound(f"There is no version {version} of this model; GET /models lists those there are.")
+            if champion is None:
+                raise Conflict("No version of this model answers yet: promote one, then let another one shadow it.")
+            if champion.version == version:
+                raise Conflict(f"Version {version} answers itself; only another one can shadow it.")
+            old = shadow_of(connection, capability, outcome)
+            if old is not None and (old.version, old.digest) == (version, digest):
+                row = old._replace(share=share)
+            else:
+                row = ShadowRow(self._scope.account, capability, outcome, version, digest, share, at)
+            if row != old:
+                put_shadow(connection, row)
+                name = ModelName(capability, outcome).text
+                connection.audit("model.shadow_started", name, at=at, version=version, share=share)
+        return row
+
+    def end_shadow(self, capability: str, outcome: str, *, at: Microseconds) -> bool:
+        """Let no version shadow a model any more; what both answered stays until it is too old.
+
+        Returns:
+            Whether one did.
+        """
+        with self._scope.writing() as connection:
+            return _end_shadow(connection, capability, outcome, at=at, reason="as asked")
+
     def note(self, action: str, model: ModelName, *, at: Microseconds, **facts: Any) -> None:
         """Write into the audit log what happened to a model beside promotions and rollbacks.
 
@@ -239,7 +284,7 @@ class Models:
         values = row._asdict()
         del values["account"]
         connection.upsert(ChampionTable, [values])
-        end_shadow(connection, capability, outcome, at=at, reason="promoted", version=version)
+        _end_shadow(connection, capability, outcome, at=at, reason="promoted", version=version)
         table = PromotionTable
         last = self._scope.select(func.max(table.number), of=table).where(
             table.capability == capability, table.outcome == outcome
@@ -359,6 +404,48 @@ class Models:
         )
         with self._scope.reading() as connection:
             return [_version_row(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def _end_shadow(
+    connection: AccountConnection,
+    capability: str,
+    outcome: str,
+    *,
+    at: Microseconds,
+    reason: str,
+    version: str | None = None,
+) -> bool:
+    """Let no version shadow a model any more, and log it with what was found.
+
+    Args:
+        connection: of the transaction.
+        capability: of the model.
+        outcome: its name, "" where the capability has none.
+        at: now.
+        reason: why, for people.
+        version: only where it is this one; None: whichever it is.
+
+    Returns:
+        Whether one did.
+    """
+    table = ShadowTable
+    mine = [table.capability == capability, table.outcome == outcome]
+    if version is not None:
+        mine.append(table.version == version)
+    row = connection.execute(connection.select(table.version, table.comparison).where(*mine)).first()
+    if row is None:
+        return False
+    connection.execute(connection.delete(table).where(*mine))
+    found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
+    connection.audit(
+        "model.shadow_ended",
+        ModelName(capability, outcome).text,
+        at=at,
+        version=row.version,
+        reason=reason,
+        **found,
+    )
+    return True
 
 
 def refuse_changed(champion: ChampionRow | None, since: Microseconds | None) -> None:

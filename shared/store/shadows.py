@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, tuple_
 
-from shared.contracts.outcome import ModelName
 from shared.contracts.rows import Microseconds
 from shared.contracts.shadow import ShadowComparison
-from shared.errors import Conflict, NotFound
 from shared.store.driver import Prepared
 from shared.store.held_out import HeldOut
-from shared.store.model_tables import ChampionTable, ShadowPredictionTable, ShadowTable, VersionTable
+from shared.store.model_tables import ShadowPredictionTable, ShadowTable, VersionTable
 from shared.store.pasts import perhaps_erased_now
 from shared.store.scope import (
     AccountConnection,
@@ -22,7 +20,6 @@ from shared.store.scope import (
     in_line,
     insert_of,
     predictions_of,
-    take_turn,
 )
 
 
@@ -84,71 +81,10 @@ class Shadows:
 
     _scope: Scope
 
-    def start(self, capability: str, outcome: str, version: str, share: float, *, at: Microseconds) -> ShadowRow:
-        """Let a version answer beside the champion, in place of another one; the same again changes its share.
-
-        Args:
-            capability: a line of the capability table.
-            outcome: its name, "" where the capability has none.
-            version: of the catalogue.
-            share: of the contacts, above 0 and up to 1.
-            at: now.
-
-        Raises:
-            NotFound: the catalogue has no such version.
-            Conflict: it answers itself, or nothing does.
-        """
-        with self._scope.writing() as connection:
-            take_turn(connection)
-            answering = _of_model(ChampionTable, capability, outcome)
-            champion = connection.scalar(connection.select(ChampionTable.version).where(answering))
-            mine = and_(_of_model(VersionTable, capability, outcome), VersionTable.version == version)
-            digest = connection.scalar(connection.select(VersionTable.digest).where(mine))
-            if digest is None:
-                raise NotFound(f"There is no version {version} of this model; GET /models lists those there are.")
-            if champion is None:
-                raise Conflict("No version of this model answers yet: promote one, then let another one shadow it.")
-            if champion == version:
-                raise Conflict(f"Version {version} answers itself; only another one can shadow it.")
-            old = self._found(connection, capability, outcome)
-            if old is not None and (old.version, old.digest) == (version, digest):
-                row = old._replace(share=share)
-            else:
-                row = ShadowRow(self._scope.account, capability, outcome, version, digest, share, at)
-            if row != old:
-                self._put(connection, row)
-                name = ModelName(capability, outcome).text
-                connection.audit("model.shadow_started", name, at=at, version=version, share=share)
-        return row
-
-    def _put(self, connection: AccountConnection, row: ShadowRow) -> None:
-        values = row._asdict()
-        del values["account"]
-        comparison = None if row.comparison is None else json.dumps(row.comparison._asdict())
-        connection.upsert(ShadowTable, [{**values, "comparison": comparison}])
-
-    def end(self, capability: str, outcome: str, *, at: Microseconds, reason: str = "as asked") -> bool:
-        """Let no version shadow a model any more; what both answered stays until it is too old.
-
-        Returns:
-            Whether one did.
-        """
-        with self._scope.writing() as connection:
-            return end_shadow(connection, capability, outcome, at=at, reason=reason)
-
     def of(self, capability: str, outcome: str) -> ShadowRow | None:
         """Return which version shadows a model; None: none does, or the catalogue has it no more."""
         with self._scope.reading() as connection:
-            return self._found(connection, capability, outcome)
-
-    def _found(self, connection: AccountConnection, capability: str, outcome: str) -> ShadowRow | None:
-        mine = connection.select(ShadowTable.comparison, *COLUMNS).where(_of_model(ShadowTable, capability, outcome))
-        row = connection.execute(mine.join(VersionTable, _listed())).first()
-        if row is None:
-            return None
-        comparison, *fields = list[Any](row)
-        found = None if comparison is None else ShadowComparison.of(json.loads(comparison))
-        return ShadowRow(*fields)._replace(comparison=found)
+            return shadow_of(connection, capability, outcome)
 
     def put_comparison(self, row: ShadowRow, comparison: ShadowComparison) -> None:
         """Keep what was found, in place of what was found before; one that has ended meanwhile stays ended."""
@@ -217,46 +153,23 @@ class Shadows:
             return connection.execute(self._scope.delete(table).where(key.in_(some))).rowcount
 
 
-def end_shadow(
-    connection: AccountConnection,
-    capability: str,
-    outcome: str,
-    *,
-    at: Microseconds,
-    reason: str,
-    version: str | None = None,
-) -> bool:
-    """Let no version shadow a model any more, and log it with what was found.
-
-    Args:
-        connection: of the transaction.
-        capability: of the model.
-        outcome: its name, "" where the capability has none.
-        at: now.
-        reason: why, for people.
-        version: only where it is this one; None: whichever it is.
-
-    Returns:
-        Whether one did.
-    """
-    table = ShadowTable
-    mine = [table.capability == capability, table.outcome == outcome]
-    if version is not None:
-        mine.append(table.version == version)
-    row = connection.execute(connection.select(table.version, table.comparison).where(*mine)).first()
+def shadow_of(connection: AccountConnection, capability: str, outcome: str) -> ShadowRow | None:
+    """Return which version shadows a model, with what was found; None: none does, or the catalogue has it no more."""
+    mine = connection.select(ShadowTable.comparison, *COLUMNS).where(_of_model(ShadowTable, capability, outcome))
+    row = connection.execute(mine.join(VersionTable, _listed())).first()
     if row is None:
-        return False
-    connection.execute(connection.delete(table).where(*mine))
-    found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
-    connection.audit(
-        "model.shadow_ended",
-        ModelName(capability, outcome).text,
-        at=at,
-        version=row.version,
-        reason=reason,
-        **found,
-    )
-    return True
+        return None
+    comparison, *fields = list[Any](row)
+    found = None if comparison is None else ShadowComparison.of(json.loads(comparison))
+    return ShadowRow(*fields)._replace(comparison=found)
+
+
+def put_shadow(connection: AccountConnection, row: ShadowRow) -> None:
+    """Let a version shadow a model, in place of another one."""
+    values = row._asdict()
+    del values["account"]
+    comparison = None if row.comparison is None else json.dumps(row.comparison._asdict())
+    connection.upsert(ShadowTable, [{**values, "comparison": comparison}])
 
 
 def shadow_rows(connection: Connection, statement: AnySelect) -> list[ShadowRow]:

@@ -37,7 +37,7 @@ def test_a_version_shadows_until_it_is_switched_off(foretell: Any, store: Accoun
 
 
 def test_what_was_found_is_shown(foretell: Any, store: AccountStore) -> None:
-    store.models.shadows.put_comparison(store.models.shadows.start(*MODEL, "2", 0.1, at=0), FOUND)
+    store.models.shadows.put_comparison(store.models.start_shadow(*MODEL, "2", 0.1, at=0), FOUND)
 
     shown = foretell(*NAME, "--json")
 

@@ -36,7 +36,7 @@ def store(database: Database) -> AccountStore:
     for name in ("1", "2"):
         store.models.add(version(name))
     store.models.promote(*MODEL, "1", "d1", at=1, reason="first")
-    store.models.shadows.start(*MODEL, "2", 1.0, at=2)
+    store.models.start_shadow(*MODEL, "2", 1.0, at=2)
     store.contacts.put([ContactRow(f"c{number}") for number in range(60)], recorded_at=1)
     won = [EventRow(f"c{number}", "1", "deal_won", ASKED + 5 * DAY, NOW) for number in range(1, 60, 2)]
     late = EventRow("c0", "2", "deal_won", ASKED + 30 * DAY, NOW)
@@ -69,7 +69,7 @@ def test_a_silence_is_reached_where_nothing_came(store: AccountStore, database: 
     for name in ("1", "2"):
         store.models.add(version(name, *model))
     store.models.promote(*model, "1", "d1", at=1, reason="first")
-    row = store.models.shadows.start(*model, "2", 1.0, at=2)
+    row = store.models.start_shadow(*model, "2", 1.0, at=2)
     store.models.shadows.keep([answer(number, model=model) for number in range(60)], since=0)
 
     found = compared(store, row, now=NOW)

@@ -38,7 +38,7 @@ async def test_a_version_shadows_until_somebody_ends_it(modelled: Any) -> None:
 
 async def test_what_was_found_is_shown(modelled: Any) -> None:
     store = modelled.store.of("acme")
-    store.models.shadows.put_comparison(store.models.shadows.start(*MODEL, "8", 0.5, at=1), FOUND)
+    store.models.shadows.put_comparison(store.models.start_shadow(*MODEL, "8", 0.5, at=1), FOUND)
 
     _, answer, _ = await modelled.request("GET", PATH, modelled.key(scopes=("read",)))
 

@@ -71,7 +71,7 @@ def fill(store: AccountStore) -> None:
     store.models.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
     if store.models.shadows.of("scoring", "x") is None:
         store.models.add(VersionRow("scoring", "x", "2", "d2", "rule", "A", 1, 90, "run"))
-        store.models.shadows.start("scoring", "x", "2", 0.5, at=1)
+        store.models.start_shadow("scoring", "x", "2", 0.5, at=1)
     store.models.shadows.keep([SHADOWED], since=0)
     store.segments.rename("s1", "Regulars", at=1)
     store.items.put([ItemChange("tea", {"name": "Green tea"}), ItemChange("old", {})], at=1)
@@ -332,10 +332,10 @@ WRITES = {
     "undo forget_marks drop_file drop_rejects_before delete_before forget_erasures",
     "items": "put put_bulk delete",
     "keys": "create rotate revoke",
-    "models": "promote rollback add note put_input_drift commands quality shadows",
+    "models": "promote rollback start_shadow end_shadow add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
     "models.quality": "put put_drift",
-    "models.shadows": "start end put_comparison keep delete_before",
+    "models.shadows": "put_comparison keep delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",

@@ -38,13 +38,13 @@ def audited(store: AccountStore) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_a_version_shadows_until_somebody_ends_it(store: AccountStore, database: Database) -> None:
-    store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     polled = [(one.outcome, one.version, one.digest, one.share) for one in database.shadows()]
 
-    ended = store.models.shadows.end(*MODEL, at=3)
+    ended = store.models.end_shadow(*MODEL, at=3)
 
     assert polled == [("customer", "2", "d2", 0.1)]
-    assert (ended, store.models.shadows.end(*MODEL, at=4), database.shadows()) == (True, False, [])
+    assert (ended, store.models.end_shadow(*MODEL, at=4), database.shadows()) == (True, False, [])
     assert audited(store) == [
         ("model.shadow_started", {"version": "2", "share": 0.1}),
         ("model.shadow_ended", {"version": "2", "reason": "as asked"}),
@@ -52,11 +52,11 @@ def test_a_version_shadows_until_somebody_ends_it(store: AccountStore, database:
 
 
 def test_another_share_keeps_what_was_found_and_another_version_does_not(store: AccountStore) -> None:
-    first = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    first = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     store.models.shadows.put_comparison(first, FOUND)
 
-    more = store.models.shadows.start(*MODEL, "2", 0.5, at=3)
-    other = store.models.shadows.start(*MODEL, "3", 0.5, at=4)
+    more = store.models.start_shadow(*MODEL, "2", 0.5, at=3)
+    other = store.models.start_shadow(*MODEL, "3", 0.5, at=4)
 
     assert (more.share, more.since, more.comparison) == (0.5, 2, FOUND)
     assert (other.since, other.comparison) == (4, None)
@@ -64,8 +64,8 @@ def test_another_share_keeps_what_was_found_and_another_version_does_not(store: 
 
 
 def test_the_same_again_is_not_audited_twice(store: AccountStore) -> None:
-    store.models.shadows.start(*MODEL, "2", 0.1, at=2)
-    store.models.shadows.start(*MODEL, "2", 0.1, at=3)
+    store.models.start_shadow(*MODEL, "2", 0.1, at=2)
+    store.models.start_shadow(*MODEL, "2", 0.1, at=3)
 
     assert len(audited(store)) == 1
 
@@ -84,11 +84,11 @@ def test_what_cannot_shadow_is_refused(
     store.models.add(version("1", "churn", "churn"))
 
     with pytest.raises(refusal, match=reason):
-        store.models.shadows.start(*asked, 0.1, at=2)
+        store.models.start_shadow(*asked, 0.1, at=2)
 
 
 def test_its_promotion_ends_a_shadow_and_the_audit_keeps_what_was_found(store: AccountStore) -> None:
-    store.models.shadows.put_comparison(store.models.shadows.start(*MODEL, "2", 0.1, at=2), FOUND)
+    store.models.shadows.put_comparison(store.models.start_shadow(*MODEL, "2", 0.1, at=2), FOUND)
 
     store.models.promote(*MODEL, "2", "d2", at=3, reason="better")
 
@@ -99,7 +99,7 @@ def test_its_promotion_ends_a_shadow_and_the_audit_keeps_what_was_found(store: A
 
 
 def test_the_promotion_of_another_version_does_not(store: AccountStore) -> None:
-    store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    store.models.start_shadow(*MODEL, "2", 0.1, at=2)
 
     store.models.promote(*MODEL, "3", "d3", at=3, reason="better")
 
@@ -107,7 +107,7 @@ def test_the_promotion_of_another_version_does_not(store: AccountStore) -> None:
 
 
 def test_a_version_that_the_catalogue_has_no_more_shadows_nothing(store: AccountStore, database: Database) -> None:
-    store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     with store._scope.writing() as connection:
         connection.execute(connection.delete(VersionTable).where(VersionTable.version == "2"))
 
@@ -115,8 +115,8 @@ def test_a_version_that_the_catalogue_has_no_more_shadows_nothing(store: Account
 
 
 def test_what_was_found_is_not_kept_for_one_that_has_ended(store: AccountStore) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
-    store.models.shadows.start(*MODEL, "3", 0.1, at=3)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
+    store.models.start_shadow(*MODEL, "3", 0.1, at=3)
 
     store.models.shadows.put_comparison(row, FOUND)
 
@@ -126,7 +126,7 @@ def test_what_was_found_is_not_kept_for_one_that_has_ended(store: AccountStore) 
 
 
 def test_of_a_contact_the_first_answers_of_a_day_are_kept(store: AccountStore) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
 
     store.models.shadows.keep([both(probability=0.4), both("b")], since=0)
     store.models.shadows.keep([both(probability=0.9), both(day=2, probability=0.6)], since=0)
@@ -139,7 +139,7 @@ def test_of_a_contact_the_first_answers_of_a_day_are_kept(store: AccountStore) -
 
 
 def test_who_was_erased_meanwhile_is_left_out(store: AccountStore, database: Database) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     mine = hashing(database.of("default"), b"k" * 32)
     mine.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     mine.privacy.erase("a", at=2)
@@ -153,7 +153,7 @@ def test_who_was_erased_meanwhile_is_left_out(store: AccountStore, database: Dat
 def test_an_erasure_that_was_cut_short_finds_who_only_a_shadow_speaks_of(
     store: AccountStore, database: Database
 ) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     mine = hashing(database.of("default"), b"k" * 32)
     mine.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     mine.privacy.erase("a", at=2)
@@ -167,7 +167,7 @@ def test_an_erasure_that_was_cut_short_finds_who_only_a_shadow_speaks_of(
 
 
 def test_who_is_no_contact_any_more_is_forgotten(store: AccountStore) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     store.models.shadows.keep([both("a"), both("b")], since=0)
 
     store.predictions.forget_latest(["a"])
@@ -176,7 +176,7 @@ def test_who_is_no_contact_any_more_is_forgotten(store: AccountStore) -> None:
 
 
 def test_who_is_held_out_since_is_not_compared(store: AccountStore) -> None:
-    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    row = store.models.start_shadow(*MODEL, "2", 0.1, at=2)
     names = [f"c-{number}" for number in range(6)]
     store.models.shadows.keep([both(name) for name in names], since=0)
     store.experiments.holdouts.create(Holdout("spring", "00" * 16, 0.5, "", "", 5, None))
