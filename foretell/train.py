@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from shared.contracts.outcome import ModelName
+from shared.contracts.outcome import ModelName, Outcome
 from shared.contracts.rows import Microseconds
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def ready_training(
     row: "ModelCommandRow",
     choices: "Choices",
     *,
+    outcome: Outcome | None,
     clock: Callable[[], Microseconds],
     ways: Mapping[str, Any] | None = None,
 ) -> "Callable[[Progress, End], Published]":
@@ -38,6 +39,7 @@ def ready_training(
         recipe: of the capability.
         row: the command.
         choices: what the caller decides about the run.
+        outcome: that it names; None: the capability has no outcomes.
         clock: the time; what is later than now does not exist for the training.
         ways: how an export is read, and fitted on whole; None: the store is learned from.
 
@@ -51,7 +53,7 @@ def ready_training(
 
     def run(progress: "Progress", end: "End") -> "Published":
         how = {"choices": choices, "progress": progress, "clock": clock, "why": row.reason, "end": end, **(ways or {})}
-        return train(recipe, store, registry, row.outcome, now=now, **how)
+        return train(recipe, store, registry, outcome, now=now, **how)
 
     return run
 

@@ -120,7 +120,8 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
     store = database.of(ACCOUNT)
     many, few = _many(contacts), _few()
     fill(store, many[:LEARNED_FROM], EVENTS, seed=1)
-    store.outcomes.put(outcome())
+    wanted = outcome()
+    store.outcomes.put(wanted)
     rows: list[Matrix] = []
 
     def fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
@@ -128,7 +129,7 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
         rows.append(np.nan_to_num(found.problem.matrix[-1_000:]))
         return found
 
-    published = train(replace(RECIPE, fit=fit), store, MlflowRegistry.of(settings), OUTCOME, now=now_us())
+    published = train(replace(RECIPE, fit=fit), store, MlflowRegistry.of(settings), wanted, now=now_us())
     if not published.promoted:
         raise Void(f"the model does not answer: {published.reason}")
     if everything:
@@ -155,16 +156,15 @@ def train_others(store: AccountStore, settings: Settings) -> None:
     store.outcomes.put(
         Outcome(name=ANSWERED, capability="uplift", event_types=("form_submitted",), horizon_days=30, repeatable=True)
     )
-    wanted = {"churn": SILENCE, "messages": CLICKED, "uplift": ANSWERED}
+    names = {"churn": SILENCE, "messages": CLICKED, "uplift": ANSWERED}
     tried = [f"tried-{number:04}" for number in range(LEARNED_FROM)]
     fill(store, tried, FEW_EVENTS, seed=5)
     try_out(store, tried)
     for line in TABLE:
         if line.name == "scoring":
             continue
-        published = train(
-            recipe_of(spec_of(line.name)), store, MlflowRegistry.of(settings), wanted.get(line.name, ""), now=now_us()
-        )
+        wanted = store.outcomes.require(line.name, names[line.name]) if line.per_outcome else None
+        published = train(recipe_of(spec_of(line.name)), store, MlflowRegistry.of(settings), wanted, now=now_us())
         if not published.promoted:
             raise Void(f"{line.name} has no model that answers: {published.reason}")
 

@@ -85,8 +85,9 @@ def _trained(
     registry: MlflowRegistry, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End
 ) -> Result:
     spec = spec_of(row.capability)
+    outcome = store.outcomes.require(*row.model) if spec.capability.per_outcome else None
     choices = later_choices(store, spec, row.outcome).model_copy(update={"promote": row.payload.get("promote", True)})
-    run = ready_training(registry, store, recipe_of(spec), row, choices, clock=now_us)
+    run = ready_training(registry, store, recipe_of(spec), row, choices, outcome=outcome, clock=now_us)
     published = run(progress, lambda together, published: end(together, training_result(published)))
     return training_result(published)
 

@@ -32,12 +32,13 @@ def export(
     from foretell.cli.output import print_note, progress_bars
     from services.specs import recipe_of, spec_of
     from shared.registry.registration import MlflowRegistry
-    from shared.training.elsewhere import export_frames
+    from shared.training.elsewhere import adoptable_outcome, export_frames
 
     recipe = recipe_of(spec_of(capability_name(capability)))
     with opened_account(account) as (settings, _, store), progress_bars() as bars:
         task = bars.add_task("exporting frames", total=None)
-        manifest = export_frames(recipe, store, MlflowRegistry.of(settings), outcome, out, now=now_us())
+        wanted = adoptable_outcome(recipe, store, outcome)
+        manifest = export_frames(recipe, store, MlflowRegistry.of(settings), wanted, out, now=now_us())
         bars.update(task, total=1, completed=1)
     print_note(
         f"{manifest.frames:,} frames of {manifest.contacts:,} contacts with {len(manifest.columns)} features written "

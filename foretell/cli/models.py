@@ -296,6 +296,7 @@ def adopt(
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import recorded, training_result
     from shared.training.elsewhere import adopt as take_in
+    from shared.training.elsewhere import adoptable_outcome
 
     recipe = recipe_of(spec_of(capability_name(capability)))
     choices = recipe.choices(promote=not no_promote)
@@ -305,7 +306,7 @@ def adopt(
         def work(_: "Progress") -> "Published":
             with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
                 return take_in(
-                    *(recipe, store, MlflowRegistry.of(settings), outcome),
+                    *(recipe, store, MlflowRegistry.of(settings), adoptable_outcome(recipe, store, outcome)),
                     model=model,
                     frames=frames,
                     promote=choices.promote,

@@ -12,7 +12,7 @@ from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
 from foretell.train import export_ways, ready_training
 from services.specs import recipe_of
-from shared.contracts.outcome import ModelName
+from shared.contracts.outcome import ModelName, Outcome
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
 from shared.registry.registration import MlflowRegistry
@@ -54,15 +54,16 @@ def train_model(
         Conflict: a training of the model runs already.
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
+        UnknownOutcome: there is no such outcome; the known ones are listed.
     """
     name = spec.capability.name
     choices = _known_choices(store, choices or spec.training.choices())
-    if outcome:
-        _remember(store, name, outcome, choices)
+    wanted = _remembering(store, name, outcome, choices) if spec.capability.per_outcome else None
     payload = {"promote": choices.promote, "choices": choices.for_later().model_dump(mode="json")}
     row = by_hand("train", ModelName(name, outcome), payload, reason="foretell train")
     ways = None if export is None else export_ways(settings, store, export)
-    run = ready_training(MlflowRegistry.of(settings), store, recipe_of(spec), row, choices, clock=now_us, ways=ways)
+    registry, recipe = MlflowRegistry.of(settings), recipe_of(spec)
+    run = ready_training(registry, store, recipe, row, choices, outcome=wanted, clock=now_us, ways=ways)
 
     def work(progress: "Progress") -> "Published":
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
@@ -108,8 +109,8 @@ def _known_choices(store: "AccountStore", choices: Choices) -> Choices:
     return choices
 
 
-def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
-    """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
+def _remembering(store: "AccountStore", capability: str, name: str, choices: Choices) -> Outcome:
+    """Find the outcome; keep with it which attributes may be learned from, and say so: nobody is to answer twice."""
     outcome = store.outcomes.require(capability, name)
     answered = choices.kept_with(outcome)
     if answered != outcome:
@@ -118,6 +119,7 @@ def _remember(store: "AccountStore", capability: str, name: str, choices: Choice
             f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
             f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
         )
+    return answered
 
 
 def learned(name: str, train: "Callable[[Progress], Published]", choices: Choices, *, details: bool) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
+from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import REGISTERED, Choices, Progress, silent
 from shared.errors import BadRequest, FileRefused
@@ -31,11 +32,22 @@ _WHY = {
 }
 
 
+def adoptable_outcome(recipe: Recipe[ChoicesT, MaterialT, FitT], store: AccountStore, name: str) -> Outcome:
+    """Find an outcome whose models can be trained elsewhere.
+
+    Raises:
+        BadRequest: models of the capability cannot be.
+        UnknownOutcome: there is no such outcome; the known ones are listed.
+    """
+    _way(recipe)
+    return store.outcomes.require(recipe.capability, name)
+
+
 def export_frames(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
     registry: MlflowRegistry,
-    outcome: str,
+    outcome: Outcome,
     folder: Path,
     *,
     now: Microseconds,
@@ -71,7 +83,7 @@ def adopt(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
     registry: MlflowRegistry,
-    outcome: str,
+    outcome: Outcome,
     *,
     model: Path,
     frames: Path,
@@ -137,7 +149,7 @@ def _way(recipe: Recipe[ChoicesT, MaterialT, FitT]) -> Elsewhere[ChoicesT, Mater
 
 
 def _known_manifest(
-    capability: str, store: AccountStore, outcome: str, folder: Path
+    capability: str, store: AccountStore, outcome: Outcome, folder: Path
 ) -> tuple[Manifest, Microseconds | None]:
     """Read the manifest, and require that this very one was exported for this model: it says what was kept back.
 
@@ -146,14 +158,14 @@ def _known_manifest(
         kept back, and whoever trained may have seen both.
     """
     manifest = read_manifest(folder)
-    wanted = ".".join((store.account, capability, outcome))
+    wanted = ".".join((store.account, capability, outcome.name))
     mine = ".".join((manifest.account, manifest.capability, manifest.outcome.name))
     if mine != wanted:
         raise BadRequest(f"The frames in {folder} are of {mine}, not of {wanted}.")
-    if manifest.outcome.unanswered != store.outcomes.require(capability, outcome).unanswered:
+    if manifest.outcome.unanswered != outcome.unanswered:
         raise FileRefused(
-            f"Outcome {outcome} was defined otherwise when the frames in {folder} were exported: their labels answer "
-            "another question. Export the frames again, and train on those."
+            f"Outcome {outcome.name} was defined otherwise when the frames in {folder} were exported: their labels "
+            "answer another question. Export the frames again, and train on those."
         )
     exports = store.audit.about(EXPORTED, wanted)
     if manifest.digest not in {entry.detail.get("manifest") for entry in exports}:

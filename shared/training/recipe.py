@@ -100,17 +100,12 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     elsewhere: Elsewhere[ChoicesT, MaterialT, FitT] | None = None
     """None: its models cannot be trained elsewhere."""
 
-    @property
-    def per_outcome(self) -> bool:
-        """Whether one model is trained for each named outcome."""
-        return self.frames is not None
-
 
 def begun(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
     registry: MlflowRegistry,
-    outcome: str,
+    outcome: Outcome | None,
     *,
     choices: ChoicesT,
     now: Microseconds,
@@ -122,12 +117,11 @@ def begun(
     Returns:
         The run, whose choices are those that the outcome allows too, spelled as the contacts have them; the material.
     """
-    wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
-    if wanted is not None:
-        choices = choices.for_outcome(wanted)
-    pasts = (read or partial(scanned, store))(with_events=wanted is None or not wanted.attribute)
+    if outcome is not None:
+        choices = choices.for_outcome(outcome)
+    pasts = (read or partial(scanned, store))(with_events=outcome is None or not outcome.attribute)
     own = choices.spelled_as(pasts.attributes)
-    run = Run(registry, store, recipe.capability, wanted, own, now, refit)
+    run = Run(registry, store, recipe.capability, outcome, own, now, refit)
     return run, recipe.material(run, pasts)
 
 
@@ -135,7 +129,7 @@ def train(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
     store: AccountStore,
     registry: MlflowRegistry,
-    outcome: str = "",
+    outcome: Outcome | None = None,
     *,
     choices: ChoicesT | None = None,
     now: Microseconds,
@@ -152,7 +146,7 @@ def train(
         recipe: of the capability.
         store: of the account whose contacts and events are learned from.
         registry: where the version goes, and its champion is.
-        outcome: defined in the account or built in; empty where the capability has none.
+        outcome: what is predicted; None: the capability has no outcomes.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.
@@ -163,7 +157,6 @@ def train(
         end: called in the transaction of the promotion, or of its refusal.
 
     Raises:
-        UnknownOutcome: there is no such outcome; the known ones are listed.
         InsufficientData: too few contacts or too short a time, in counts.
     """
     progress("reading contacts and events", 0.0)

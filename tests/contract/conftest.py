@@ -60,9 +60,8 @@ class Subject:
 
     def trained(self, account: str = "demo") -> Any:
         recipe = recipe_of(self.spec)
-        return train(
-            recipe, self.database.of(account), MlflowRegistry.of(self.settings), self.outcome or "", now=NOW_US
-        )
+        outcome = OUTCOMES[self.capability.name] if self.capability.per_outcome else None
+        return train(recipe, self.database.of(account), MlflowRegistry.of(self.settings), outcome, now=NOW_US)
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}

@@ -16,12 +16,12 @@ from services.scoring.training import RECIPE, ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.contracts.training import ColumnChoices
-from shared.errors import BadRequest, FileRefused, InsufficientData, UnknownOutcome
+from shared.errors import BadRequest, FileRefused, InsufficientData
 from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
-from shared.training.elsewhere import adopt, export_frames
+from shared.training.elsewhere import adopt, adoptable_outcome, export_frames
 from shared.training.frames_folder import Manifest
 from shared.training.material import Material, framed, scanned
 from shared.training.recipe import Run, train
@@ -69,7 +69,7 @@ def store(database: Database, world: Any) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Any) -> Published:
-    return train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "won", now=world.until - FIRST_BLOCK_ENDS)
+    return train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), WON, now=world.until - FIRST_BLOCK_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_noise_is_registered_and_never_promoted(
         RECIPE,
         database.of("noise"),
         MlflowRegistry.of(settings),
-        "won",
+        WON,
         choices=ColumnChoices(promote=True),
         now=world.until,
         progress=lambda text, part: told.append((text, part)),
@@ -221,17 +221,10 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     values = [(AttributeRow("gone", str(n % 2), 0), AttributeRow("plan", "ab"[n % 2], 0)) for n in range(200)]
     rows = [ContactRow(f"c-{n}", 0, attributes=value) for n, value in enumerate(values)]
     store.contacts.put_bulk(rows, recorded_at=1)
-    store.outcomes.put(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
+    gone = Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(RECIPE, database.of("forbidding"), MlflowRegistry.of(settings), "gone", now=DAY)
-
-
-def test_an_unknown_outcome_is_refused_with_the_known_ones(
-    database: Database, settings: Settings, store: AccountStore, world: Any
-) -> None:
-    with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
-        train(RECIPE, database.of("demo"), MlflowRegistry.of(settings), "wonn", now=world.until)
+        train(RECIPE, database.of("forbidding"), MlflowRegistry.of(settings), gone, now=DAY)
 
 
 Handed = tuple[Path, Manifest]
@@ -242,7 +235,7 @@ def exported(
     store: AccountStore, settings: Settings, world: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Manifest]:
     folder = tmp_path_factory.mktemp("elsewhere") / "frames"
-    return folder, export_frames(RECIPE, store, MlflowRegistry.of(settings), "won", folder, now=world.until)
+    return folder, export_frames(RECIPE, store, MlflowRegistry.of(settings), WON, folder, now=world.until)
 
 
 def trained_elsewhere(exported: Handed, path: Path, *, shuffled: bool = False) -> Path:
@@ -280,7 +273,7 @@ def test_a_model_trained_elsewhere_passes_the_same_gate(
         RECIPE,
         store,
         MlflowRegistry.of(settings),
-        "won",
+        WON,
         model=text,
         frames=exported[0],
         promote=False,
@@ -306,9 +299,7 @@ def test_a_model_of_shuffled_labels_never_answers(
 ) -> None:
     text = trained_elsewhere(exported, tmp_path / "model.txt", shuffled=True)
 
-    published = adopt(
-        RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=exported[0], now=world.until
-    )
+    published = adopt(RECIPE, store, MlflowRegistry.of(settings), WON, model=text, frames=exported[0], now=world.until)
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
@@ -322,20 +313,20 @@ def test_a_manifest_that_was_changed_is_refused(
     text = trained_elsewhere(exported, tmp_path / "model.txt")
 
     with pytest.raises(FileRefused, match="or was changed"):
-        adopt(RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=tmp_path, now=world.until)
+        adopt(RECIPE, store, MlflowRegistry.of(settings), WON, model=text, frames=tmp_path, now=world.until)
 
 
 def test_what_a_later_export_handed_out_judges_no_model_of_an_earlier_one(
     settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
 ) -> None:
     earlier = export_frames(
-        RECIPE, store, MlflowRegistry.of(settings), "won", tmp_path / "frames", now=world.until - 60 * DAY
+        RECIPE, store, MlflowRegistry.of(settings), WON, tmp_path / "frames", now=world.until - 60 * DAY
     )
     text = trained_elsewhere(exported, tmp_path / "model.txt")
     (tmp_path / "manifest.json").write_text(earlier.model_dump_json())
 
     published = adopt(
-        RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=tmp_path, promote=False, now=world.until
+        RECIPE, store, MlflowRegistry.of(settings), WON, model=text, frames=tmp_path, promote=False, now=world.until
     )
 
     row = store.models.version("scoring", "won", published.version)
@@ -348,17 +339,14 @@ def test_frames_of_an_outcome_that_was_redefined_since_are_refused(
     settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
 ) -> None:
     text = trained_elsewhere(exported, tmp_path / "model.txt")
-    store.outcomes.put(WON.model_copy(update={"horizon_days": WON.horizon_days + 30}))
+    redefined = WON.model_copy(update={"horizon_days": WON.horizon_days + 30})
 
-    try:
-        with pytest.raises(FileRefused, match="was defined otherwise when the frames"):
-            adopt(RECIPE, store, MlflowRegistry.of(settings), "won", model=text, frames=exported[0], now=world.until)
-    finally:
-        store.outcomes.put(WON)
+    with pytest.raises(FileRefused, match="was defined otherwise when the frames"):
+        adopt(RECIPE, store, MlflowRegistry.of(settings), redefined, model=text, frames=exported[0], now=world.until)
 
 
 def test_churn_says_why_it_cannot_be_trained_elsewhere(
     settings: Settings, store: AccountStore, world: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(BadRequest, match="a curve over periods after the cutoff"):
-        export_frames(CHURN, store, MlflowRegistry.of(settings), "churn", tmp_path / "frames", now=world.until)
+        adoptable_outcome(CHURN, store, "churn")

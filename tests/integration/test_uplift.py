@@ -74,7 +74,7 @@ def first(settings: ServiceSettings, store: AccountStore) -> Any:
         RECIPE,
         store,
         MlflowRegistry.of(settings),
-        "bought",
+        BOUGHT,
         choices=UpliftChoices(experiment="holdout:spring"),
         now=NOW_US,
     )

@@ -362,6 +362,20 @@ def test_frames_of_churn_are_not_exported_and_the_sentence_says_why(foretell, tm
     assert not (tmp_path / "frames").exists()
 
 
+@pytest.mark.parametrize("verb", ["train", "frames export", "models adopt"])
+def test_an_outcome_that_is_not_defined_is_refused_with_the_known_ones(foretell, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "model.txt").write_text("tree\n")
+    options = {
+        "frames export": ("--out", str(tmp_path / "frames")),
+        "models adopt": ("--model", str(tmp_path / "model.txt"), "--frames", str(tmp_path)),
+    }
+
+    result = foretell(*verb.split(), "scoring", "--outcome", "wonn", *options.get(verb, ()))
+
+    assert result.exit_code == 2
+    assert "There is no scoring outcome 'wonn'. Known: customer, opportunity" in " ".join(result.stderr.split())
+
+
 def test_a_model_without_its_manifest_is_not_adopted(foretell, tmp_path: Path) -> None:
     (tmp_path / "model.txt").write_text("tree\n")
 

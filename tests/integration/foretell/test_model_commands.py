@@ -55,9 +55,11 @@ def database(settings: WorkerSettings) -> Iterator[Database]:
     database.close()
 
 
-def requested(store: AccountStore, name: str, kind: Any = "train", **payload: Any) -> ModelCommandRow:
+def requested(
+    store: AccountStore, name: str, kind: Any = "train", *, model: ModelName = SENDTIME, **payload: Any
+) -> ModelCommandRow:
     row, _ = store.models.commands.request(
-        ModelCommandRow(name, kind, *SENDTIME, now_us(), "key1", f"reason of {name}", payload)
+        ModelCommandRow(name, kind, *model, now_us(), "key1", f"reason of {name}", payload)
     )
     return row
 
@@ -209,6 +211,17 @@ def test_a_training_without_data_fails_and_changes_nothing(settings: WorkerSetti
     assert (row.state, (row.error or {})["code"]) == ("failed", "insufficient-data")
     assert database.of("empty").models.champion(*SENDTIME) is None
     assert [one.action for one in database.of("empty").audit.page(9, model="sendtime")] == ["model.training_failed"]
+
+
+def test_a_training_for_an_outcome_that_was_deleted_meanwhile_fails(
+    settings: WorkerSettings, database: Database
+) -> None:
+    requested(database.of("empty"), "deleted", model=ModelName("scoring", "gone"))
+
+    row = done(settings, database, "deleted", "empty")
+
+    assert (row.state, (row.error or {})["code"]) == ("failed", "unknown-outcome")
+    assert (row.error or {})["detail"] == "There is no scoring outcome 'gone'. Known: customer, opportunity."
 
 
 def test_a_command_that_somebody_works_on_is_left_alone(settings: WorkerSettings, database: Database) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from services.messages.capability import CAPABILITY
+from shared.contracts.outcome import BUILT_IN
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, MessageChange, open_database
 
+CLICKED = next(outcome for outcome in BUILT_IN if outcome.capability == "messages")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
 CONTACTS = 60

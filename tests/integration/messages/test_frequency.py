@@ -12,7 +12,7 @@ from shared.registry.registration import MlflowRegistry
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database
 from shared.training.recipe import train
-from tests.integration.messages.conftest import NOW_US
+from tests.integration.messages.conftest import CLICKED, NOW_US
 from tests.integration.messages.test_training import CONTACTS, tried_out
 
 MONTHS = 5
@@ -48,7 +48,7 @@ def learned(messages_database: Database, service_settings: ServiceSettings) -> A
     store = messages_database.of("mailed")
     tried_out(store)
     mailed(store)
-    published = train(RECIPE, store, MlflowRegistry.of(service_settings), "clicked", now=NOW_US)
+    published = train(RECIPE, store, MlflowRegistry.of(service_settings), CLICKED, now=NOW_US)
     named = {"version": published.version, "digest": published.digest, "into": service_settings.cache_folder}
     artifacts(MlflowRegistry.of(service_settings), "mailed", "messages", "clicked", **named)
     return published

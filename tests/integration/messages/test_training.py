@@ -18,7 +18,7 @@ from shared.registry.registration import MlflowRegistry
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database
 from shared.training.recipe import train
-from tests.integration.messages.conftest import NOW_US, SUBJECTS, answered, declare
+from tests.integration.messages.conftest import CLICKED, NOW_US, SUBJECTS, answered, declare
 
 CONTACTS, WEEKS = 300, 4
 CLICKS = {("FR", "subject-c"): 0.6, ("DE", "subject-a"): 0.6}
@@ -55,7 +55,7 @@ def learned(messages_database: Database, service_settings: ServiceSettings) -> A
     messages_database.create_account("learned", created_at=0)
     store = messages_database.of("learned")
     tried_out(store)
-    published = train(RECIPE, store, MlflowRegistry.of(service_settings), "clicked", now=NOW_US)
+    published = train(RECIPE, store, MlflowRegistry.of(service_settings), CLICKED, now=NOW_US)
     named = {"version": published.version, "digest": published.digest, "into": service_settings.cache_folder}
     artifacts(MlflowRegistry.of(service_settings), "learned", "messages", "clicked", **named)
     return published
@@ -133,7 +133,7 @@ async def test_a_new_message_is_tried_out_by_what_its_attributes_promise(service
 def test_a_second_training_without_newer_decisions_leaves_the_champion(
     learned: Any, store: AccountStore, service_settings: ServiceSettings
 ) -> None:
-    again = train(RECIPE, store, MlflowRegistry.of(service_settings), "clicked", now=NOW_US)
+    again = train(RECIPE, store, MlflowRegistry.of(service_settings), CLICKED, now=NOW_US)
 
     assert (again.promoted, again.decided, again.digest) == (False, False, learned.digest)
 
@@ -144,7 +144,7 @@ def test_too_few_decisions_are_refused_in_counts(
     messages_database.create_account("beginner", created_at=0)
 
     with pytest.raises(InsufficientData, match="Still needed: 200 more sent messages") as refused:
-        train(RECIPE, messages_database.of("beginner"), MlflowRegistry.of(service_settings), "clicked", now=NOW_US)
+        train(RECIPE, messages_database.of("beginner"), MlflowRegistry.of(service_settings), CLICKED, now=NOW_US)
 
     assert refused.value.members["decisions"] == 0
 
@@ -155,7 +155,7 @@ async def test_sends_whose_window_is_open_are_named_with_the_instant_when_the_fi
     await answered(client, "c-1", "c-2", control_share=0)
 
     with pytest.raises(InsufficientData, match="2 more count once their window is over, the first from ") as refused:
-        train(RECIPE, account, MlflowRegistry.of(service_settings), "clicked", now=NOW_US + DAY)
+        train(RECIPE, account, MlflowRegistry.of(service_settings), CLICKED, now=NOW_US + DAY)
 
     assert refused.value.members["waiting"] == 2
 
