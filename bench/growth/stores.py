@@ -156,7 +156,7 @@ def events_of_one(sizes: Sequence[int]) -> Table:
             number = 1_000 + place
             fill(store, range(number, number + 1), size)
             mine = [f"c-{number:08}"]
-            read = partial(store.contacts.pasts, mine, cutoff=NOW, asked_at=NOW)
+            read = partial(store.pasts.of, mine, cutoff=NOW, asked_at=NOW)
             compute = partial(_features_of_one, columns, mine[0], read())
             repeats = max(5, min(200, 100_000 // size))
             reads, computes = median_of([read] * repeats), median_of([compute] * repeats)
