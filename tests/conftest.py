@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import typer.testing
 from _pytest.doctest import DoctestModule
+from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import settings
 
 from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
     _keep_files_in_memory()
+    config.stash[gc_collect_iterations_key] = 1  # CPython finds with one what others need five for, a second each
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
     settings.load_profile("foretell")
