@@ -41,6 +41,7 @@ from gateway.models import quality as model_quality
 from gateway.models import routes as models
 from gateway.models import shadow as model_shadows
 from gateway.outcomes import routes as outcomes
+from gateway.outcomes.samples import SampleCache
 from gateway.predict_all.routes import predict_all
 from gateway.predict_all.schemas import PATH as PREDICT_PATH
 from gateway.predictions import routes as predictions
@@ -189,9 +190,10 @@ def _lifespan(
         upstreams = Upstreams(settings, metrics)
         failures = FailureLimits(limits, settings.limits_failures)
         receiver = _webhook_receiver(settings, store, providers)
-        webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
-        parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
+        parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, StoreLook(store))
         app.state.gateway = Gateway(*parts)
+        app.state.webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
+        app.state.samples = SampleCache()
         # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
         own_store = open_database(settings, readers=CONSOLE_READERS, cuts_off=True) if database is None else database
         app.state.console = Console(

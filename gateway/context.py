@@ -1,5 +1,6 @@
-"""What the routes share: the parts that live as long as the process, the authenticated request, and cursors.
+"""What all routes share: the parts that live as long as the process, the authenticated request, and cursors.
 
+What one subject keeps for the life of the process, such as a cache, stands in the application's state instead.
 A cursor says where a list goes on: opaque to clients, signed, and valid only for the list that it was made for.
 """
 
@@ -23,11 +24,8 @@ from starlette.responses import Response
 
 from gateway.auth import Caller, KeyCache, identify, parts_of, permit
 from gateway.metrics import GatewayMetrics
-from gateway.outcomes.samples import SampleCache
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
-from gateway.webhooks.intake import DeadLetterRetry
-from gateway.webhooks.receiver import WebhookQueue
 from shared.contracts.call import Deadline, Scope
 from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, StoreUnavailable
@@ -101,7 +99,7 @@ def _invalid_cursor() -> BadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts, made at start-up."""
+    """The parts that requests of every subject use, made at start-up."""
 
     settings: GatewaySettings
     database: Database
@@ -110,9 +108,7 @@ class Gateway:
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
-    webhook_queue: WebhookQueue
     store_probe: StoreLook
-    samples: SampleCache = field(default_factory=SampleCache)
     writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
     """Slots for requests that write; fewer than there are threads."""
 
@@ -132,11 +128,6 @@ class Gateway:
             yield
         finally:
             self.writers.release()
-
-    def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
-        """Return what retries the dead letters of an account."""
-        receiver = self.webhook_queue.receiver
-        return DeadLetterRetry(store, receiver.providers, receiver.identity_key)
 
 
 @dataclass(frozen=True, slots=True)
