@@ -42,7 +42,7 @@ from gateway.models import routes as models
 from gateway.models import shadow as model_shadows
 from gateway.outcomes import routes as outcomes
 from gateway.outcomes.samples import SampleCache
-from gateway.predict_all.routes import predict_all
+from gateway.predict_all.routes import PredictAll
 from gateway.predict_all.schemas import PATH as PREDICT_PATH
 from gateway.predictions import routes as predictions
 from gateway.privacy import routes as privacy
@@ -99,7 +99,8 @@ def create_app(
     app.state.draining = False
     app.state.metrics = metrics
     problem.install(app)
-    handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: metered(predict_all)}
+    together = metered(PredictAll(openapi.request_fields))
+    handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: together}
     app.flat_routes = {path: _flat_route(path, handler, settings, metrics) for path, handler in handlers.items()}
     for path, route in app.flat_routes.items():  # here for who calls the path by another method
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
