@@ -12,18 +12,16 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from gateway import audit, health, openapi, pages
-from gateway.activity import routes as activity
+from gateway import activity, audit, data_report, health, openapi, pages
 from gateway.attribution import routes as attribution
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import carries_file as brings_batch
+from gateway.browser_headers import RAW_SECURITY_HEADERS, SecurityHeaders, with_cors
 from gateway.console import routes as console
 from gateway.console.routes import Console, brings_file
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
-from gateway.cors import with_cors
-from gateway.data_report import routes as data_report
 from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
@@ -112,7 +110,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=files)
     app.add_middleware(QuotaHeaders)
     app.add_middleware(with_cors, origins=settings.cors_origins)
-    app.add_middleware(pages.SecurityHeaders)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(EquivalentRequests)
     app.add_middleware(
         RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds, failed=console.failed
@@ -129,7 +127,7 @@ def _flat_route(path: str, handler: Handler, settings: GatewaySettings, metrics:
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         within_seconds=settings.request_timeout_seconds,
-        headers=pages.RAW_SECURITY_HEADERS,
+        headers=RAW_SECURITY_HEADERS,
     )
     return with_cors(route, origins=settings.cors_origins)
 
