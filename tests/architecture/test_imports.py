@@ -68,7 +68,8 @@ def test_the_folders_of_a_package_import_each_other_in_no_circle(sources: dict[P
     except CycleError as error:
         circle = error.args[1]
 
-    assert [f"{by} -> {one}: {sorted(arrows[by, one])}" for one, by in pairwise(circle)] == []
+    named = (f"{by} -> {one}: {', '.join(sorted(arrows[by, one]))}" for one, by in pairwise(circle))
+    assert circle == [], "\n".join(named)
 
 
 def arrows_between_folders(sources: dict[Path, ast.Module], package: str) -> dict[tuple[str, str], set[str]]:
