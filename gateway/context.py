@@ -18,9 +18,12 @@ from typing import Annotated, Any
 from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope as ASGIScope
 
 from gateway.auth import Caller, KeyCache, identify, parts_of, permit
 from gateway.metrics import GatewayMetrics
@@ -43,6 +46,18 @@ class _WholePath(PathConvertor):
 
 
 register_url_convertor("path", _WholePath())
+
+
+class AfterIdRoute(APIRoute):
+    """A route whose path goes on after an id: `/contacts/a%2Fevents` is the contact `a/events`, not events of `a`."""
+
+    def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
+        """Match the path as it was sent: once decoded, the two look the same."""
+        ending = self.path.rpartition("/")[2].encode()
+        if scope["raw_path"].lower().endswith(b"%2f" + ending):
+            return Match.NONE, {}
+        return super().matches(scope)
+
 
 _MAC_BYTES = 12
 MAX_WRITERS = 20
