@@ -53,10 +53,11 @@ class AfterIdRoute(APIRoute):
 
     def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
         """Match the path as it was sent: once decoded, the two look the same."""
-        ending = self.path.rpartition("/")[2].encode()
-        if scope["raw_path"].lower().endswith(b"%2f" + ending):
+        match, child_scope = super().matches(scope)
+        ending = b"%2f" + self.path.rpartition("/")[2].encode()
+        if match is not Match.NONE and scope["raw_path"].lower().endswith(ending):
             return Match.NONE, {}
-        return super().matches(scope)
+        return match, child_scope
 
 
 _MAC_BYTES = 12
