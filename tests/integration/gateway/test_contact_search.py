@@ -142,5 +142,6 @@ async def test_a_contact_whose_id_ends_like_the_path_of_events_is_still_shown(ga
     key = gateway.key(scopes=("read",))
 
     assert (await gateway.request("GET", "/contacts/a%2Fevents", key))[1]["timezone"] == "Europe/Paris"
+    assert (await gateway.request("GET", "/contacts/a%2Fevents?limit=5", key))[0] == 422  # no parameter of a contact
     assert (await gateway.request("GET", "/contacts/quiet/events", key))[1]["events"] == []
     assert (await gateway.request("GET", "/contacts/nobody/events", key))[0] == 404
