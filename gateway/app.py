@@ -12,18 +12,16 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from gateway import audit, health, openapi, pages
-from gateway.activity import routes as activity
+from gateway import activity, audit, data_report, health, openapi, pages
 from gateway.attribution import routes as attribution
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import carries_file as brings_batch
+from gateway.browser_headers import RAW_SECURITY_HEADERS, SecurityHeaders, with_cors
 from gateway.console import routes as console
 from gateway.console.routes import Console, brings_file
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
-from gateway.cors import with_cors
-from gateway.data_report import routes as data_report
 from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
@@ -41,7 +39,8 @@ from gateway.models import quality as model_quality
 from gateway.models import routes as models
 from gateway.models import shadow as model_shadows
 from gateway.outcomes import routes as outcomes
-from gateway.predict_all.routes import predict_all
+from gateway.outcomes.samples import SampleCache
+from gateway.predict_all.routes import PredictAll
 from gateway.predict_all.schemas import PATH as PREDICT_PATH
 from gateway.predictions import routes as predictions
 from gateway.privacy import routes as privacy
@@ -98,7 +97,8 @@ def create_app(
     app.state.draining = False
     app.state.metrics = metrics
     problem.install(app)
-    handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: metered(predict_all)}
+    together = metered(PredictAll(openapi.request_fields))
+    handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: together}
     app.flat_routes = {path: _flat_route(path, handler, settings, metrics) for path, handler in handlers.items()}
     for path, route in app.flat_routes.items():  # here for who calls the path by another method
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
@@ -110,7 +110,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=files)
     app.add_middleware(QuotaHeaders)
     app.add_middleware(with_cors, origins=settings.cors_origins)
-    app.add_middleware(pages.SecurityHeaders)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(EquivalentRequests)
     app.add_middleware(
         RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds, failed=console.failed
@@ -127,7 +127,7 @@ def _flat_route(path: str, handler: Handler, settings: GatewaySettings, metrics:
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         within_seconds=settings.request_timeout_seconds,
-        headers=pages.RAW_SECURITY_HEADERS,
+        headers=RAW_SECURITY_HEADERS,
     )
     return with_cors(route, origins=settings.cors_origins)
 
@@ -189,9 +189,10 @@ def _lifespan(
         upstreams = Upstreams(settings, metrics)
         failures = FailureLimits(limits, settings.limits_failures)
         receiver = _webhook_receiver(settings, store, providers)
-        webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
-        parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
+        parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, StoreLook(store))
         app.state.gateway = Gateway(*parts)
+        app.state.webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
+        app.state.samples = SampleCache()
         # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
         own_store = open_database(settings, readers=CONSOLE_READERS, cuts_off=True) if database is None else database
         app.state.console = Console(

@@ -1,5 +1,6 @@
-"""What the routes share: the parts that live as long as the process, the authenticated request, and cursors.
+"""What all routes share: the parts that live as long as the process, the authenticated request, and cursors.
 
+What one subject keeps for the life of the process, such as a cache, stands in the application's state instead.
 A cursor says where a list goes on: opaque to clients, signed, and valid only for the list that it was made for.
 """
 
@@ -17,17 +18,17 @@ from typing import Annotated, Any
 from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope as ASGIScope
 
 from gateway.auth import Caller, KeyCache, identify, parts_of, permit
 from gateway.metrics import GatewayMetrics
-from gateway.outcomes.samples import SampleCache
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
-from gateway.webhooks.intake import DeadLetterRetry
-from gateway.webhooks.receiver import WebhookQueue
 from shared.contracts.call import Deadline, Scope
 from shared.contracts.rows import Microseconds, recording_instant
 from shared.errors import BadRequest, StoreUnavailable
@@ -45,6 +46,19 @@ class _WholePath(PathConvertor):
 
 
 register_url_convertor("path", _WholePath())
+
+
+class AfterIdRoute(APIRoute):
+    """A route whose path goes on after an id: `/contacts/a%2Fevents` is the contact `a/events`, not events of `a`."""
+
+    def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
+        """Match the path as it was sent: once decoded, the two look the same."""
+        match, child_scope = super().matches(scope)
+        ending = b"%2f" + self.path.rpartition("/")[2].encode()
+        if match is not Match.NONE and scope["raw_path"].lower().endswith(ending):
+            return Match.NONE, {}
+        return match, child_scope
+
 
 _MAC_BYTES = 12
 MAX_WRITERS = 20
@@ -101,7 +115,7 @@ def _invalid_cursor() -> BadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts, made at start-up."""
+    """The parts that requests of every subject use, made at start-up."""
 
     settings: GatewaySettings
     database: Database
@@ -110,9 +124,7 @@ class Gateway:
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
-    webhook_queue: WebhookQueue
     store_probe: StoreLook
-    samples: SampleCache = field(default_factory=SampleCache)
     writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
     """Slots for requests that write; fewer than there are threads."""
 
@@ -132,11 +144,6 @@ class Gateway:
             yield
         finally:
             self.writers.release()
-
-    def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
-        """Return what retries the dead letters of an account."""
-        receiver = self.webhook_queue.receiver
-        return DeadLetterRetry(store, receiver.providers, receiver.identity_key)
 
 
 @dataclass(frozen=True, slots=True)

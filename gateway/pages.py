@@ -1,14 +1,12 @@
-"""The documentation page and the documents behind it, served without the internet, and the security headers."""
+"""The start page, the documentation page and the documents behind it, served without the internet."""
 
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.openapi import VERSION, as_3_0
 
@@ -21,15 +19,6 @@ ASSETS: Final = {
 }
 """Files of swagger-ui 5 in the package fastapi-swagger; nothing else of the package is used."""
 
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-RAW_SECURITY_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 _DOCS_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -82,25 +71,6 @@ _START: Final = """SwaggerUIBundle({
   validatorUrl: null,
 });
 """
-
-
-class SecurityHeaders:
-    """Add the strict headers to every answer, unless its route set its own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 @router.get("/")

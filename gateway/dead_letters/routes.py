@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, json_response, now
 from gateway.dead_letters.schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
 from gateway.idempotency import idempotent_exclusive
+from gateway.webhooks.receiver import ProcessReceiver
 from shared.contracts.rows import instant_of
 from shared.errors import BadRequest, NotFound
 from shared.store import DeadLetterRow
@@ -58,10 +59,10 @@ def show_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response
     summary="Retry dead letters",
 )
 @idempotent_exclusive
-def retry_all(authenticated: AdminScope, body: RetryRequest | None = None) -> Response:
+def retry_all(authenticated: AdminScope, receiver: ProcessReceiver, body: RetryRequest | None = None) -> Response:
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
     wanted = body or RetryRequest()
-    taken, dead = authenticated.gateway.dead_letter_retry(authenticated.store).retry_all(
+    taken, dead = receiver.dead_letter_retry(authenticated.store).retry_all(
         source_id=wanted.source_id, reason=wanted.reason, at=now()
     )
     return json_response(RetryAnswer(taken=taken, dead=dead))
@@ -74,11 +75,9 @@ def retry_all(authenticated: AdminScope, body: RetryRequest | None = None) -> Re
     summary="Retry one",
 )
 @idempotent_exclusive
-def retry_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response:
+def retry_letter(authenticated: AdminScope, receiver: ProcessReceiver, dead_letter_id: LetterId) -> Response:
     """Try a letter again: it goes when it is taken, else it stays and says why."""
-    taken = authenticated.gateway.dead_letter_retry(authenticated.store).retry(
-        _known(authenticated, dead_letter_id), at=now()
-    )
+    taken = receiver.dead_letter_retry(authenticated.store).retry(_known(authenticated, dead_letter_id), at=now())
     return json_response(RetryAnswer(taken=int(taken), dead=int(not taken)))
 
 

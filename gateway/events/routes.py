@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gateway.contacts.routes import show_contact
 from gateway.contacts.schemas import PathId
 from gateway.context import (
+    AfterIdRoute,
     CursorParam,
     IngestScope,
     LimitParam,
@@ -26,7 +26,7 @@ from shared.contracts.rows import EventRow, instant_of
 from shared.contracts.validation import read_all
 from shared.errors import NotFound
 
-router = APIRouter()
+router = APIRouter(route_class=AfterIdRoute)
 OnlyOf = Annotated[EventType | None, Query(description="Only events of this type.")]
 
 
@@ -59,15 +59,12 @@ def add_events(authenticated: IngestScope, body: RawBody) -> Response:
 )
 def list_contact_events(
     authenticated: ReadScope,
-    request: Request,
     contact_id: PathId,
     type: OnlyOf = None,
     limit: LimitParam = 100,
     cursor: CursorParam = None,
 ) -> Response:
     """List what a contact did and got, newest first."""
-    if request.scope["raw_path"].lower().endswith(b"%2fevents"):  # the whole is an id that ends so
-        return show_contact(authenticated, f"{contact_id}/events")
     purpose = f"events {type or ''} of {contact_id}"
     place: Any = authenticated.read_cursor(purpose, cursor)
     before = None if place is None else (place[0], place[1])

@@ -9,12 +9,11 @@ from gateway.bulk_requests import items
 from gateway.events.schemas import EventCounts, EventResult, EventsResponse
 from shared.contracts.contact import EventInput
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import DAY, EventRow, Microseconds
+from shared.contracts.rows import MAX_AHEAD, EventRow, Microseconds
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.ingest import event_row
 from shared.store import AccountStore
 
-MAX_AHEAD: Final[Microseconds] = DAY
 _STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] = {
     True: "created",
     False: "duplicate",

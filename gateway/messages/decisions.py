@@ -12,12 +12,11 @@ from shared.contracts.decision import CAPABILITY, CLICKED, DecisionRow
 from shared.contracts.decision_input import DecisionInput
 from shared.contracts.outcome import known_outcomes
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import MAX_AHEAD, Microseconds
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.ingest import decision_row, named_messages
 from shared.store import AccountStore
 
-MAX_AHEAD: Final[Microseconds] = DAY
 _STATUSES: Final[dict[str, Literal["created", "duplicate", "erased"]]] = {
     "created": "created",
     "known": "duplicate",

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gateway.context import AdminScope, ReadScope, ReadScopeNoWrites, created_response, json_response, now
 from gateway.idempotency import idempotent
+from gateway.outcomes.samples import ProcessSamples
 from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
 from shared.capabilities import TABLE, OutcomeCapabilityName
 from shared.contracts.data_report import OutcomePreview
@@ -83,6 +84,7 @@ def put_outcome(
 )
 def preview_outcome(
     authenticated: ReadScopeNoWrites,
+    samples: ProcessSamples,
     fields: OutcomeFields | None = None,
     name: OfName = None,
     capability: OfCapability = "scoring",
@@ -100,7 +102,7 @@ def preview_outcome(
             raise _absent(name)
     else:
         outcome = _defined(name or UNNAMED, capability, given)
-    sample = authenticated.gateway.samples.of(store, now=now())
+    sample = samples.of(store, now=now())
     return json_response(outcome_preview.preview(sample, outcome, is_named=name is not None))
 
 

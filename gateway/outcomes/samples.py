@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
 
 from shared.contracts.rows import Microseconds
 from shared.data_report.account_sample import MOST_CONTACTS, AccountSample, account_sample
@@ -49,3 +51,12 @@ def _still_holds(kept: _Kept, changes: AccountChanges) -> bool:
     if kept.sample.is_whole:
         return kept.changes == changes
     return kept.changes.erasures == changes.erasures
+
+
+async def _of_process(request: Request) -> SampleCache:
+    samples: SampleCache = request.app.state.samples
+    return samples
+
+
+ProcessSamples = Annotated[SampleCache, Depends(_of_process)]
+"""The cache that all requests of a process share."""

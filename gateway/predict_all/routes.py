@@ -1,11 +1,11 @@
 """The route of `POST /predict`: every service gets the same contacts and cutoff at the same time.
 
 The bodies of their answers are joined as bytes. One that cannot answer leaves its problem, and keeps no other from
-its answer. Which capabilities take part, and what their requests hold, is read from the table and from their documents.
+its answer. Which capabilities take part is read from the table; what their requests hold is handed in.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,7 +17,6 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.context import AuthenticatedRequest
 from gateway.forwarding import identity_key, may_contain_email, replace_emails_by_ids
-from gateway.openapi.services import request_fields
 from gateway.predict_all.schemas import MAX_TOGETHER, PredictAllRequest
 from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
@@ -55,27 +54,81 @@ class CapabilityAnswer:
         return self.problem is not None and self.problem["code"] == NoModelTrained.code
 
 
-async def predict_all(here: AuthenticatedRequest, exchange: Exchange) -> HttpAnswer:
-    """Answer a request whose key may ask models."""
-    refuse_unknown_names(exchange.scope["query_string"])
-    body = await exchange.body()
-    is_small = len(body) <= INLINE_BYTES
-    read = request_of(body) if is_small else await run_in_threadpool(request_of, body)
-    contacts = read.contacts
-    names: Collection[str] = read.capabilities or ()
-    if not names or may_contain_email(body):
-        contacts, names = await run_in_threadpool(_looked_up, here.store, read, identity_key(here))
-    lines = [line for line in TABLE if line.name in names]
-    _check_quota(here, len(contacts) * len(lines))
-    cutoff = read.cutoff_or(datetime.now(UTC)).isoformat()
-    shared = {"contacts": contacts, "cutoff": cutoff, "reasons": read.reasons}
-    written = write_json(shared) if is_small else await run_in_threadpool(write_json, shared)
-    bodies = [_with_options(written, line.harmless_request(read.options.get(line.name, {}))) for line in lines]
-    answers = await asyncio.gather(*(_answer(here, *pair) for pair in zip(lines, bodies, strict=True)))
-    here.facts["contacts"] = sum(one.contacts for one in answers)
-    if read.capabilities is None:
-        answers = [one for one in answers if not one.has_no_model]
-    return joined(answers, here.request_id)
+@dataclass(frozen=True, slots=True)
+class PredictAll:
+    """Answers requests whose key may ask models."""
+
+    request_fields: Callable[[str], frozenset[str]]
+    """Returns which fields the request of a capability has, by the capability's name."""
+
+    async def __call__(self, here: AuthenticatedRequest, exchange: Exchange) -> HttpAnswer:
+        """Answer a request whose key may ask models."""
+        refuse_unknown_names(exchange.scope["query_string"])
+        body = await exchange.body()
+        is_small = len(body) <= INLINE_BYTES
+        read = self.request_of(body) if is_small else await run_in_threadpool(self.request_of, body)
+        contacts = read.contacts
+        names: Collection[str] = read.capabilities or ()
+        if not names or may_contain_email(body):
+            contacts, names = await run_in_threadpool(_looked_up, here.store, read, identity_key(here))
+        lines = [line for line in TABLE if line.name in names]
+        _check_quota(here, len(contacts) * len(lines))
+        cutoff = read.cutoff_or(datetime.now(UTC)).isoformat()
+        shared = {"contacts": contacts, "cutoff": cutoff, "reasons": read.reasons}
+        written = write_json(shared) if is_small else await run_in_threadpool(write_json, shared)
+        bodies = [_with_options(written, line.harmless_request(read.options.get(line.name, {}))) for line in lines]
+        answers = await asyncio.gather(*(_answer(here, *pair) for pair in zip(lines, bodies, strict=True)))
+        here.facts["contacts"] = sum(one.contacts for one in answers)
+        if read.capabilities is None:
+            answers = [one for one in answers if not one.has_no_model]
+        return joined(answers, here.request_id)
+
+    def request_of(self, body: bytes) -> PredictAllRequest:
+        """Read a request and check all but what only the services know.
+
+        Raises:
+            BadRequest: not JSON, or it does not fit, or an option is not known.
+            TooManyContacts: more than one call may carry.
+        """
+        content = parse_json(body)
+        try:
+            read = PredictAllRequest.model_validate(content)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+            raise problem.invalid([dict(entry) for entry in details], content) from None
+        if not read.contacts:
+            raise _invalid([("/contacts", "Send at least one contact.")])
+        if len(read.contacts) > MAX_TOGETHER:
+            raise TooManyContacts(
+                f"A call for several capabilities carries at most {MAX_TOGETHER} contacts; this one has "
+                f"{len(read.contacts)}. Send them in several calls.",
+                max_contacts=MAX_TOGETHER,
+            )
+        wrong = [
+            (f"/options/{line.name}{place}", detail)
+            for line in TABLE
+            for place, detail in self._option_mistakes(read, line)
+        ]
+        if wrong:
+            raise _invalid(wrong)
+        return read
+
+    def option_fields(self, line: Capability) -> frozenset[str]:
+        """Return which fields of a capability's request may stand among the options."""
+        return self.request_fields(line.name) - _OWN - _committing(line)
+
+    def _option_mistakes(self, read: PredictAllRequest, line: Capability) -> Iterable[tuple[str, str]]:
+        if line.name not in read.options:
+            return
+        if read.capabilities is not None and line.name not in read.capabilities:
+            yield "", "This capability is not asked; name it in `capabilities`, or leave its options out."
+        options = read.options[line.name]
+        for name in sorted(options.keys() - self.option_fields(line)):
+            if (name, options[name]) in line.harmless:
+                continue
+            committing = name in _committing(line)
+            hint = f"its answer would commit something; ask at {line.path}" if committing else "leave it out"
+            yield f"/{escaped(name)}", f"This field is not taken here; {hint}."
 
 
 def _looked_up(store: AccountStore, read: PredictAllRequest, key: bytes) -> tuple[list[Any], Collection[str]]:
@@ -91,57 +144,9 @@ def _looked_up(store: AccountStore, read: PredictAllRequest, key: bytes) -> tupl
     return replace_emails_by_ids(read.contacts, store, key), names
 
 
-def request_of(body: bytes) -> PredictAllRequest:
-    """Read a request and check all but what only the services know.
-
-    Raises:
-        BadRequest: not JSON, or it does not fit, or an option is not known.
-        TooManyContacts: more than one call may carry.
-    """
-    content = parse_json(body)
-    try:
-        read = PredictAllRequest.model_validate(content)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise problem.invalid([dict(entry) for entry in details], content) from None
-    if not read.contacts:
-        raise _invalid([("/contacts", "Send at least one contact.")])
-    if len(read.contacts) > MAX_TOGETHER:
-        raise TooManyContacts(
-            f"A call for several capabilities carries at most {MAX_TOGETHER} contacts; this one has "
-            f"{len(read.contacts)}. Send them in several calls.",
-            max_contacts=MAX_TOGETHER,
-        )
-    wrong = [
-        (f"/options/{line.name}{place}", detail) for line in TABLE for place, detail in _option_mistakes(read, line)
-    ]
-    if wrong:
-        raise _invalid(wrong)
-    return read
-
-
-def option_fields(line: Capability) -> frozenset[str]:
-    """Return which fields of a capability's request may stand among the options."""
-    return request_fields(line.name) - _OWN - _committing(line)
-
-
 def _committing(line: Capability) -> frozenset[str]:
     """Return the fields that decide whether an answer commits something."""
     return frozenset((*line.committing_fields, *dict(line.harmless)))
-
-
-def _option_mistakes(read: PredictAllRequest, line: Capability) -> Iterable[tuple[str, str]]:
-    if line.name not in read.options:
-        return
-    if read.capabilities is not None and line.name not in read.capabilities:
-        yield "", "This capability is not asked; name it in `capabilities`, or leave its options out."
-    options = read.options[line.name]
-    for name in sorted(options.keys() - option_fields(line)):
-        if (name, options[name]) in line.harmless:
-            continue
-        committing = name in _committing(line)
-        hint = f"its answer would commit something; ask at {line.path}" if committing else "leave it out"
-        yield f"/{escaped(name)}", f"This field is not taken here; {hint}."
 
 
 def _invalid(mistakes: Sequence[tuple[str, str]]) -> BadRequest:

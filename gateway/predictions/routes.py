@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.attributes import known_attribute
 from gateway.contacts.schemas import PathId
-from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.context import AfterIdRoute, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
 from gateway.predictions.list_files import csv_pieces, workbook_pieces
 from gateway.predictions.ranked_list import AttributeValue
@@ -31,7 +31,7 @@ from shared.contracts.rows import MAX_TEXT_CHARACTERS, instant_of, microseconds
 from shared.errors import BadRequest, NotFound, UnknownOutcome
 from shared.store import ListPlace, PredictionFilter, PredictionRow
 
-router = APIRouter()
+router = APIRouter(route_class=AfterIdRoute)
 _WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _AS_FILE: Final = {
     "text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])},

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.schemas import PathId
-from gateway.context import AdminScope, json_response, now
+from gateway.context import AdminScope, AfterIdRoute, json_response, now
 from gateway.idempotency import idempotent_exclusive
 from gateway.privacy.schemas import ContactExport, EraseRequest, ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
@@ -19,7 +19,7 @@ from shared.contracts.validation import mistakes
 from shared.errors import NotFound
 from shared.store import AccountStore
 
-router = APIRouter(tags=["privacy"])
+router = APIRouter(tags=["privacy"], route_class=AfterIdRoute)
 
 
 @router.get(

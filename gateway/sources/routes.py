@@ -8,6 +8,7 @@ from starlette.responses import Response
 from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response, now
 from gateway.idempotency import idempotent
 from gateway.sources.schemas import SecretRequest, SourceAnswer, SourceList, SourceRequest, SourceSecret
+from gateway.webhooks.receiver import ProcessReceiver, WebhookReceiver
 from gateway.webhooks.secrets import stored_problems
 from gateway.webhooks.sources import new_secret, new_source, source_url
 from shared.contracts.rows import HOUR, instant_of
@@ -22,9 +23,8 @@ SourceId = Annotated[str, Path(description="The source's id.", max_length=200)]
     "/sources", response_model=SourceAnswer, status_code=201, operation_id="add_source", summary="Make a source"
 )
 @idempotent
-def add_source(authenticated: AdminScope, body: SourceRequest) -> Response:
+def add_source(authenticated: AdminScope, receiver: ProcessReceiver, body: SourceRequest) -> Response:
     """Make a source; its `url` is what the provider is told. The secrets are kept sealed and never shown again."""
-    receiver = authenticated.gateway.webhook_queue.receiver
     source = new_source(
         authenticated.caller.account,
         body.name,
@@ -37,31 +37,30 @@ def add_source(authenticated: AdminScope, body: SourceRequest) -> Response:
         at=now(),
     )
     authenticated.store.sources.add(source)
-    return created_response(authenticated, _answer(authenticated, source), f"/sources/{source.source_id}")
+    return created_response(authenticated, _answer(authenticated, receiver, source), f"/sources/{source.source_id}")
 
 
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
-def list_sources(authenticated: AdminScope) -> Response:
+def list_sources(authenticated: AdminScope, receiver: ProcessReceiver) -> Response:
     """List the sources of this account."""
     counts = authenticated.store.sources.dead_letters.counts()
-    return json_response(
-        SourceList(sources=[_answer(authenticated, source, counts) for source in authenticated.store.sources.all()])
-    )
+    sources = [_answer(authenticated, receiver, source, counts) for source in authenticated.store.sources.all()]
+    return json_response(SourceList(sources=sources))
 
 
 @router.get("/sources/{source_id}", response_model=SourceAnswer, operation_id="show_source", summary="Show a source")
-def show_source(authenticated: AdminScope, source_id: SourceId) -> Response:
+def show_source(authenticated: AdminScope, receiver: ProcessReceiver, source_id: SourceId) -> Response:
     """Show a source: its address, its secrets without themselves, and when it sent something last."""
-    return json_response(_answer(authenticated, _known(authenticated, source_id)))
+    return json_response(_answer(authenticated, receiver, _known(authenticated, source_id)))
 
 
 @router.delete("/sources/{source_id}", status_code=204, operation_id="delete_source", summary="Remove a source")
 @idempotent
-def delete_source(authenticated: AdminScope, source_id: SourceId) -> Response:
+def delete_source(authenticated: AdminScope, receiver: ProcessReceiver, source_id: SourceId) -> Response:
     """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
     _known(authenticated, source_id)
     authenticated.store.sources.remove(source_id)
-    authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
+    receiver.source_cache.forget(source_id)
     return Response(status_code=204)
 
 
@@ -73,17 +72,18 @@ def delete_source(authenticated: AdminScope, source_id: SourceId) -> Response:
     summary="Rotate a secret",
 )
 @idempotent
-def add_secret(authenticated: AdminScope, source_id: SourceId, body: SecretRequest) -> Response:
+def add_secret(
+    authenticated: AdminScope, receiver: ProcessReceiver, source_id: SourceId, body: SecretRequest
+) -> Response:
     """Give a source a further secret; the older ones go on being good for as long as you say."""
-    source, receiver, at = _known(authenticated, source_id), authenticated.gateway.webhook_queue.receiver, now()
+    source, at = _known(authenticated, source_id), now()
     if source.provider not in receiver.providers:
         raise Conflict("The provider of this source is not known to this version; remove the source.")
     secret = new_secret(receiver.providers[source.provider], body.secret.get_secret_value(), receiver.seal, at=at)
     authenticated.store.sources.add_secret(source_id, secret, others_expire_at=at + round(body.overlap_hours * HOUR))
-    authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
-    return created_response(
-        authenticated, _answer(authenticated, _known(authenticated, source_id)), f"/sources/{source_id}"
-    )
+    receiver.source_cache.forget(source_id)
+    answer = _answer(authenticated, receiver, _known(authenticated, source_id))
+    return created_response(authenticated, answer, f"/sources/{source_id}")
 
 
 def _known(authenticated: AuthenticatedRequest, source_id: str) -> SourceRow:
@@ -94,9 +94,11 @@ def _known(authenticated: AuthenticatedRequest, source_id: str) -> SourceRow:
 
 
 def _answer(
-    authenticated: AuthenticatedRequest, source: SourceRow, counts: dict[str, dict[str, int]] | None = None
+    authenticated: AuthenticatedRequest,
+    receiver: WebhookReceiver,
+    source: SourceRow,
+    counts: dict[str, dict[str, int]] | None = None,
 ) -> SourceAnswer:
-    receiver = authenticated.gateway.webhook_queue.receiver
     problems = {one.secret_id: one.sentence for one in stored_problems(source, receiver.providers, receiver.seal)}
     letters = authenticated.store.sources.dead_letters.counts() if counts is None else counts
     return SourceAnswer(

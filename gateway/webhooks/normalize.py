@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.events.writes import MAX_AHEAD
 from gateway.webhooks.bot_detection import with_assessment
 from gateway.webhooks.identity_resolution import Person, RecipientHasher
 from gateway.webhooks.json_items import DamagedItem
@@ -28,7 +27,7 @@ from gateway.webhooks.provider import (
     Refused,
 )
 from shared.contracts.contact import ContactId, ContactInput, EventInput
-from shared.contracts.rows import ContactRow, EventRow, Microseconds, microseconds
+from shared.contracts.rows import MAX_AHEAD, ContactRow, EventRow, Microseconds, microseconds
 from shared.contracts.validation import mistakes
 from shared.ingest import contact_row, event_row
 

@@ -10,22 +10,23 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import aiohttp
 import yarl
 from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
 
 from gateway.metrics import GatewayMetrics
 from gateway.webhooks.failure_limits import FailureLimits
-from gateway.webhooks.intake import IntakeResult, VerifiedBatch, intake_of, take_together
+from gateway.webhooks.intake import DeadLetterRetry, IntakeResult, VerifiedBatch, intake_of, take_together
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
 from gateway.webhooks.source_cache import CachedSource, SourceCache
 from shared.contracts.rows import Microseconds, microseconds
 from shared.contracts.seal import Seal
 from shared.errors import BadRequest, ForetellError, NotFound, UpstreamUnavailable
-from shared.store import Database
+from shared.store import AccountStore, Database
 
 MAX_ITEMS: Final = 10_000
 _ABSENT: Final = "There is no such source: copy its address again, or list them with `foretell sources list`."
@@ -81,6 +82,10 @@ class WebhookReceiver:
         intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key)
         normalizer = Normalizer(provider, intake.recipient_hasher, request.received_at, at)
         return VerifiedBatch(intake, [normalizer.item(item) for item in items], at)
+
+    def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
+        """Return what retries the dead letters of an account."""
+        return DeadLetterRetry(store, self.providers, self.identity_key)
 
 
 async def confirm_url(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
@@ -267,3 +272,17 @@ class WebhookQueue:
         known = self.receiver.known(provider, source_id, microseconds(request.received_at))
         facts.update(account=known.row.account, source=known.row.name)
         return self.receiver.verified(known, request)
+
+
+def queue_of(request: Request) -> WebhookQueue:
+    """Return the queue of the process that answers a request."""
+    queue: WebhookQueue = request.app.state.webhook_queue
+    return queue
+
+
+async def _receiver_of(request: Request) -> WebhookReceiver:
+    return queue_of(request).receiver
+
+
+ProcessReceiver = Annotated[WebhookReceiver, Depends(_receiver_of)]
+"""The receiver of the process: for routes that administer what it receives."""

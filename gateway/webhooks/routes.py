@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from gateway.context import body_of, gateway_of, json_response, now
 from gateway.webhooks.provider import SignedRequest
+from gateway.webhooks.receiver import queue_of
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
 from shared.contracts.rows import instant_of
 from shared.http.middleware import called_path
@@ -38,16 +39,16 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
     """
     facts: dict[str, Any] = {"provider": provider}
     request.state.facts = facts
-    gateway, address = gateway_of(request), _address(request)
-    gateway.webhook_queue.require_capacity(source_id, address)
+    queue, address = queue_of(request), _address(request)
+    queue.require_capacity(source_id, address)
     signed = SignedRequest(
         body=await body_of(request),
         headers=_headers(request),
-        url=_called(request, gateway.settings.public_url),
+        url=_called(request, gateway_of(request).settings.public_url),
         method=request.method,
         received_at=instant_of(now()),
     )
-    taken = await gateway.webhook_queue.take(provider, source_id, signed, facts, address=address)
+    taken = await queue.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts
     return json_response(
         TakenAnswer(
@@ -69,7 +70,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Confirm that a source has this address, for providers that visit it before they send anything."""
-    await gateway_of(request).webhook_queue.require(provider, source_id, now(), address=_address(request))
+    await queue_of(request).require(provider, source_id, now(), address=_address(request))
     return json_response(SourceReady(status="ready"))
 
 

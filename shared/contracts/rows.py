@@ -23,6 +23,8 @@ SECOND: Microseconds = 1_000_000
 HOUR: Microseconds = 3_600 * SECOND
 DAY: Microseconds = 86_400 * SECOND
 WEEK: Microseconds = 7 * DAY
+MAX_AHEAD: Microseconds = DAY
+"""How far after its recording something may lie: clocks and time zones are wrong at times."""
 ALWAYS: Microseconds = -(2**62)
 """`valid_from` of a value that holds at any cutoff (a static attribute)."""
 

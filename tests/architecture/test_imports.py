@@ -1,7 +1,10 @@
-"""What import-linter cannot see: imports made by a function, and shared modules that one process alone uses."""
+"""What import-linter cannot see: imports by name, circles of folders, shared modules that one process alone uses."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,11 @@ IMPORTERS = {
 }
 # Where a module is imported by a name that is not written out: what starts and what finds the lines of the table.
 COMPOSED = {"foretell.child", "foretell.preloaded", "services.specs"}
+WITHOUT_CIRCLES = (
+    pytest.param("gateway", marks=pytest.mark.xfail(strict=True, reason="auth.py names context.py for its types")),
+    "services",
+    "shared",
+)
 
 
 def module_of(path: Path) -> str:
@@ -46,6 +54,40 @@ def imported(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("package", WITHOUT_CIRCLES)
+def test_the_folders_of_a_package_import_each_other_in_no_circle(sources: dict[Path, ast.Module], package: str) -> None:
+    """A folder, or a file beside the folders, imports downwards only: wherever in a file the import stands."""
+    arrows = arrows_between_folders(sources, package)
+    imported_by = {importer: {one for by, one in arrows if by == importer} for importer, _ in arrows}
+
+    try:
+        TopologicalSorter(imported_by).prepare()
+        circle: list[str] = []
+    except CycleError as error:
+        circle = error.args[1]
+
+    named = (f"{by} -> {one}: {', '.join(sorted(arrows[by, one]))}" for one, by in pairwise(circle))
+    assert circle == [], "\n".join(named)
+
+
+def arrows_between_folders(sources: dict[Path, ast.Module], package: str) -> dict[tuple[str, str], set[str]]:
+    """Return the statements by which one folder, or file beside the folders, of a package imports another."""
+    known = {module_of(path): path for path in sources}
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for path, tree in sources.items():
+        if path.parts[0] == package:
+            for module in known.keys() & imported(tree):
+                importer, target = part_of(path), part_of(known[module])
+                if target.startswith(f"{package}/") and importer != target:
+                    found[importer, target].add(f"{path} imports {module}")
+    return found
+
+
+def part_of(path: Path) -> str:
+    """Name the folder of a package that a file lies in, or the file itself where it lies beside the folders."""
+    return "/".join(path.parts[:2])
 
 
 @pytest.mark.parametrize(("library", "owner"), OWNERS.items())

@@ -54,7 +54,7 @@ def test_the_document_equals_the_published_one(document: dict[str, Any]) -> None
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
 
     assert json.loads(json.dumps(document)) == published, (
-        "The API changed. When that is wanted: python -m gateway.openapi tests/contract/openapi/gateway.json"
+        "The API changed. When that is wanted: python -m foretell.derived"
     )
 
 

@@ -142,5 +142,16 @@ async def test_a_contact_whose_id_ends_like_the_path_of_events_is_still_shown(ga
     key = gateway.key(scopes=("read",))
 
     assert (await gateway.request("GET", "/contacts/a%2Fevents", key))[1]["timezone"] == "Europe/Paris"
+    assert (await gateway.request("GET", "/contacts/a%2Fevents?limit=5", key))[0] == 422  # no parameter of a contact
     assert (await gateway.request("GET", "/contacts/quiet/events", key))[1]["events"] == []
     assert (await gateway.request("GET", "/contacts/nobody/events", key))[0] == 404
+
+
+@pytest.mark.parametrize("ending", ["predictions", "export"])
+async def test_an_id_that_ends_like_another_path_is_a_contact_s(gateway, ending: str) -> None:
+    put(gateway, "a", timezone="Europe/Paris")
+    put(gateway, f"a/{ending}", timezone="Asia/Tokyo")
+    key = gateway.key(scopes=("read", "admin"))
+
+    assert (await gateway.request("GET", f"/contacts/a%2F{ending}", key))[1]["timezone"] == "Asia/Tokyo"
+    assert "timezone" not in (await gateway.request("GET", f"/contacts/a/{ending}", key))[1]

@@ -3,12 +3,14 @@ from typing import Any
 
 import pytest
 
-from gateway.predict_all.routes import CapabilityAnswer, joined, option_fields, request_of, without_request_id
+from gateway.openapi import request_fields
+from gateway.predict_all.routes import CapabilityAnswer, PredictAll, joined, without_request_id
 from services.specs import spec_of
 from shared.capabilities import TABLE, capability
 from shared.errors import BadRequest, NoModelTrained
 from shared.http.problem import MalformedJson
 
+PREDICT_ALL = PredictAll(request_fields)
 ANSWERED = CapabilityAnswer("scoring", b'{"predictions":[1.50]}')
 
 
@@ -59,19 +61,19 @@ def test_a_request_id_within_a_text_stays() -> None:
 @pytest.mark.parametrize("body", [b"", b"[", b"\xff{"])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedJson):
-        request_of(body)
+        PREDICT_ALL.request_of(body)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b'{"contacts": 7}', b'{"contacts": [], "contacts": []}'])
 def test_what_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
-        request_of(body)
+        PREDICT_ALL.request_of(body)
 
 
 def test_options_are_what_a_capabilitys_own_request_has_more() -> None:
-    assert option_fields(capability("scoring")) == {"outcome"}
-    assert option_fields(capability("churn")) == {"outcome", "horizon_days", "horizons", "survival"}
-    assert option_fields(capability("segmentation")) == set()
+    assert PREDICT_ALL.option_fields(capability("scoring")) == {"outcome"}
+    assert PREDICT_ALL.option_fields(capability("churn")) == {"outcome", "horizon_days", "horizons", "survival"}
+    assert PREDICT_ALL.option_fields(capability("segmentation")) == set()
 
 
 def test_every_field_that_commits_is_one_of_the_request() -> None:
@@ -103,9 +105,9 @@ def test_fields_by_which_nothing_is_committed_may_be_given_and_not_changed() -> 
         for purpose in ("preview", "decide")
     )
 
-    assert request_of(json.dumps(harmless).encode()).options == {"messages": {"purpose": "preview"}}
+    assert PREDICT_ALL.request_of(json.dumps(harmless).encode()).options == {"messages": {"purpose": "preview"}}
     with pytest.raises(BadRequest) as refused:
-        request_of(json.dumps(denied).encode())
+        PREDICT_ALL.request_of(json.dumps(denied).encode())
     assert refused.value.members["errors"] == [
         {
             "pointer": "/options/messages/purpose",

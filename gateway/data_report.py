@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response, now
-from gateway.data_report.schemas import DataReport, Vocabulary
+from gateway.outcomes.samples import ProcessSamples
+from shared.contracts.data_report import DataReport, Vocabulary
 from shared.data_report import data_report
 from shared.data_report.account_sample import vocabulary
 from shared.errors import NotFound
@@ -45,9 +46,9 @@ def show_data_report(authenticated: ReadScope, kept: Kept = False) -> Response:
     operation_id="show_vocabulary",
     summary="List what can be predicted",
 )
-def show_vocabulary(authenticated: ReadScope) -> Response:
+def show_vocabulary(authenticated: ReadScope, samples: ProcessSamples) -> Response:
     """List the event types and attributes of which an outcome can be made, each with how many contacts have it.
 
     Counted on all contacts or, in large accounts, on 5,000 of them; what was read is kept for up to a minute.
     """
-    return json_response(vocabulary(authenticated.gateway.samples.of(authenticated.store, now=now())))
+    return json_response(vocabulary(samples.of(authenticated.store, now=now())))

@@ -1,1 +1,0 @@
-"""What goes on in an account: routes, schemas."""
