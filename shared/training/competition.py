@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Calibrator, calibrate
 from shared.evaluation.metrics import auc, losses
-from shared.learners.blend import Blend
-from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance
-from shared.learners.trees import Path, Trees, TreeShape, fits_at_once, grow
+from shared.learners.trees import Blend, Learner, Path, Trees, TreeShape, fits_at_once, grow
 from shared.ties import largest, rounded
 from shared.training.material import SEED, Split
 from shared.training.problem import Chosen, Problem, hidden
