@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shared.features import ColumnRead, Feature, FeatureSet, LeftOut, learn
 from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
-from shared.timeline.whole_orders import types_with_lines
+from shared.timeline.pasts import types_with_lines
 
 RECENCY, FREQUENCY, MONEY, EVIDENCE = "recency", "frequency", "money", "evidence"
 LEADING = frozenset({RECENCY, FREQUENCY, MONEY})

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
 from shared.features.names_in_words import SENT
-from shared.timeline.pasts import AttributeColumn, Pasts, entry_at
-from shared.timeline.whole_orders import types_with_lines, whole_orders
+from shared.timeline.pasts import AttributeColumn, Pasts, entry_at, types_with_lines, whole_orders
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
 from shared.values.words import as_listed, is_missing, same_value_key
 
