@@ -27,7 +27,7 @@ from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from tests.distribution import OneWaits
 from tests.once import once
 

@@ -11,7 +11,7 @@ from shared.contracts.rows import DAY
 from shared.decisions.columns import columns_of
 from shared.decisions.rewards import EventReader, RewardRule, rewards
 from shared.evaluation.off_policy import LoggedDecisions, policy_difference, policy_value, target_of
-from shared.timeline.pasts import EventTuple
+from shared.timeline.past_rows import EventTuple
 
 DECISIONS: Final = 1_000_000
 EVENTS: Final = 300_000

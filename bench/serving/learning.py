@@ -15,8 +15,8 @@ from services.scoring.training import fitted
 from shared.learners.trees import TreeShape, grow
 from shared.settings import Settings
 from shared.store import migrate, open_database
-from shared.training.candidates import Problem
 from shared.training.material import Material, framed, scanned
+from shared.training.problem import Problem
 
 ACCOUNT = "learner"
 CONTACTS = 200

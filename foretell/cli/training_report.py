@@ -9,7 +9,8 @@ from foretell.cli.output import aligned
 from foretell.cli.training_columns import column_lines, summary
 from shared.evaluation.gate import TOO_GOOD_AUC, calibration_holds
 from shared.evaluation.metrics import Interval
-from shared.features.names_in_words import column_in_words, upper
+from shared.features.learn import column_in_words
+from shared.values.words import upper
 
 if TYPE_CHECKING:
     from shared.training.versions import Published

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from shared.features.names_in_words import event_name
+from shared.values.words import event_name
 
 _TRUST: Final[Mapping[str, tuple[str, str]]] = {
     "A": ("yes", "In the test it surely knew much more than the best plain rule."),

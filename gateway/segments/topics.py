@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from shared.features.names_in_words import attribute_name, event_name, event_names
+from shared.values.words import attribute_name, event_name, event_names
 
 _WINDOW: Final = re.compile(r"^(.+)_\d+d$")
 _PARTS: Final = {"weekend_share": "At weekends", "morning_share": "In the morning", "evening_share": "In the evening"}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from shared.contracts.engagement import SENT as EMAIL
 from shared.features import Feature, Learned, learn
-from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
+from shared.values.words import SENT
 
 MOST_TYPES = 5
 """Event types with columns of their own: the most widespread ones that a contact does itself."""

@@ -18,9 +18,14 @@ from shared.learners.simple import Columns, Vector, chance
 from shared.learners.trees import Trees
 from shared.timeline import NEVER
 from shared.timeline.pasts import Frames
-from shared.training.candidates import CandidateEntry, Problem, Refitted, logistic_entry, rule_entry
-from shared.training.columns import chosen_columns, inputs_of, outcome_features
-from shared.training.competition import Competition, constant_margins
+from shared.training.competition import (
+    CandidateEntry,
+    Competition,
+    Refitted,
+    constant_margins,
+    logistic_entry,
+    rule_entry,
+)
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import (
     Material,
@@ -33,6 +38,7 @@ from shared.training.material import (
     splits_in_time,
     stratified,
 )
+from shared.training.problem import Problem, chosen_columns, inputs_of, outcome_features
 from shared.training.report import report
 
 Rows = NDArray[np.intp]

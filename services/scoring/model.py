@@ -25,12 +25,12 @@ from shared.features import (
     observed,
     usual_values,
 )
-from shared.features.names_in_words import UNWELCOME
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
 from shared.registry.artifact import FeatureTable, InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
+from shared.values.words import UNWELCOME
 
 FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")

@@ -17,13 +17,12 @@ from shared.learners.simple import Columns, Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
 from shared.timeline.pasts import outcome_type
-from shared.training.candidates import Problem, calibrated
-from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.comparison import NO_NEWER_FRAMES, Newer, compared
-from shared.training.competition import Competition, compete
+from shared.training.competition import Competition, calibrated, compete, other_rankings
 from shared.training.evidence import JudgedFrames, outcome_evidence, people_counts, scoring_question
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import SEED, Material, digest_of_data, framed, line_notes, order_notes
+from shared.training.problem import Problem, chosen_columns, inputs_of, outcome_features
 from shared.training.recipe import Elsewhere, Recipe, Run
 from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
 from shared.training.report import Report, plots, report

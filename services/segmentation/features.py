@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features import ColumnRead, Feature, FeatureSet, LeftOut, learn
-from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
-from shared.timeline.whole_orders import types_with_lines
+from shared.timeline.pasts import types_with_lines
+from shared.values.words import SENT
 
 RECENCY, FREQUENCY, MONEY, EVIDENCE = "recency", "frequency", "money", "evidence"
 LEADING = frozenset({RECENCY, FREQUENCY, MONEY})

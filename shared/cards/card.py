@@ -26,7 +26,7 @@ from shared.contracts.model_card import (
     ScoreRange,
 )
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.features.names_in_words import column_in_words
+from shared.features.learn import column_in_words
 from shared.store import VersionRow
 
 Figures = Mapping[str, Any]

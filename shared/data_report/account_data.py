@@ -8,7 +8,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.store import AccountStore, ContactGroup, DailyCount
 from shared.timeline import Pasts, build
-from shared.timeline.whole_orders import line_counts
+from shared.timeline.pasts import line_counts
 
 MOST_CONTACTS: Final = 5_000
 """Contacts whose events the database counts."""

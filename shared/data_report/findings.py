@@ -22,8 +22,8 @@ from shared.contracts.rows import DAY
 from shared.data_report.account_data import AccountData
 from shared.data_report.requirements import SENDTIME, is_unused, meant, unknown_in
 from shared.data_report.series import Gap, gaps, last_drop, weekly
-from shared.features.names_in_words import event_names
-from shared.timeline.whole_orders import line_counts
+from shared.timeline.pasts import line_counts
+from shared.values.words import event_names
 
 DEFAULT_ACCOUNT: Final = "default"
 LEAST_SHARE: Final = 0.5

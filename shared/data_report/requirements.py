@@ -21,9 +21,8 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.data_report.account_data import AccountData
 from shared.data_report.series import count_interval
 from shared.timeline import Pasts
-from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_frames
+from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_frames, whole_orders
 from shared.timeline.risk import episode, waits
-from shared.timeline.whole_orders import whole_orders
 
 MONTH_DAYS: Final = 30.4375
 SENDTIME, SEGMENTATION = "sendtime", "segmentation"

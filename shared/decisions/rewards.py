@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.decisions.columns import NOTHING, Codes, DecisionColumns, Instants, Vector
-from shared.timeline.pasts import EventTuple, seen_type
+from shared.timeline.past_rows import EventTuple, seen_type
 
 NAMES_NONE = -1
 _NO_CAMPAIGN = -1

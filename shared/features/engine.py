@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from shared.contracts.rows import DAY, MAX_NUMBER
 from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind, parser_of
 from shared.features.pairs import Basis, Pairs, share
-from shared.timeline.localtime import hour_of_day, weekday
 from shared.timeline.pasts import (
     LOOKBACK_DAYS,
     LOOKBACK_EVENTS,
@@ -24,9 +23,11 @@ from shared.timeline.pasts import (
     AttributeColumn,
     Pasts,
     entry_at,
+    further_lines,
+    hour_of_day,
     positions_before,
+    weekday,
 )
-from shared.timeline.whole_orders import further_lines
 
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""

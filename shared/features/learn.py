@@ -1,5 +1,6 @@
 """Learn which features the data can feed: event vocabulary, attributes with their kinds and categories."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -10,12 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.engine import matrix
-from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
-from shared.features.names_in_words import SENT
-from shared.timeline.pasts import AttributeColumn, Pasts, entry_at
-from shared.timeline.whole_orders import types_with_lines, whole_orders
+from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text, window_in_words
+from shared.timeline.pasts import AttributeColumn, Pasts, entry_at, types_with_lines, whole_orders
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
-from shared.values.words import as_listed, is_missing, same_value_key
+from shared.values.words import (
+    SENT,
+    as_listed,
+    attribute_name,
+    event_names,
+    is_known_type,
+    is_missing,
+    same_value_key,
+    upper,
+)
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
@@ -24,6 +32,7 @@ MAX_RATES = 10
 RUNNING_LEAST = 100
 """Numbers without which nothing is called a running number."""
 SAMPLE_FRAMES = 20_000
+_EVERY = "any_event"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -164,7 +173,7 @@ def _frequent_types(pasts: Pasts) -> tuple[str, ...]:
 
 
 def _features_of(name: str | None, *, valued: bool) -> Iterator[Feature]:
-    prefix = name or "any_event"
+    prefix = name or _EVERY
     for days in (7, 30, 90, 365, 730):
         yield Feature(f"{prefix}_{days}d", "count", "events", f"activity:{prefix}", name, window_days=days)
     yield Feature(f"{prefix}_days_since_last", "days_since_last", "days", f"recency:{prefix}", name)
@@ -350,3 +359,51 @@ def _is_running_number(values: list[object]) -> bool:
     numbers = numbers[np.isfinite(numbers)]
     span = float(numbers.max() - numbers.min()) + 1 if len(numbers) else 0.0
     return len(numbers) >= RUNNING_LEAST and len(np.unique(numbers)) == len(numbers) and span <= 2 * len(numbers)
+
+
+_NAME_PATTERNS: tuple[tuple[str, str], ...] = (
+    (r"_value_(\d+)d", "value of {many} {when}"),
+    (r"_active_days_(\d+)d", "days with {many} {when}"),
+    (r"_(\d+)d", "{many} {when}"),
+    (r"_days_since_last", "time since the last of the {many}"),
+    (r"_days_since_first", "time since the first of the {many}"),
+    (r"_gap_days", "usual gap between {many}"),
+    (r"_overdue", "how far beyond the usual gap between {many}"),
+    (r"_trend", "rise or fall in {many}"),
+    (r"_value_mean", "average value of {many}"),
+    (r"_value_max", "highest value of {many}"),
+    (r"_campaigns", "different campaigns of {many}"),
+    (r"_items", "different items of {many}"),
+    (r"_last_item", "latest item of {many}"),
+)
+"""How the names of features above end after the type, and what each end says."""
+_WHOLE_NAMES = {
+    "days_known": "how long they are known",
+    "weekend_share": "share of activity at weekends",
+    "last_hour": "hour of the last activity",
+    "last_weekday": "weekday of the last activity",
+    "last_type": "kind of the last activity",
+    **{f"{part}_share": f"share of activity in the {part}" for part in ("morning", "afternoon", "evening")},
+    "night_share": "share of activity at night",
+}
+
+
+def column_in_words(name: str) -> str:
+    """Say what a column is about; an attribute by its own name.
+
+    >>> column_in_words("order_placed_value_90d"), column_in_words("any_event_gap_days")
+    ('value of orders in the last 90 days', 'usual gap between activities')
+    >>> column_in_words("email_clicked_per_email_sent"), column_in_words("annual_revenue")
+    ('email clicks per 100 emails to them', 'Annual revenue')
+    """
+    if name in _WHOLE_NAMES:
+        return _WHOLE_NAMES[name]
+    for pattern, words in _NAME_PATTERNS:
+        found = re.fullmatch(f"(.+){pattern}", name)
+        if found and (found[1] == _EVERY or is_known_type(found[1])):
+            many = event_names(None if found[1] == _EVERY else found[1])
+            return words.format(many=many, when=window_in_words(int(found[2])) if "when" in words else "")
+    answer, per, sent = name.partition("_per_")
+    if per and is_known_type(answer) and is_known_type(sent):
+        return f"{event_names(answer)} per 100 {event_names(sent)}"
+    return upper(attribute_name(name))

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, HOUR
 from shared.features.feature import WINDOWS_DAYS
-from shared.timeline.localtime import local
-from shared.timeline.pasts import Pasts
+from shared.timeline.pasts import Pasts, local_time
 
 _EDGES = tuple(days * DAY for days in WINDOWS_DAYS)
 _WINDOW_BITS = (len(_EDGES) - 1).bit_length()
@@ -232,7 +231,7 @@ class Pairs:
         zones, zone_of = self._basis.zones
         at = self.of(self.pasts.at)
         of_pair = np.repeat(zone_of[self._contact], self.sizes) if len(zones) > 1 else zone_of[:1]
-        return local(at, of_pair, zones)
+        return local_time(at, of_pair, zones)
 
     @cached_property
     def _quarter(self) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from math import isnan
 import numpy as np
 
 from shared.features.feature import Feature, Kind, window_in_words
-from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, upper
+from shared.values.words import VERBS, attribute_name, event_name, event_names, upper
 
 YEARS = (1000, 2200)
 _YEAR = re.compile(

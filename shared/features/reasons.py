@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import ReasonPart
 from shared.features.feature import Feature, FeatureSet, Kind
-from shared.features.names_in_words import SENT, UNWELCOME
 from shared.features.phrases import EVEN_TREND, JUST_DUE, phrase, readable_value
 from shared.ties import in_words, rounded, rounded_one
+from shared.values.words import SENT, UNWELCOME
 
 Hoped = Literal["staying", "reaching"]
 """What a contact's own activity is hoped to lead to: that it stays, or that it reaches the outcome."""

@@ -21,9 +21,8 @@ from shared.contracts.rows import DAY, HOUR, Microseconds
 from shared.features.engine import RATE_STRENGTH
 from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Feature, FeaturePlan, Kind, parser_of
 from shared.features.pairs import QUARTER
-from shared.timeline.contact_pasts import ContactPast, instants_by_type, offset_runs
+from shared.timeline.contact_pasts import ContactPast, JoinedLines, instants_by_type, joined_lines, offset_runs
 from shared.timeline.pasts import NEVER
-from shared.timeline.whole_orders import JoinedLines, joined_lines
 
 _EDGES = tuple(days * DAY for days in WINDOWS_DAYS)
 _LOWEST = float("-inf")

@@ -1,17 +1,20 @@
-"""Gradient-boosted trees on the true prior (LightGBM), kept as LightGBM's own text."""
+"""Gradient-boosted trees on the true prior (LightGBM), alone and beside a line; and how any learner is read back.
+
+Trees are kept as LightGBM's own text.
+"""
 
 import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from shared.errors import ArtifactRefused
 from shared.learners.contribution_table import ContributionTable
-from shared.learners.simple import Columns, Matrix, Vector
+from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector
 
 if TYPE_CHECKING:
     import lightgbm
@@ -261,3 +264,118 @@ def _fingerprint(text: str) -> str:
 
 def _threads(matrix: Matrix) -> int:
     return 1 if len(matrix) <= SMALL_REQUEST_ROWS else 2
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The mean margin of a logistic regression and of trees over the same columns.
+
+    Trees cannot reach beyond what they saw, a line cannot bend: halves that are fixed beforehand need no rows to be
+    chosen on. Source: Breiman (1996), stacked regressions, with equal weights.
+    """
+
+    kind: ClassVar[str] = "blend"
+    linear: Logistic
+    trees: Trees
+
+    @property
+    def text(self) -> str:
+        """Return LightGBM's model text of the trees."""
+        return self.trees.text
+
+    @property
+    def width(self) -> int:
+        """Return how many columns the matrix must have."""
+        return self.trees.width
+
+    def margins(self, matrix: Matrix) -> Vector:
+        """Return the mean of both margins, log-odds, shape (n,)."""
+        mean: Vector = (self.linear.margins(matrix) + self.trees.margins(matrix)) / 2
+        return mean
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Share each row's margin among the columns exactly: the mean of both halves' shares, shape (n, p + 1)."""
+        return self.explained(matrix)[1]
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return margins and contributions."""
+        margins, shares = self.trees.explained(matrix)
+        return (self.linear.margins(matrix) + margins) / 2, (self.linear.contributions(matrix) + shares) / 2
+
+    def importance(self) -> Vector:
+        """Return the mean of each column's share of either half's importance, shape (p,)."""
+        halves = np.zeros((2, self.width))
+        for half, importance in zip(halves, (self.linear.importance(), self.trees.importance()), strict=True):
+            half[: len(importance)] = importance / (importance.sum() or 1.0)
+        mean: Vector = halves.mean(axis=0)
+        return mean
+
+    def to_json(self) -> dict[str, Any]:
+        """Write both halves as plain values; the text of the trees has a file of its own."""
+        return {"linear": self.linear.to_json(), "trees": self.trees.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], text: str) -> "Blend":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ArtifactRefused: the text is another one.
+            ValueError: the linear half is damaged, or speaks of columns that the trees do not have.
+        """
+        read = cls(Logistic.from_json(dict(fields["linear"])), Trees.from_json(fields["trees"], text))
+        if max(read.linear.source, default=-1) >= read.width:
+            raise ValueError("the halves of the blend do not fit each other")
+        return read
+
+
+WITH_TEXT = (Trees.kind, Blend.kind)
+"""Kinds whose artifact holds LightGBM's model text."""
+
+
+class Learner(Protocol):
+    """A fitted function from a matrix to margins, with exact shares."""
+
+    @property
+    def kind(self) -> str:
+        """lightgbm, logistic, blend or rule."""
+
+    @property
+    def text(self) -> str | None:
+        """LightGBM's model text, which the artifact keeps in a file of its own; None: the learner has none."""
+
+    def margins(self, matrix: Matrix) -> Vector:
+        """Log-odds, shape (n,)."""
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Shape (n, p + 1); each row sums to its margin, the last column is the base."""
+
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Margins and contributions at once, which trees have for less than one after the other."""
+
+    def importance(self) -> Vector:
+        """How much each column matters, any unit."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+
+
+def learner_from_json(kind: str, fields: Mapping[str, Any], *, text: str | None) -> Learner:
+    """Read a learner back.
+
+    Args:
+        kind: lightgbm, logistic, blend or rule.
+        fields: what `to_json` wrote.
+        text: LightGBM's model text, for kinds in WITH_TEXT.
+
+    Raises:
+        ArtifactRefused: the kind is unknown, or its text is missing or damaged.
+    """
+    if kind == "lightgbm" and text is not None:
+        return Trees.from_json(fields, text)
+    if kind == "blend" and text is not None:
+        return Blend.from_json(fields, text)
+    if kind == "logistic":
+        return Logistic.from_json(dict(fields))
+    if kind == "rule":
+        return Rule.from_json(dict(fields))
+    raise ArtifactRefused(f"The artifact holds no readable model of kind {kind!r}. Train it again.")

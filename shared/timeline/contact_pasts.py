@@ -10,28 +10,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, compress, pairwise, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline.columns import build
-from shared.timeline.localtime import clock_changes
+from shared.timeline.past_rows import (
+    ContactFacts,
+    EventTuple,
+    GivenValues,
+    PackedEvents,
+    StoredValues,
+    build,
+    named_values,
+)
 from shared.timeline.pasts import (
     LOOKBACK_DAYS,
     LOOKBACK_EVENTS,
     NEVER,
     UNVERIFIED_OPEN,
-    ContactFacts,
-    EventTuple,
-    GivenValues,
-    PackedEvents,
     Pasts,
-    StoredValues,
-    named_values,
+    clock_changes,
+    whole_orders,
 )
-from shared.timeline.whole_orders import whole_order_rows, whole_orders
 
 FEW = 2_000
 CONTACT_EVENTS = 200
@@ -168,7 +170,7 @@ def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int
         at: microseconds since the epoch, ascending.
 
     Returns:
-        First and one past the last of each run, and the zone's offset from UTC in it, as `offsets` gives it.
+        First and one past the last of each run, and the zone's offset from UTC in it, as `utc_offsets` gives it.
     """
     if not zone or zone == "UTC" or not at:
         return [(0, len(at), 0)]
@@ -231,7 +233,7 @@ class ContactPasts:
         return pasts
 
     def with_whole_orders(self, types: Collection[str]) -> "ContactPasts":
-        """Return the same pasts with the lines of each order joined; see `shared.timeline.whole_orders`."""
+        """Return the same pasts with the lines of each order joined; see `whole_orders`."""
         if self._built:
             return ContactPasts.of_columns(whole_orders(self.columns, types))
         events = whole_order_rows(self._events, types)
@@ -261,6 +263,52 @@ class ContactPasts:
     def columns(self) -> Pasts:
         """Build the columns."""
         return build(self.contact_ids, self._facts, [self._events])
+
+
+class JoinedLines(NamedTuple):
+    """One contact's events in time order, each order one of them."""
+
+    at: list[Microseconds]
+    type: list[str]
+    value: list[float]
+    """NaN where there is none."""
+    last_line: list[int]
+    """Of each event, where its last line lies among the lines."""
+
+
+def joined_lines(
+    at: Sequence[Microseconds], type_: Sequence[str], value: Sequence[float], types: Collection[str]
+) -> JoinedLines:
+    """Join one contact's lines, column by column, their values added up one after the other."""
+    found = JoinedLines([], [], [], [])
+    for line, (instant, name, worth) in enumerate(zip(at, type_, value, strict=True)):
+        if name in types and found.at and instant == found.at[-1] and name == found.type[-1]:
+            so_far = found.value[-1]
+            found.value[-1] = so_far if worth != worth else worth if so_far != so_far else so_far + worth
+            found.last_line[-1] = line
+        else:
+            found.at.append(instant)
+            found.type.append(name)
+            found.value.append(worth)
+            found.last_line.append(line)
+    return found
+
+
+def whole_order_rows(events: Sequence[EventTuple], types: Collection[str]) -> Sequence[EventTuple]:
+    """Join rows as `whole_orders` joins columns; machine-made ones, which no model sees, stay as they are."""
+    place: dict[tuple[str, str, int], int] = {}
+    kept: list[EventTuple] = []
+    for row in events:
+        if row[2] in types and row[8] != 0:
+            key = (row[0], row[2], row[3])
+            before = place.setdefault(key, len(kept))
+            if before < len(kept):
+                so_far, more = kept[before][4], row[4]
+                value = so_far if more is None else more if so_far is None else so_far + more
+                kept[before] = (*kept[before][:4], value, *kept[before][5:])
+                continue
+        kept.append(row)
+    return events if len(kept) == len(events) else kept
 
 
 MISSING = ("no_timezone", "no_events", "no_attributes", "new_contact")

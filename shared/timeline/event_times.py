@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.timeline.columns import build, time_order
-from shared.timeline.pasts import UNVERIFIED_OPEN, ContactFacts, Pasts
+from shared.timeline.past_rows import ContactFacts, build, time_order
+from shared.timeline.pasts import UNVERIFIED_OPEN, Pasts
 
 UNKNOWN_MAKER = -1
 """Nobody said whether a human or a machine made an event."""

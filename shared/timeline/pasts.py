@@ -1,186 +1,30 @@
-"""Columnar pasts: the events and dated attributes of many contacts as numpy arrays.
+"""Columnar pasts: the events and dated attributes of many contacts as numpy arrays, and what is looked up in them.
 
-One contact is a batch of one. `shared.timeline.columns` builds them.
+One contact is a batch of one; `shared.timeline.past_rows` builds them. Looked up are what lies before an instant,
+frames and their labels, which lines are one order, and the hour on the contact's own clock.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain, compress, pairwise
-from operator import itemgetter
-from typing import Any, NamedTuple, get_args
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts import defaults
+from shared.contracts.engagement import EXPORTED_BY_LINE
 from shared.contracts.outcome import Flag, Moment, Outcome
-from shared.contracts.rows import ALWAYS, DAY, SECOND, Microseconds
+from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds, microseconds
 
 NEVER: Microseconds = 2**62
 """An instant that no cutoff reaches: `created_at` of a contact for whom it is not known."""
 
 UNVERIFIED_OPEN = "email_opened_unverified"
 """An open nobody could tell from a machine's prefetch: a type of its own, never an engagement label."""
-
-EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None]
-"""contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
-
-
-EVENT_FIELDS = len(get_args(EventTuple))
-FURTHER_FIELDS = frozenset({"event_id", "value", "message_id", "campaign_id", "item"})
-"""What not everybody looks at of an event: a past that was read without one of them has None in its place."""
-
-
-class PackedEvents(Sequence[EventTuple]):
-    """Events column by column, as a store hands over many; a row is made only where somebody asks for one."""
-
-    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
-        """Take one column a field of `EventTuple`, all of one length."""
-        self.columns = columns
-
-    @classmethod
-    def of(cls, events: Iterable[EventTuple]) -> "PackedEvents":
-        """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
-        if isinstance(events, PackedEvents):
-            return events
-        flat = list(chain.from_iterable(events))
-        return cls([flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)])
-
-    @cached_property
-    def runs(self) -> tuple[list[str], list[int]]:
-        """Return whose the events are: each contact for as many as lie together, and where that run begins."""
-        ids = self.columns[0]
-        if ids and ids[0] == ids[-1] and ids.count(ids[0]) == len(ids):
-            return [ids[0]], [0]
-        begins = [place for place, (before, own) in enumerate(pairwise(chain([None], ids))) if own != before]
-        return [ids[begin] for begin in begins], begins
-
-    def __len__(self) -> int:
-        """Count the events."""
-        return len(self.columns[0])
-
-    def __iter__(self) -> Iterator[EventTuple]:
-        """Make one row after the other."""
-        rows: Iterator[Any] = zip(*self.columns, strict=True)
-        return rows
-
-    def __getitem__(self, place: Any) -> Any:
-        """Make one row, or keep a stretch of them."""
-        taken = [column[place] for column in self.columns]
-        return PackedEvents(taken) if isinstance(place, slice) else tuple(taken)
-
-
-class DatedValue(NamedTuple):
-    """One value of one attribute, valid from an instant until the next one."""
-
-    name: str
-    valid_from: Microseconds
-    value: Any
-    dated: bool = True
-    """False: nobody said since when; only an attribute declared static may be trained on."""
-
-
-class GivenValues(Collection[DatedValue]):
-    """Values that a call brings of one contact: they hold at any cutoff.
-
-    Each is made when it is asked for: a call brings tens of thousands, and columns are built without them.
-    """
-
-    __slots__ = ("by_name",)
-
-    def __init__(self, by_name: Mapping[str, Any]) -> None:
-        self.by_name = by_name
-
-    def __len__(self) -> int:
-        """Count the values."""
-        return len(self.by_name)
-
-    def __iter__(self) -> Iterator[DatedValue]:
-        """Make one after the other."""
-        return (DatedValue(name, ALWAYS, value) for name, value in self.by_name.items())
-
-    def __contains__(self, value: object) -> bool:
-        """Whether it is one of them."""
-        return value in tuple(self)
-
-
-class StoredValues(Collection[DatedValue]):
-    """Values of one contact, column by column, in the order of name and instant; each is made when it is asked for."""
-
-    __slots__ = ("columns", "names")
-
-    def __init__(self, names: tuple[str, ...], *columns: Sequence[Any]) -> None:
-        """Take the names, and further columns in the order of `DatedValue`."""
-        self.names = names
-        self.columns = (names, *columns)
-
-    @property
-    def last_valid_from(self) -> Microseconds:
-        """Return the instant from which on all of them are valid."""
-        return max(self.columns[1], default=ALWAYS)
-
-    def __len__(self) -> int:
-        """Count the values."""
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[DatedValue]:
-        """Make one after the other."""
-        return map(DatedValue, *self.columns)
-
-    def __contains__(self, value: object) -> bool:
-        """Whether it is one of them."""
-        return value in tuple(self)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it holds the same values in the same order."""
-        return isinstance(other, Collection) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment]  # compared by value
-
-
-def names_of(values: Collection[DatedValue]) -> Collection[str]:
-    """Return the names of a contact's values."""
-    if isinstance(values, StoredValues):
-        return values.names
-    return values.by_name.keys() if isinstance(values, GivenValues) else [value.name for value in values]
-
-
-_VALUE = DatedValue._fields.index("value")
-
-
-def named_values(values: Collection[DatedValue]) -> Iterable[tuple[str, Any]]:
-    """Return name and value of each of a contact's values."""
-    if isinstance(values, GivenValues):
-        return values.by_name.items()
-    if isinstance(values, StoredValues):
-        return zip(values.names, values.columns[_VALUE], strict=True)
-    return ((value.name, value.value) for value in values)
-
-
-class ContactFacts(NamedTuple):
-    """What is known of a contact apart from events."""
-
-    created_at: Microseconds | None = None
-    timezone: str | None = None
-    consent: Mapping[str, str] = {}
-    attributes: Collection[DatedValue] = ()
-    unreadable: frozenset[str] = frozenset()
-    """Names of attributes whose last value could not be read, and is None."""
-
-
-@dataclass(slots=True)
-class PastRows:
-    """Rows as they come from the store or from a request, before they become columns."""
-
-    facts: dict[str, ContactFacts]
-    """Known contacts only."""
-    events: Sequence[EventTuple]
-    """In any order; each (contact_id, event_id) once."""
-    older: list[EventTuple] = field(default_factory=list)
-    """Events from before the lookback, of the types asked for; no feature ever sees them."""
-    other_currency: frozenset[str] = frozenset()
-    """Contacts of whom events in another currency than the wanted one were left out."""
+LOOKBACK_DAYS, LOOKBACK_EVENTS = defaults.LOOKBACK_DAYS, defaults.LOOKBACK_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,33 +77,6 @@ class AttributeColumn:
     valid_from: NDArray[np.int64]
     value: tuple[Any, ...]
     dated: NDArray[np.bool_]
-
-
-def contacts_of(events: Sequence[EventTuple]) -> set[str]:
-    """Return who has any of some events."""
-    return set(events.runs[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
-
-
-def perhaps_of_types(events: Sequence[EventTuple], types: Collection[str]) -> Iterable[EventTuple]:
-    """Keep the events that may be of some types as `seen_type` knows them; of many the others are never rows."""
-    recorded = {*types, "email_opened"} if UNVERIFIED_OPEN in types else set(types)
-    names = events.columns[2] if isinstance(events, PackedEvents) else map(itemgetter(2), events)
-    return compress(events, [name in recorded for name in names])
-
-
-def seen_type(event: EventTuple) -> str | None:
-    """Return the type under which features and labels know an event; None where a machine made it.
-
-    >>> seen_type(("c-1", "e-1", "email_opened", 0, None, None, None, None, None))
-    'email_opened_unverified'
-    """
-    type_, human = event[2], event[8]
-    if human == 0:
-        return None
-    return UNVERIFIED_OPEN if type_ == "email_opened" and human is None else type_
-
-
-LOOKBACK_DAYS, LOOKBACK_EVENTS = defaults.LOOKBACK_DAYS, defaults.LOOKBACK_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,3 +296,166 @@ def _grid(outcome: Outcome, pasts: Pasts, last: Microseconds) -> tuple[NDArray[n
     cutoffs = np.arange(last, earliest - 1, -every, dtype=np.int64)[::-1]
     contact = np.tile(np.arange(len(pasts), dtype=np.int32), len(cutoffs))
     return contact, np.repeat(cutoffs, len(pasts))
+
+
+def further_lines(pasts: Pasts, types: Collection[str]) -> NDArray[np.bool_] | None:
+    """Mark the lines that only go on with an order: all but its first one.
+
+    Args:
+        pasts: in which the lines of an order lie side by side, as they do in every one.
+        types: of events that are joined.
+
+    Returns:
+        Shape (n_events,); None where every order has one line, which costs two comparisons an event.
+    """
+    codes = [code for name in types if (code := pasts.type_code(name)) >= 0]
+    if not codes or len(pasts.at) < 2:
+        return None
+    marked = np.zeros(len(pasts.at), dtype=bool)
+    np.logical_and(pasts.at[1:] == pasts.at[:-1], pasts.type[1:] == pasts.type[:-1], out=marked[1:])
+    begins = pasts.offsets[:-1]
+    marked[begins[begins < len(marked)]] = False
+    rows = np.flatnonzero(marked)
+    others = rows[~np.isin(pasts.type[rows], codes)]
+    marked[others] = False
+    return marked if len(others) < len(rows) else None
+
+
+def types_with_lines(pasts: Pasts) -> tuple[str, ...]:
+    """Return the types whose events of one instant are one order, where these pasts have such lines at all."""
+    return () if further_lines(pasts, EXPORTED_BY_LINE) is None else EXPORTED_BY_LINE
+
+
+def whole_orders(pasts: Pasts, types: Collection[str]) -> Pasts:
+    """Join events of one contact, type and instant; of message, campaign and item the first line's stays.
+
+    Shops hand out an event for each line of an order, since each names its item. Whoever counts orders, or waits for
+    the next one, joins the lines first, their values added up; whoever learns of items does not.
+
+    Args:
+        pasts: in which such lines lie side by side, as they do in every one.
+        types: of events that are joined.
+
+    Returns:
+        The same pasts where there is nothing to join.
+    """
+    goes_on = further_lines(pasts, types)
+    if goes_on is None:
+        return pasts
+    first = np.flatnonzero(~goes_on)
+    known = ~np.isnan(pasts.value)
+    value = np.add.reduceat(np.where(known, pasts.value, 0.0), first)
+    value[np.add.reduceat(known, first) == 0] = np.nan
+    offsets = np.concatenate([[0], np.cumsum(~goes_on)])[pasts.offsets]
+    kept = {name: getattr(pasts, name)[first] for name in ("at", "type", "message", "campaign", "item")}
+    return replace(pasts, offsets=offsets, value=value, **kept)
+
+
+class LineCount(NamedTuple):
+    """How many lines of a type there are, and how many orders they are."""
+
+    type: str
+    lines: int
+    orders: int
+
+
+def line_counts(pasts: Pasts) -> list[LineCount]:
+    """Count lines and orders of each type some of whose orders have several lines."""
+    marked = further_lines(pasts, EXPORTED_BY_LINE)
+    if marked is None:
+        return []
+    further = np.bincount(pasts.type[marked], minlength=len(pasts.types))
+    lines = np.bincount(pasts.type, minlength=len(pasts.types))
+    codes = [code for name in EXPORTED_BY_LINE if (code := pasts.type_code(name)) >= 0 and further[code]]
+    return [LineCount(pasts.types[code], int(lines[code]), int(lines[code] - further[code])) for code in codes]
+
+
+def local_time(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str | None]) -> NDArray[np.int64]:
+    """Shift instants to the wall clock of their zones.
+
+    Args:
+        at: microseconds since the epoch, UTC, shape (n,).
+        zone_of: index into `zones` for each instant, shape (n,); not read when there is only one zone.
+        zones: IANA names; None counts as UTC.
+
+    Returns:
+        Microseconds of the local wall clock, shape (n,); `// DAY` is the local day, Monday 5 January 1970 is day 4.
+        Before 1990 and after 2060 the nearest known offset holds.
+    """
+    if not any(zones):
+        return at
+    if len(zones) == 1:
+        return at + utc_offsets(zones[0] or "UTC", at)
+    shifted = at.copy()
+    for index, zone in enumerate(zones):
+        if zone is not None and zone != "UTC":
+            rows = np.flatnonzero(zone_of == index)
+            shifted[rows] += utc_offsets(zone, at[rows])
+    return shifted
+
+
+def utc_offsets(zone: str, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the zone's offset from UTC at each instant, microseconds."""
+    starts, values = clock_changes(zone)
+    found: NDArray[np.int64] = values[np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)]
+    return found
+
+
+def hour_of_day(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the local hour, 0-23."""
+    hours: NDArray[np.int64] = local_at % DAY // HOUR
+    return hours
+
+
+def weekday(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the local weekday, Monday 0.
+
+    >>> int(weekday(np.array([4 * DAY]))[0])  # 5 January 1970
+    0
+    """
+    days: NDArray[np.int64] = (local_at // DAY + 3) % 7
+    return days
+
+
+_FIRST_YEAR, _LAST_YEAR = 1990, 2060
+_STEP = timedelta(days=7)
+"""Between two changes of a zone's clocks lies more."""
+
+
+@lru_cache(maxsize=600)
+def clock_changes(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the instants at which the offset changes, and the offset from then on."""
+    info = ZoneInfo(zone)
+    moment = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
+    end = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC)
+    current = _utc_offset(info, moment)
+    starts, values = [moment], [current]
+    while moment < end:
+        following = moment + _STEP
+        changed = _utc_offset(info, following)
+        if changed != current:
+            starts.append(_change_between(info, moment, following))
+            values.append(changed)
+            current = changed
+        moment = following
+    return (
+        np.array([microseconds(start) for start in starts], dtype=np.int64),
+        np.array(values, dtype=np.int64),
+    )
+
+
+def _utc_offset(info: ZoneInfo, moment: datetime) -> int:
+    offset = moment.astimezone(info).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds()) * SECOND
+
+
+def _change_between(info: ZoneInfo, early: datetime, late: datetime) -> datetime:
+    before = _utc_offset(info, early)
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) // 2
+        middle = middle.replace(microsecond=0)
+        if _utc_offset(info, middle) == before:
+            early = middle
+        else:
+            late = middle
+    return late

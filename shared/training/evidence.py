@@ -17,13 +17,14 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds, denies_profiling
 from shared.evaluation.calibration import percentiles, placed
 from shared.evaluation.metrics import Interval, Ranking, of_figures
-from shared.features.names_in_words import attribute_name, column_in_words, event_name
+from shared.features.learn import column_in_words
 from shared.features.phrases import given_number
 from shared.learners.simple import Vector, chance
 from shared.store import AccountStore
 from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, entry_at, known_since
 from shared.values.personal import leads_to_person, look_of, personal
+from shared.values.words import attribute_name, event_name
 
 Figures = dict[str, Any]
 FORMAT: Final = 1

@@ -13,11 +13,18 @@ from shared.contracts.outcome import Outcome, mistyped, nobody_has_value
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
 from shared.features.feature import as_days
-from shared.features.names_in_words import event_names
 from shared.store import AccountStore
 from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times
-from shared.timeline.pasts import Frames, closed_frames, contact_counts, entry_at, flat_frames, outcome_type
-from shared.timeline.whole_orders import line_counts
+from shared.timeline.pasts import (
+    Frames,
+    closed_frames,
+    contact_counts,
+    entry_at,
+    flat_frames,
+    line_counts,
+    outcome_type,
+)
+from shared.values.words import event_names
 
 SEED = 42
 CLOSED_SHARES = (0.3, 0.2, 0.1, 0.05)

@@ -16,9 +16,8 @@ from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Rule, Vector, chance
 from shared.ties import falling, least
-from shared.training.candidates import Problem
-from shared.training.columns import Leak
 from shared.training.competition import Competition
+from shared.training.problem import Leak, Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)

@@ -1,1 +1,1 @@
-"""What texts mean: numbers, instants, addresses, names and columns, the same at every entrance. Pure."""
+"""What texts mean, the same at every entrance: numbers, instants, addresses, columns, and names in words. Pure."""

@@ -1,6 +1,7 @@
 """Words as people write them: what means nothing, yes or no, names in one spelling, and names that speak of an end.
 
-One list of each for files, webhooks, requests, training and serving.
+And names as people read them: types of events and attributes in words. One list of each for files, webhooks, requests,
+training and serving.
 """
 
 import re
@@ -272,3 +273,134 @@ def speaks_of_the_outcome(name: str) -> bool:
     """
     words = " ".join(_WORD_BREAK.split(name)).lower().strip()
     return bool(_OF_THE_OUTCOME.search(words)) and not _BEFORE_IT.search(words)
+
+
+SENT = frozenset({"email_sent", "email_delivered", "email_bounced", "campaign_mailed", "email_opened_unverified"})
+"""What is done to contacts, or by machines: never a sign of how they behave."""
+UNWELCOME = frozenset(
+    {"email_unsubscribed", "email_complained", "order_refunded", "subscription_cancelled", "deal_lost"}
+)
+"""What contacts do that nobody hopes for."""
+VERBS: dict[str, tuple[str, str, str]] = {
+    "email_sent": ("Was sent", "email", "emails"),
+    "email_delivered": ("Received", "email", "emails"),
+    "email_opened": ("Opened", "email", "emails"),
+    "email_opened_unverified": ("Opened (perhaps by a machine)", "email", "emails"),
+    "email_clicked": ("Clicked", "email", "emails"),
+    "email_replied": ("Replied to", "email", "emails"),
+    "email_bounced": ("Had", "bounced email", "bounced emails"),
+    "email_unsubscribed": ("Unsubscribed from", "list", "lists"),
+    "email_complained": ("Complained about", "email", "emails"),
+    "page_viewed": ("Viewed", "page", "pages"),
+    "form_submitted": ("Submitted", "form", "forms"),
+    "content_downloaded": ("Downloaded", "document", "documents"),
+    "webinar_registered": ("Registered for", "webinar", "webinars"),
+    "webinar_attended": ("Attended", "webinar", "webinars"),
+    "meeting_booked": ("Booked", "meeting", "meetings"),
+    "trial_started": ("Started", "trial", "trials"),
+    "product_used": ("Used the product", "time", "times"),
+    "order_placed": ("Placed", "order", "orders"),
+    "order_refunded": ("Returned", "order", "orders"),
+    "subscription_started": ("Started", "subscription", "subscriptions"),
+    "subscription_renewed": ("Renewed", "subscription", "subscriptions"),
+    "subscription_cancelled": ("Cancelled", "subscription", "subscriptions"),
+    "support_ticket_opened": ("Opened", "support ticket", "support tickets"),
+    "opportunity_created": ("Had", "new opportunity", "new opportunities"),
+    "deal_won": ("Had", "won deal", "won deals"),
+    "deal_lost": ("Had", "lost deal", "lost deals"),
+    "coupon_redeemed": ("Redeemed", "coupon", "coupons"),
+    "campaign_mailed": ("Was mailed", "campaign", "campaigns"),
+}
+_EVENT_NAMES: dict[str, tuple[str, str]] = {
+    "email_sent": ("email to them", "emails to them"),
+    "email_delivered": ("delivered email", "delivered emails"),
+    "email_opened": ("email open", "email opens"),
+    "email_opened_unverified": ("email open (perhaps by a machine)", "email opens (perhaps by a machine)"),
+    "email_clicked": ("email click", "email clicks"),
+    "email_replied": ("email reply", "email replies"),
+    "email_bounced": ("bounced email", "bounced emails"),
+    "email_unsubscribed": ("unsubscription", "unsubscriptions"),
+    "email_complained": ("spam complaint", "spam complaints"),
+    "page_viewed": ("page view", "page views"),
+    "form_submitted": ("form", "forms"),
+    "content_downloaded": ("download", "downloads"),
+    "webinar_registered": ("webinar registration", "webinar registrations"),
+    "webinar_attended": ("webinar attended", "webinars attended"),
+    "meeting_booked": ("booked meeting", "booked meetings"),
+    "trial_started": ("started trial", "started trials"),
+    "product_used": ("use of the product", "uses of the product"),
+    "order_placed": ("order", "orders"),
+    "order_refunded": ("return", "returns"),
+    "subscription_started": ("started subscription", "started subscriptions"),
+    "subscription_renewed": ("renewal", "renewals"),
+    "subscription_cancelled": ("cancellation", "cancellations"),
+    "support_ticket_opened": ("support ticket", "support tickets"),
+    "opportunity_created": ("new opportunity", "new opportunities"),
+    "deal_won": ("won deal", "won deals"),
+    "deal_lost": ("lost deal", "lost deals"),
+    "coupon_redeemed": ("coupon redemption", "coupon redemptions"),
+    "campaign_mailed": ("mailing", "mailings"),
+}
+_BREAK = re.compile(_HUMPS.pattern + r"|[\s_.\-/]+")
+_GLUED = re.compile(r"[_.\-/]|[a-z0-9][A-Z]")
+RUN_TOGETHER = 13
+"""Letters from which one word in small letters is more likely several, unless it ends as long words do."""
+_LONG_WORD = re.compile(r"(tion|ment|ity|ness|ship|ions|ments|ities)$")
+SHORT_FORM = 5
+"""Capital letters up to which a word is a short form such as ID or VIP."""
+
+
+def event_name(name: str | None) -> str:
+    """Name one event of a type in a sentence.
+
+    >>> event_name("order_refunded"), event_name("demo_watched")
+    ('return', '"demo watched"')
+    """
+    if name is None:
+        return "activity"
+    return _EVENT_NAMES[name][0] if name in _EVENT_NAMES else '"' + name.replace("_", " ").strip() + '"'
+
+
+def event_names(name: str | None) -> str:
+    """Name several events of a type in a sentence.
+
+    >>> event_names("page_viewed"), event_names("demo_watched")
+    ('page views', '"demo watched" events')
+    """
+    if name is None:
+        return "activities"
+    return _EVENT_NAMES[name][1] if name in _EVENT_NAMES else f"{event_name(name)} events"
+
+
+def is_known_type(name: str) -> bool:
+    """Whether a type of event is one that has words here."""
+    return name in _EVENT_NAMES
+
+
+def upper(words: str) -> str:
+    """Begin with a capital letter and leave the rest."""
+    return words[:1].upper() + words[1:]
+
+
+def attribute_name(name: str) -> str:
+    """Write an attribute's name as words where its breaks can be known; a name run together stays as it is, quoted.
+
+    A heading that somebody wrote as words already keeps its spelling.
+
+    >>> attribute_name("AmtSpentOnShoes"), attribute_name("amt_spent_on_shoes"), attribute_name("VIP customer")
+    ('Amt spent on shoes', 'Amt spent on shoes', 'VIP customer')
+    >>> attribute_name("amtspentshoes"), attribute_name("plan"), attribute_name("How you heard of X Education")
+    ('"amtspentshoes"', 'Plan', 'How you heard of X Education')
+    """
+    words = [word for word in _BREAK.split(name) if word]
+    if not words:
+        return f'"{name}"'
+    if len(words) > 1 and " " in name and not _GLUED.search(name) and not name.isupper():
+        return upper(" ".join(words))
+    if len(words) == 1 and words[0].islower() and len(words[0]) >= RUN_TOGETHER and not _LONG_WORD.search(words[0]):
+        return f'"{name}"'
+    return upper(" ".join(word if _is_short_form(word) else word.lower() for word in words))
+
+
+def _is_short_form(word: str) -> bool:
+    return word.isupper() and 1 < len(word) <= SHORT_FORM

@@ -22,7 +22,7 @@ from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import Database, migrate, open_database
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.material import framed
 from shared.values.words import same_name_key
 

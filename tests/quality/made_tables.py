@@ -11,7 +11,8 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, build
-from shared.timeline.pasts import DatedValue, Pasts
+from shared.timeline.past_rows import DatedValue
+from shared.timeline.pasts import Pasts
 from shared.training.material import Material, framed
 
 START = 1_700_000_000_000_000

@@ -14,9 +14,9 @@ from shared.evaluation.metrics import Interval
 from shared.features import Learned, matrix
 from shared.learners.simple import chance
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
-from shared.training.columns import outcome_features
+from shared.timeline.past_rows import DatedValue
 from shared.training.material import Material, framed
+from shared.training.problem import outcome_features
 
 NOW = 1_790_000_000_000_000
 ROWS = 1_200

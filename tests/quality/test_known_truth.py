@@ -16,7 +16,7 @@ from shared.evaluation.metrics import Interval, auc, log_loss
 from shared.learners.simple import chance
 from shared.learners.trees import Trees
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.material import Material, framed
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)

@@ -17,9 +17,9 @@ from shared.evaluation.metrics import Interval, losses, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
 from shared.learners.simple import Columns, Matrix, Vector, chance, log_odds
 from shared.ties import falling
-from shared.training.candidates import CandidateEntry, Problem, SplitJudge
-from shared.training.competition import Competition, choice, competition
+from shared.training.competition import CandidateEntry, Competition, SplitJudge, choice, competition
 from shared.training.material import Split
+from shared.training.problem import Problem
 from shared.training.report import as_percent, axes_of, png
 
 

@@ -18,10 +18,17 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.simple import Columns
 from shared.learners.trees import TreeShape
-from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
-from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings, outcome_features
-from shared.training.competition import Competition, compete, entered
+from shared.training.competition import (
+    CandidateEntry,
+    Competition,
+    Refitted,
+    calibrated,
+    compete,
+    entered,
+    other_rankings,
+)
 from shared.training.material import SEED, line_notes, order_notes
+from shared.training.problem import Chosen, Problem, chosen_columns, inputs_of, outcome_features
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
 LEAVES = (7, 15)

@@ -13,8 +13,8 @@ from shared.features import FeatureSet
 from shared.learners.simple import Columns, Matrix, Vector
 from shared.timeline.pasts import NEVER
 from shared.timeline.risk import Waits
-from shared.training.candidates import Problem
 from shared.training.material import LEAST_POSITIVE, SEED, Split, forward_chain
+from shared.training.problem import Problem
 
 MOST_ROWS = 200_000
 """Rows of a run; more frames are sampled down to them (measured: twice as many moved no figure by its interval)."""

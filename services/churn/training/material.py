@@ -11,8 +11,8 @@ from shared.contracts.outcome import Outcome, chosen
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
+from shared.timeline.pasts import whole_orders
 from shared.timeline.risk import Episode, Waits, episode, waits
-from shared.timeline.whole_orders import whole_orders
 from shared.training.material import Material, framed, require_enough, splits_in_time
 
 FLAT = Episode((), contractual=True)

@@ -22,7 +22,7 @@ from services.recommendations.model.candidates import (
 )
 from services.recommendations.model.history import History
 from shared.contracts.prediction import ReasonPart
-from shared.learners.learner import Learner
+from shared.learners.trees import Learner
 
 THINGS = {
     "own_purchases": (OWN, SINCE, INTERVAL, DUE, AGAIN),

@@ -24,8 +24,8 @@ from services.recommendations.schemas import RecommendationRequest, ShownItems
 from shared.contracts.prediction import Grade
 from shared.errors import ArtifactRefused
 from shared.features import Feature, truncated
-from shared.learners.learner import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
+from shared.learners.trees import WITH_TEXT, Learner, learner_from_json
 from shared.registry.artifact import InputColumn, OutputColumn
 from shared.ties import rounded
 from shared.timeline import ContactPasts, Pasts

@@ -17,10 +17,8 @@ from shared.contracts.training import Progress, silent
 from shared.errors import InsufficientData
 from shared.evaluation.gate import A_SKILL, B_SKILL, SMALL_SAMPLE_POSITIVES
 from shared.evaluation.metrics import Interval, of_mean
-from shared.learners.blend import Blend
-from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Vector
-from shared.learners.trees import Trees, TreeShape
+from shared.learners.trees import Blend, Learner, Trees, TreeShape
 
 MOST_LEARNED, MOST_JUDGED = 4_000, 10_000
 """Contacts that weights are learned from, and that are judged."""

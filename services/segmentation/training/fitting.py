@@ -38,8 +38,8 @@ from shared.contracts.training import Progress, silent
 from shared.errors import BadRequest
 from shared.evaluation.gate import A_SKILL, B_SKILL
 from shared.features import FeatureSet
-from shared.features.names_in_words import event_name
 from shared.timeline import Pasts
+from shared.values.words import event_name
 
 Matrix = NDArray[np.float64]
 

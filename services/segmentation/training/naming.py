@@ -25,8 +25,8 @@ from services.segmentation.training.profiles import (
     overall,
     typical,
 )
-from shared.features.names_in_words import attribute_name, event_name, event_names
 from shared.ties import least, rounded
+from shared.values.words import attribute_name, event_name, event_names
 
 HALF = 0.5
 """Share of the typical member from which `mostly` is written."""

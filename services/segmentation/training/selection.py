@@ -15,8 +15,7 @@ from shared.evaluation.metrics import Interval, of_figures
 from shared.features import Feature, FeatureSet, matrix
 from shared.ties import least, rounded, step_of
 from shared.timeline import Pasts
-from shared.timeline.pasts import of_type, positions_before
-from shared.timeline.whole_orders import types_with_lines
+from shared.timeline.pasts import of_type, positions_before, types_with_lines
 
 Vector = NDArray[np.float64]
 Labels = NDArray[np.intp]

@@ -18,7 +18,7 @@ from shared.contracts.send_rules import SendPlanOptions
 from shared.errors import BadRequest
 from shared.serving.capability_spec import Arrays, PlannedBatch, PlannedRow
 from shared.timeline import ContactPasts, Pasts
-from shared.timeline.localtime import offsets
+from shared.timeline.pasts import utc_offsets
 
 MOST_CELLS = 100_000_000
 """Contacts times hours of one plan: dealing out takes about 30 bytes of memory for each."""
@@ -181,7 +181,7 @@ class _Clock:
     @staticmethod
     def of(zone: str, rules: SendRules) -> "_Clock":
         at = candidates(zone, rules).at
-        local_at = at + offsets(zone, at)
+        local_at = at + utc_offsets(zone, at)
         read = zip(at.tolist(), local_at.tolist(), slot_of(local_at).tolist(), strict=True)
         return _Clock({one // HOUR * HOUR: When(one, local, zone, slot) for one, local, slot in read})
 

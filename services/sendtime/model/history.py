@@ -10,7 +10,7 @@ from services.sendtime.model.local_week import SLOTS, Matrix, Vector, slot_of, t
 from shared.contracts.engagement import ACTIVITY, ANSWERS, BY_MESSAGE, ENGAGEMENT_WITHIN, SENT
 from shared.contracts.rows import DAY, SECOND
 from shared.timeline import NEVER, Pasts
-from shared.timeline.localtime import local
+from shared.timeline.pasts import local_time
 
 SAME_ACT = 600 * SECOND
 """Acts of one contact in the same ten minutes are one act."""
@@ -198,7 +198,7 @@ def _local(at: NDArray[np.int64], owner: NDArray[np.int64], zones: Sequence[str]
     names = tuple(dict.fromkeys(zones))
     place = {name: code for code, name in enumerate(names)}
     zone_of = np.array([place[zone] for zone in zones] or [0], dtype=np.int32)
-    return local(at, zone_of[owner] if len(owner) else np.empty(0, np.int32), names)
+    return local_time(at, zone_of[owner] if len(owner) else np.empty(0, np.int32), names)
 
 
 def _first_of(key: NDArray[np.int64], at: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

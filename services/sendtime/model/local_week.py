@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds
 from shared.features.feature import as_text
 from shared.timeline import Pasts
-from shared.timeline.localtime import offsets
-from shared.timeline.pasts import entry_at
+from shared.timeline.pasts import entry_at, utc_offsets
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -231,9 +230,9 @@ def candidates(zone: str, rules: SendRules) -> Candidates:
     """
     first = -(-rules.not_before // MINUTE) * MINUTE
     top = np.arange(-(-first // STEP) * STEP, rules.not_after, STEP, dtype=np.int64)
-    top = top[(top + offsets(zone, top)) % HOUR == 0]
+    top = top[(top + utc_offsets(zone, top)) % HOUR == 0]
     at = top if first >= rules.not_after or (len(top) and top[0] == first) else np.concatenate([[first], top])
-    local_at = at + offsets(zone, at)
+    local_at = at + utc_offsets(zone, at)
     fresh = np.ones(len(at), dtype=bool)
     fresh[1:] = local_at[1:] > np.maximum.accumulate(local_at)[:-1]
     minute = local_at % DAY // MINUTE
@@ -258,7 +257,7 @@ def within_hour(chosen: Microseconds, zone: str, rules: SendRules, *, contact_id
     if minutes >= 60:
         return chosen
     steps = np.arange(chosen, chosen + HOUR, minutes * MINUTE, dtype=np.int64)
-    local_at = steps + offsets(zone, steps)
+    local_at = steps + utc_offsets(zone, steps)
     same_hour = (local_at // HOUR == local_at[0] // HOUR) & (local_at - local_at[0] == steps - chosen)
     allowed = same_hour & (steps < rules.not_after) & ~rules.is_quiet(local_at % DAY // MINUTE)
     places = steps[allowed]

@@ -26,7 +26,7 @@ from shared.contracts.rows import Microseconds
 from shared.features import ReasonPart
 from shared.learners.simple import chance, log_odds
 from shared.ties import falling, largest
-from shared.timeline.localtime import offsets
+from shared.timeline.pasts import utc_offsets
 
 ENOUGH_SENDS = 20.0
 """Sends in an hour of the day, by weight, below which it is not recommended before hours that were tried."""
@@ -320,7 +320,7 @@ def _at_default(
     if at is None:
         return None
     instant = np.array([at], dtype=np.int64)
-    local_at = instant + offsets(zone, instant)
+    local_at = instant + utc_offsets(zone, instant)
     when = When(at, int(local_at[0]), zone, int(slot_of(local_at)[0]))
     values = chance(judge.margins(rows, slot_of(local_at)))[:, 0]
     return [_option(when, value, is_chance=judge.is_chance) for value in values.tolist()]

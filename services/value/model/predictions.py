@@ -17,7 +17,7 @@ from shared.contracts.prediction import Band, Prediction, ReasonPart, Source
 from shared.contracts.rows import DAY, instant_of
 from shared.features import observed
 from shared.timeline import ContactPasts, Pasts
-from shared.timeline.whole_orders import whole_orders
+from shared.timeline.pasts import whole_orders
 
 BEYOND = "horizon_beyond_judged"
 MEDIAN = 0.5

@@ -14,8 +14,7 @@ from shared.contracts.engagement import ORDERS
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.timeline import Pasts
-from shared.timeline.pasts import of_type, positions_before
-from shared.timeline.whole_orders import whole_orders
+from shared.timeline.pasts import of_type, positions_before, whole_orders
 
 Contacts = NDArray[np.int32]
 Cutoffs = NDArray[np.int64]

@@ -17,17 +17,16 @@ from shared.evaluation.metrics import Interval
 from shared.evaluation.survival import kaplan_meier
 from shared.learners.simple import chance
 from shared.learners.trees import TreeShape
-from shared.training import candidates
-from shared.training.candidates import CandidateEntry, Problem
-from shared.training.competition import entered
+from shared.training.competition import CandidateEntry, calibrators, entered, logistic_entry, rule_entry, trees_entry
+from shared.training.problem import Problem
 
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
 SHAPE = TreeShape(leaves=7, min_rows=200, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
-    "rule": candidates.rule_entry,
-    "logistic": lambda problem: candidates.logistic_entry(problem, 30.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPE),
+    "rule": rule_entry,
+    "logistic": lambda problem: logistic_entry(problem, 30.0),
+    "trees": lambda problem: trees_entry(problem, SHAPE),
 }
 
 
@@ -70,7 +69,7 @@ def calibrated(problem: Problem, make: Callable[[Problem], CandidateEntry]) -> l
     entry = make(problem)
     judges = tuple(
         replace(judge, calibrator=calibrator)
-        for judge, calibrator in zip(entry.judges, candidates.calibrators(problem, entry.raw), strict=True)
+        for judge, calibrator in zip(entry.judges, calibrators(problem, entry.raw), strict=True)
     )
     return [replace(entry, judges=judges)]
 

@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 from shared.contracts.rows import DAY
 from shared.learners.simple import Columns, Vector, chance, log_odds
 from shared.learners.trees import TreeShape
-from shared.training.candidates import CandidateEntry, Problem
-from shared.training.competition import choice, entered
+from shared.training.competition import CandidateEntry, choice, entered
 from shared.training.material import forward_chain
+from shared.training.problem import Problem
 
 RATES = np.array([0.1, 0.2, 0.3])
 SHAPE = TreeShape(leaves=7, min_rows=30, max_rounds=200)

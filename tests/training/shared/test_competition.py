@@ -8,15 +8,27 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
 from shared.learners.simple import Columns, chance
-from shared.training import candidates
-from shared.training.candidates import CandidateEntry, Problem, informing
-from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
+from shared.training.competition import (
+    RIDGES,
+    SHAPES,
+    CandidateEntry,
+    Competition,
+    best_rounds,
+    calibrators,
+    compete,
+    constant_margins,
+    informing,
+    logistic_entry,
+    rule_entry,
+    trees_entry,
+)
 from shared.training.material import Split, forward_chain, stratified
+from shared.training.problem import Problem
 
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
-    "rule": candidates.rule_entry,
-    "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0]),
+    "rule": rule_entry,
+    "logistic": lambda problem: logistic_entry(problem, 1.0),
+    "trees": lambda problem: trees_entry(problem, SHAPES[0]),
 }
 
 
@@ -33,7 +45,7 @@ def honest(problem: Problem, entry_of: Callable[[Problem], CandidateEntry]) -> C
 
 def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
     margin = np.full(len(raw), np.nan)
-    for split, calibrator in zip(problem.splits, candidates.calibrators(problem, raw), strict=True):
+    for split, calibrator in zip(problem.splits, calibrators(problem, raw), strict=True):
         margin[split.test] = calibrator.margins(raw[split.test])
     return margin
 
@@ -74,8 +86,8 @@ def test_trees_of_all_blocks_grown_side_by_side_are_those_grown_one_after_the_ot
 ) -> None:
     found = []
     for at_once in (1, 3):
-        monkeypatch.setattr(candidates, "fits_at_once", lambda _, at_once=at_once: at_once)
-        found.append(candidates.trees_entry(problem, SHAPES[0]))
+        monkeypatch.setattr("shared.training.competition.fits_at_once", lambda _, at_once=at_once: at_once)
+        found.append(trees_entry(problem, SHAPES[0]))
 
     assert_array_equal(found[0].raw, found[1].raw)
     assert found[0].grown == found[1].grown
@@ -161,8 +173,8 @@ def test_calibration_is_kept_only_where_it_helps(problem: Problem, honest: Candi
 def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
     falling, rising = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
 
-    assert candidates.best_rounds([falling, rising], [10, 1]) == 3
-    assert candidates.best_rounds([falling, rising], [1, 10]) == 1
+    assert best_rounds([falling, rising], [10, 1]) == 3
+    assert best_rounds([falling, rising], [1, 10]) == 1
 
 
 def test_progress_is_reported_before_each_candidate(problem: Problem) -> None:

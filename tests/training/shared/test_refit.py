@@ -8,7 +8,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.learners.trees import Trees
 from shared.timeline import build
-from shared.timeline.pasts import ContactFacts, DatedValue
+from shared.timeline.past_rows import ContactFacts, DatedValue
 from shared.training.material import Material, framed
 from shared.training.refit import RefitRequest, RefittedOnAll
 

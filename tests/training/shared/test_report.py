@@ -9,10 +9,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Columns, chance
-from shared.training.candidates import CandidateEntry, Problem
-from shared.training.columns import Leak
-from shared.training.competition import Competition, compete
+from shared.training.competition import CandidateEntry, Competition, compete
 from shared.training.material import stratified
+from shared.training.problem import Leak, Problem
 from shared.training.report import Report, plots, report
 
 

@@ -10,17 +10,27 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared.contracts.rows import DAY
 from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
-from shared.training import candidates
-from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
-from shared.training.competition import choice, competition, constant_margins, entered
+from shared.training.competition import (
+    CandidateEntry,
+    best_rounds,
+    blend_entry,
+    choice,
+    competition,
+    constant_margins,
+    entered,
+    logistic_entry,
+    rule_entry,
+    trees_entry,
+)
 from shared.training.material import Split, forward_chain, stratified
+from shared.training.problem import STRATUM_PULL, Problem, hidden
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
-    "rule": candidates.rule_entry,
-    "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
-    "trees": lambda problem: candidates.trees_entry(problem, SHAPE),
-    "blend": lambda problem: candidates.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
+    "rule": rule_entry,
+    "logistic": lambda problem: logistic_entry(problem, 1.0),
+    "trees": lambda problem: trees_entry(problem, SHAPE),
+    "blend": lambda problem: blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
 }
 RATES = np.array([0.05, 0.3, 0.6])
 
@@ -153,8 +163,8 @@ def test_recency_is_for_blocks_not_for_folds(problem: Problem) -> None:
 def test_rounds_follow_the_last_block_the_more_it_counts() -> None:
     early, late = np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.5])
 
-    assert candidates.best_rounds([early, late], [10, 10]) == 1
-    assert candidates.best_rounds([early, late], [10, 40]) == 3
+    assert best_rounds([early, late], [10, 10]) == 1
+    assert best_rounds([early, late], [10, 40]) == 3
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))

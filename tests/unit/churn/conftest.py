@@ -20,7 +20,7 @@ from shared.features import Feature, FeatureSet, matrix
 from shared.learners import Blend, Learner, Logistic, Rule, Trees, TreeShape
 from shared.timeline import ContactFacts, DatedValue, EventTuple, Pasts, build
 from shared.timeline.risk import Episode
-from shared.training.columns import outcome_features
+from shared.training.problem import outcome_features
 
 START: Microseconds = 1_700_000_000_000_000
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30)

@@ -11,7 +11,7 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.rows import DAY, Microseconds
 from shared.decisions.columns import columns_of
 from shared.decisions.rewards import EventReader, RewardRule, rewards
-from shared.timeline.pasts import EventTuple, seen_type
+from shared.timeline.past_rows import EventTuple, seen_type
 
 CLICKED = "email_clicked"
 WEEK = RewardRule(7 * DAY, sums_value=False)

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from shared.contracts.rows import ALWAYS
 from shared.features import UNDERSTOOD, Feature, FeatureSet, Inputs, matrix
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 CUTOFF = 1_780_272_000_000_000
 FEATURES = FeatureSet(

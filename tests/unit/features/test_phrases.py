@@ -3,7 +3,6 @@ from typing import get_args
 import pytest
 
 from shared.features import Feature, Kind, phrase, readable_value
-from shared.features.names_in_words import VERBS, event_name, event_names
 
 NAN = float("nan")
 
@@ -138,12 +137,3 @@ def test_a_number_is_read_back_as_what_it_stands_for() -> None:
 )
 def test_what_was_sent_to_a_contact_is_not_called_what_it_did(kind: Kind, value: float, said: str) -> None:
     assert phrase(feature(kind, window_days=30, counts_mailings=True), value) == said
-
-
-def test_every_known_type_is_named_in_words() -> None:
-    assert all('"' not in event_name(name) + event_names(name) for name in VERBS)
-
-
-def test_an_unknown_type_is_quoted() -> None:
-    assert event_name("order_placed") == "order"
-    assert event_name("demo_watched") == '"demo watched"'

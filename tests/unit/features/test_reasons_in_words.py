@@ -2,32 +2,10 @@ import numpy as np
 import pytest
 
 from shared.features import Expected, Feature, FeatureSet, Things, phrase
-from shared.features.names_in_words import attribute_name
 from shared.features.reasons import Hoped, liveliness, usual_values
 
 OVERDUE = Feature("overdue", "overdue", "ratio", "rhythm", "order_placed")
 GAP = Feature("gap", "gap_mean", "days", "rhythm", "order_placed")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("AmtSpentOnShoes", "Amt spent on shoes"),
-        ("amt_spent_on_shoes", "Amt spent on shoes"),
-        ("amt-spent.on shoes", "Amt spent on shoes"),
-        ("amtspentshoes", '"amtspentshoes"'),
-        ("customerID", "Customer ID"),
-        ("CRMScore", "CRM score"),
-        ("MONTHLY_INCOME", "Monthly income"),
-        ("administration", "Administration"),
-        ("größeDesHaushalts", "Größe des haushalts"),
-        ("___", '"___"'),
-        ("How did you hear about X Education", "How did you hear about X Education"),
-        ("MONTHLY INCOME", "Monthly income"),
-    ],
-)
-def test_a_column_is_named_in_words_where_its_breaks_are_known(name: str, words: str) -> None:
-    assert attribute_name(name) == words
 
 
 @pytest.mark.parametrize(

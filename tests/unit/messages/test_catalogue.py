@@ -5,7 +5,7 @@ from services.messages.model.catalogue import Catalogue, LatestGroup
 from shared.contracts.decision import RecentDecision
 from shared.contracts.message_variant import MessageVariant
 from shared.timeline import ContactFacts, ContactPasts, DatedValue
-from shared.timeline.pasts import GivenValues
+from shared.timeline.past_rows import GivenValues
 from tests.unit.messages.conftest import AT, DAY, HOUR, catalogue
 
 

@@ -13,8 +13,8 @@ from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
 from shared.learners.simple import Columns
-from shared.training.columns import outcome_features
 from shared.training.material import framed
+from shared.training.problem import outcome_features
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30)
 

@@ -12,7 +12,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.errors import FileRefused, InsufficientData
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.frames_folder import write_frames
 from shared.training.material import Material, framed
 

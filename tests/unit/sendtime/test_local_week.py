@@ -27,7 +27,7 @@ from services.sendtime.model.local_week import (
 )
 from shared.contracts.rows import ALWAYS, DAY, HOUR, instant_of, microseconds
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 
 def test_monday_midnight_is_slot_0_and_sunday_23_is_slot_167() -> None:

@@ -15,7 +15,7 @@ from shared.contracts.rows import ALWAYS, DAY, HOUR, microseconds
 from shared.errors import ArtifactRefused
 from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = microseconds(datetime(2026, 6, 1, tzinfo=PARIS))

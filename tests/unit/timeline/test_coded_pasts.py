@@ -17,7 +17,8 @@ from shared.timeline.coded_pasts import (
     from_columns,
     seen_types,
 )
-from shared.timeline.pasts import ContactFacts, Pasts
+from shared.timeline.past_rows import ContactFacts
+from shared.timeline.pasts import Pasts
 
 IDS = ("a", "b", "c")
 TYPES = ("email_opened", "order_placed", "a_type", "email_opened_unverified")

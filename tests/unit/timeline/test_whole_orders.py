@@ -4,10 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPasts
-from shared.timeline.pasts import Pasts
-from shared.timeline.whole_orders import further_lines, whole_orders
+from shared.timeline.past_rows import build
+from shared.timeline.pasts import Pasts, further_lines, whole_orders
 
 TYPES = ("deal_won", "order_placed")
 IDS = ("c-0", "c-1")

@@ -7,9 +7,9 @@ import pytest
 
 from shared.contracts.rows import DAY
 from shared.learners.simple import Columns, chance
-from shared.training.candidates import Problem
 from shared.training.competition import Competition, compete
 from shared.training.material import forward_chain, stratified
+from shared.training.problem import Problem
 from shared.training.report import Report, report
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.training.columns import calendar_auc
+from shared.training.problem import calendar_auc
 
 CUTOFF = np.sort(np.random.default_rng(0).integers(0, 10**15, 3_000))
 

@@ -9,9 +9,9 @@ from numpy.testing import assert_array_equal
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import losses
 from shared.learners.simple import Columns, chance
-from shared.training.candidates import CandidateEntry, Problem
-from shared.training.competition import choice, competition
+from shared.training.competition import CandidateEntry, choice, competition
 from shared.training.material import forward_chain
+from shared.training.problem import Problem
 
 N = 1_200
 DRAW = np.random.default_rng(3)

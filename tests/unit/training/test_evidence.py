@@ -7,7 +7,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.learners.simple import log_odds
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.evidence import JudgedFrames, attribute_groups, churn_question, outcome_evidence, scoring_question
 
 N = 600

@@ -3,8 +3,8 @@ import numpy as np
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
-from shared.training.columns import outcome_features
+from shared.timeline.past_rows import DatedValue
+from shared.training.problem import outcome_features
 
 
 def learned(outcome: Outcome, *, dated: bool, **choices: set[str]) -> list[str]:

@@ -1,8 +1,8 @@
 import numpy as np
 
 from shared.learners.simple import single_column_margins
-from shared.training.columns import Leak, leaks
 from shared.training.material import stratified
+from shared.training.problem import Leak, leaks
 
 N = 600
 LABELS = np.tile([0.0, 0.0, 1.0], N // 3)

@@ -10,7 +10,7 @@ from shared.contracts.rows import ALWAYS, DAY
 from shared.errors import InsufficientData
 from shared.features import Feature, FeatureSet, matrix
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.material import framed, line_notes, scanned
 
 NOW = 1_700_000_000_000_000

@@ -10,7 +10,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.errors import BadRequest
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.training.material import Material, framed, order_notes
 
 NOW = 1_790_000_000_000_000

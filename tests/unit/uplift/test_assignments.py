@@ -10,7 +10,7 @@ from shared.contracts.decision import DecisionRow
 from shared.contracts.holdout import Holdout
 from shared.errors import BadRequest, InsufficientData
 from shared.timeline import ContactFacts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from tests.unit.uplift.conftest import DAY, NOW, event, pasts_of
 
 

@@ -10,7 +10,7 @@ from services.uplift.training.material import UpliftMaterial, followed_up, mater
 from shared.contracts.outcome import Outcome
 from shared.errors import BadRequest, InsufficientData
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from tests.unit.uplift.conftest import BOUGHT, DAY, NO_STORE, NOW, Mailing, event
 
 AT = NOW - 30 * DAY

@@ -23,9 +23,9 @@ from shared.features import FeatureSet, matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
 from shared.learners.simple import Columns
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 from shared.timeline.risk import Episode
-from shared.training.columns import outcome_features
+from shared.training.problem import outcome_features
 
 HERE = Path(__file__).parent
 START = 1_740_000_000_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from services.churn.model import ChurnModel, ChurnQuery, predict
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 HERE = Path(__file__).parent
 NUMBERS = ("probability", "margin", "base", "days_to_event", "value_at_risk")

@@ -20,8 +20,9 @@ from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
 from shared.learners.simple import Columns, chance
 from shared.timeline import ContactFacts, EventTuple, build
-from shared.timeline.pasts import DatedValue, closed_frames
-from shared.training.columns import outcome_features
+from shared.timeline.past_rows import DatedValue
+from shared.timeline.pasts import closed_frames
+from shared.training.problem import outcome_features
 
 HERE = Path(__file__).parent
 START = 1_760_000_000_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from services.scoring.model import ScoringModel
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 HERE = Path(__file__).parent
 

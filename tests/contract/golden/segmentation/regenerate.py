@@ -14,7 +14,7 @@ import numpy as np
 from services.segmentation.model import ScoredSegment, SegmentationModel
 from services.segmentation.training.fitting import SegmentationOptions, fitted
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 HERE = Path(__file__).parent
 SCORING = HERE.parent / "scoring"

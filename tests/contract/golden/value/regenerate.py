@@ -18,7 +18,7 @@ from services.value.training.fitting import fitted, version_of
 from services.value.training.material import value_material
 from shared.learners import Trees
 from shared.timeline import ContactFacts, Pasts, build
-from shared.timeline.pasts import DatedValue
+from shared.timeline.past_rows import DatedValue
 
 HERE = Path(__file__).parent
 SCORING = HERE.parent / "scoring"

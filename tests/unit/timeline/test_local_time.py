@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY, HOUR, SECOND
-from shared.timeline.localtime import hour_of_day, local, offsets, weekday
+from shared.timeline.pasts import hour_of_day, local_time, utc_offsets, weekday
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("posix", "right")))
@@ -32,7 +32,7 @@ def test_the_clock_on_the_wall_is_the_one_of_zoneinfo(instants: list[tuple[int, 
     zones = tuple(dict.fromkeys(zone for _, zone in instants))
     at = [instant for instant, _ in instants]
     zone_of = np.array([zones.index(zone) for _, zone in instants], dtype=np.int32)
-    found = local(np.array(at, dtype=np.int64), zone_of, zones)
+    found = local_time(np.array(at, dtype=np.int64), zone_of, zones)
     assert found.tolist() == [wall_clock(one, zone) for one, (_, zone) in zip(at, instants, strict=True)]
 
 
@@ -40,17 +40,17 @@ def test_the_clock_on_the_wall_is_the_one_of_zoneinfo(instants: list[tuple[int, 
 def test_the_second_of_every_change_is_exact(zone: str) -> None:
     begin = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp()) * SECOND
     hours = begin + np.arange(0, 5 * 365 * 48) * HOUR // 2
-    shift = offsets(zone, hours)
+    shift = utc_offsets(zone, hours)
     changes = hours[1:][shift[1:] != shift[:-1]]
     assert len(changes)
     for change in changes.tolist():
         for at in (change - 30 * 60 * SECOND, change - 1, change, change + 1):
-            assert at + offsets(zone, np.array([at]))[0] == wall_clock(at, zone)
+            assert at + utc_offsets(zone, np.array([at]))[0] == wall_clock(at, zone)
 
 
 def test_no_zone_at_all_is_utc() -> None:
     at = np.array([5 * DAY])
-    assert local(at, np.zeros(1, dtype=np.int32), (None,)).tolist() == [5 * DAY]
+    assert local_time(at, np.zeros(1, dtype=np.int32), (None,)).tolist() == [5 * DAY]
 
 
 def test_an_hour_before_1970_is_an_hour() -> None:

@@ -1,26 +1,204 @@
-"""From rows of events and facts to columns: strings become codes once, and everything after it is arithmetic."""
+"""Rows of pasts as a store or a request gives them, and how they become columns.
+
+Strings become codes once, and everything after it is arithmetic.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, compress
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, compress, pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.rows import ALWAYS
-from shared.timeline.pasts import (
-    NEVER,
-    UNVERIFIED_OPEN,
-    AttributeColumn,
-    ContactFacts,
-    DatedValue,
-    EventTuple,
-    GivenValues,
-    PackedEvents,
-    Pasts,
-    StoredValues,
-)
+from shared.contracts.rows import ALWAYS, Microseconds
+from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, AttributeColumn, Pasts
+
+EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None]
+"""contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
+
+
+EVENT_FIELDS = len(get_args(EventTuple))
+FURTHER_FIELDS = frozenset({"event_id", "value", "message_id", "campaign_id", "item"})
+"""What not everybody looks at of an event: a past that was read without one of them has None in its place."""
+
+
+class PackedEvents(Sequence[EventTuple]):
+    """Events column by column, as a store hands over many; a row is made only where somebody asks for one."""
+
+    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Take one column a field of `EventTuple`, all of one length."""
+        self.columns = columns
+
+    @classmethod
+    def of(cls, events: Iterable[EventTuple]) -> "PackedEvents":
+        """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
+        if isinstance(events, PackedEvents):
+            return events
+        flat = list(chain.from_iterable(events))
+        return cls([flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)])
+
+    @cached_property
+    def runs(self) -> tuple[list[str], list[int]]:
+        """Return whose the events are: each contact for as many as lie together, and where that run begins."""
+        ids = self.columns[0]
+        if ids and ids[0] == ids[-1] and ids.count(ids[0]) == len(ids):
+            return [ids[0]], [0]
+        begins = [place for place, (before, own) in enumerate(pairwise(chain([None], ids))) if own != before]
+        return [ids[begin] for begin in begins], begins
+
+    def __len__(self) -> int:
+        """Count the events."""
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[EventTuple]:
+        """Make one row after the other."""
+        rows: Iterator[Any] = zip(*self.columns, strict=True)
+        return rows
+
+    def __getitem__(self, place: Any) -> Any:
+        """Make one row, or keep a stretch of them."""
+        taken = [column[place] for column in self.columns]
+        return PackedEvents(taken) if isinstance(place, slice) else tuple(taken)
+
+
+class DatedValue(NamedTuple):
+    """One value of one attribute, valid from an instant until the next one."""
+
+    name: str
+    valid_from: Microseconds
+    value: Any
+    dated: bool = True
+    """False: nobody said since when; only an attribute declared static may be trained on."""
+
+
+class GivenValues(Collection[DatedValue]):
+    """Values that a call brings of one contact: they hold at any cutoff.
+
+    Each is made when it is asked for: a call brings tens of thousands, and columns are built without them.
+    """
+
+    __slots__ = ("by_name",)
+
+    def __init__(self, by_name: Mapping[str, Any]) -> None:
+        self.by_name = by_name
+
+    def __len__(self) -> int:
+        """Count the values."""
+        return len(self.by_name)
+
+    def __iter__(self) -> Iterator[DatedValue]:
+        """Make one after the other."""
+        return (DatedValue(name, ALWAYS, value) for name, value in self.by_name.items())
+
+    def __contains__(self, value: object) -> bool:
+        """Whether it is one of them."""
+        return value in tuple(self)
+
+
+class StoredValues(Collection[DatedValue]):
+    """Values of one contact, column by column, in the order of name and instant; each is made when it is asked for."""
+
+    __slots__ = ("columns", "names")
+
+    def __init__(self, names: tuple[str, ...], *columns: Sequence[Any]) -> None:
+        """Take the names, and further columns in the order of `DatedValue`."""
+        self.names = names
+        self.columns = (names, *columns)
+
+    @property
+    def last_valid_from(self) -> Microseconds:
+        """Return the instant from which on all of them are valid."""
+        return max(self.columns[1], default=ALWAYS)
+
+    def __len__(self) -> int:
+        """Count the values."""
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[DatedValue]:
+        """Make one after the other."""
+        return map(DatedValue, *self.columns)
+
+    def __contains__(self, value: object) -> bool:
+        """Whether it is one of them."""
+        return value in tuple(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it holds the same values in the same order."""
+        return isinstance(other, Collection) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by value
+
+
+def names_of(values: Collection[DatedValue]) -> Collection[str]:
+    """Return the names of a contact's values."""
+    if isinstance(values, StoredValues):
+        return values.names
+    return values.by_name.keys() if isinstance(values, GivenValues) else [value.name for value in values]
+
+
+_VALUE = DatedValue._fields.index("value")
+
+
+def named_values(values: Collection[DatedValue]) -> Iterable[tuple[str, Any]]:
+    """Return name and value of each of a contact's values."""
+    if isinstance(values, GivenValues):
+        return values.by_name.items()
+    if isinstance(values, StoredValues):
+        return zip(values.names, values.columns[_VALUE], strict=True)
+    return ((value.name, value.value) for value in values)
+
+
+class ContactFacts(NamedTuple):
+    """What is known of a contact apart from events."""
+
+    created_at: Microseconds | None = None
+    timezone: str | None = None
+    consent: Mapping[str, str] = {}
+    attributes: Collection[DatedValue] = ()
+    unreadable: frozenset[str] = frozenset()
+    """Names of attributes whose last value could not be read, and is None."""
+
+
+@dataclass(slots=True)
+class PastRows:
+    """Rows as they come from the store or from a request, before they become columns."""
+
+    facts: dict[str, ContactFacts]
+    """Known contacts only."""
+    events: Sequence[EventTuple]
+    """In any order; each (contact_id, event_id) once."""
+    older: list[EventTuple] = field(default_factory=list)
+    """Events from before the lookback, of the types asked for; no feature ever sees them."""
+    other_currency: frozenset[str] = frozenset()
+    """Contacts of whom events in another currency than the wanted one were left out."""
+
+
+def contacts_of(events: Sequence[EventTuple]) -> set[str]:
+    """Return who has any of some events."""
+    return set(events.runs[0] if isinstance(events, PackedEvents) else map(itemgetter(0), events))
+
+
+def perhaps_of_types(events: Sequence[EventTuple], types: Collection[str]) -> Iterable[EventTuple]:
+    """Keep the events that may be of some types as `seen_type` knows them; of many the others are never rows."""
+    recorded = {*types, "email_opened"} if UNVERIFIED_OPEN in types else set(types)
+    names = events.columns[2] if isinstance(events, PackedEvents) else map(itemgetter(2), events)
+    return compress(events, [name in recorded for name in names])
+
+
+def seen_type(event: EventTuple) -> str | None:
+    """Return the type under which features and labels know an event; None where a machine made it.
+
+    >>> seen_type(("c-1", "e-1", "email_opened", 0, None, None, None, None, None))
+    'email_opened_unverified'
+    """
+    type_, human = event[2], event[8]
+    if human == 0:
+        return None
+    return UNVERIFIED_OPEN if type_ == "email_opened" and human is None else type_
+
 
 _NAN = float("nan")
 VALUE_FIELDS = len(DatedValue._fields)

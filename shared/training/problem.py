@@ -1,4 +1,4 @@
-"""Which columns a run learns from.
+"""What a run is to learn: the columns that it may learn from, and their rows with labels and splits.
 
 Left out are columns that give the calendar away, and leaks: columns that know the answer because they were filled in,
 or changed, with it or after it.
@@ -6,7 +6,8 @@ or changed, with it or after it.
 
 import shlex
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -14,16 +15,15 @@ from numpy.typing import NDArray
 
 from shared.contracts.defaults import FILLED_AUC
 from shared.contracts.outcome import Outcome
+from shared.contracts.rows import Microseconds
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import auc
 from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, learn, matrix
-from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
+from shared.learners.simple import Columns, Matrix, Vector, log_odds, single_column_margins
 from shared.ties import rounded
 from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, Frames, entry_at
-from shared.training.candidates import Problem, trees_entry
-from shared.training.competition import SHAPES
-from shared.training.material import Material
+from shared.training.material import Material, Split, contact_folds
 from shared.values.words import speaks_of_the_outcome
 
 GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
@@ -44,6 +44,12 @@ NAMED_AUC = 0.65
 SAMPLE_ROWS = 5_000
 CALENDAR_AUC = 0.70
 """From here on a column that looks far back mostly measures how old the data is."""
+ENOUGH_TO_CHOOSE = 100
+"""Positive contacts among the judged rows below which folds of contacts choose."""
+HORIZONS_TO_CHOOSE = 2
+"""Horizons that the judged rows must span for time to choose."""
+STRATUM_PULL = 10.0
+"""Imagined rows at the overall rate with which the base rate of a stratum starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,41 +315,147 @@ def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int
     return stored.valid_from[held], (entry >= 0) & stored.dated[held]
 
 
-def other_rankings(problem: Problem, chosen: Chosen, suspected_values: Matrix) -> dict[str, float]:
-    """Measure what an answer would change: the held-out AUC of small trees, by the name of the figure.
+@dataclass(frozen=True)
+class Problem:
+    """What is to be learned: rows, their labels, whose they are, and how they may be split."""
 
-    Args:
-        problem: without the suspects.
-        chosen: its columns, what is suspected of them and what was left out.
-        suspected_values: of the suspects, in the rows of the problem, shape (n, number of suspected columns).
-    """
-    found = {}
-    if chosen.suspects:
-        found["auc_with_suspects"] = _auc_with(problem, chosen, suspected_values)
-    questioned = {leak.name for leak in chosen.questioned}
-    kept = [place for place, one in enumerate(chosen.feature_set.features) if one.attribute not in questioned]
-    if questioned and kept:
-        found["auc_without_questioned"] = _auc_of(problem, kept)
-    return found
+    matrix: Matrix
+    labels: Vector
+    owner: NDArray[np.int32]
+    """Contact of each row."""
+    columns: Columns
+    splits: tuple[Split, ...]
+    """What the figures come from."""
+    cutoff: NDArray[np.int64] | None = None
+    """None: flat data, the splits are folds."""
+    horizon: Microseconds = 0
+    known_at: NDArray[np.int64] | None = None
+    """When each row's label was known; None: one horizon after its cutoff."""
+    strata: NDArray[np.intp] | None = None
+    """Rows whose base rates differ by nature, such as the periods of a hazard: each candidate starts from the base
+    rate of a row's stratum, as seen in training; None: there is one."""
+    recency: float = 1.5
+    """How many times the block before it a block counts when rounds and candidates are chosen: what is served learns
+    from more data than any block did and answers about what comes next, so that the last block is the most like it."""
+
+    @property
+    def chained(self) -> bool:
+        """Return whether the splits follow each other in time."""
+        return self.cutoff is not None
+
+    @property
+    def judged(self) -> NDArray[np.intp]:
+        """List the rows that figures come from: where time allows, the first block only chooses."""
+        return np.sort(np.concatenate([split.test for split in self.counted]))
+
+    @property
+    def counted(self) -> tuple[Split, ...]:
+        """List the splits that figures come from."""
+        return self.splits[1:] if self.chained and len(self.splits) > 2 else self.splits
+
+    @cached_property
+    def choosing(self) -> tuple[Split, ...]:
+        """Return on which splits candidates and rounds are chosen.
+
+        The judged rows themselves, by blocks. Where they span less than two horizons, or fewer than 100 contacts
+        among them are positive, a choice would be chance made on models that saw a third of the data: then folds
+        of contacts over all closed frames choose, and time still judges.
+        """
+        if self.cutoff is None or self._can_choose(self.cutoff[self.judged]):
+            return self.splits
+        return tuple(contact_folds(self.owner, self.labels))
+
+    def _can_choose(self, judged_at: NDArray[np.int64]) -> bool:
+        positives = self.owner[self.judged][self.labels[self.judged] == 1]
+        spans = judged_at.max() - judged_at.min() >= HORIZONS_TO_CHOOSE * self.horizon
+        return bool(spans) and len(np.unique(positives)) >= ENOUGH_TO_CHOOSE
+
+    @property
+    def chosen_by_folds(self) -> bool:
+        """Return whether folds of contacts chose, because time left too little."""
+        return self.choosing is not self.splits
+
+    def weights_of(self, splits: tuple[Split, ...]) -> list[float]:
+        """Weigh splits that choose by their rows and, in a chain of blocks, by how recent they are."""
+        steps = range(len(splits)) if self.chained and splits is self.splits else [0] * len(splits)
+        return [len(split.test) * self.recency**step for step, split in zip(steps, splits, strict=True)]
+
+    @cached_property
+    def row_weights(self) -> Vector:
+        """Weigh each row by how recent its block is when candidates are chosen, shape (n,); 0 where nobody judged."""
+        return np.ones(len(self.labels)) if self.chosen_by_folds else self.recent
+
+    @cached_property
+    def recent(self) -> Vector:
+        """Weigh each judged row by how recent its block is, shape (n,); 0 where nobody judged, 1 in folds."""
+        weight = np.zeros(len(self.labels))
+        for step, split in enumerate(self.splits):
+            weight[split.test] = self.recency**step if self.chained else 1.0
+        return weight
+
+    @property
+    def choosing_rows(self) -> NDArray[np.intp]:
+        """List the rows on which candidates are chosen for what is served."""
+        return np.arange(len(self.labels)) if self.chosen_by_folds else self.judged
+
+    def judged_before(self, position: int) -> NDArray[np.intp]:
+        """List the rows on which the blocks before a split were judged, or the other folds, split by split."""
+        others = [split.test for place, split in enumerate(self.splits) if place != position]
+        rows = others[:position] if self.chained else others
+        return np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
+
+    def chosen_before(self, position: int) -> NDArray[np.intp]:
+        """List the rows that may choose a candidate for a split: of the blocks before it, or of the other folds."""
+        if self.chosen_by_folds:
+            return self.known_before(position, np.arange(len(self.labels)))
+        return np.sort(self.judged_before(position))
+
+    @property
+    def blocks(self) -> list[NDArray[np.intp]]:
+        """List the places in `judged` of each counted split's rows."""
+        place = np.full(len(self.labels), -1, dtype=np.intp)
+        place[self.judged] = np.arange(len(self.judged))
+        return [place[split.test] for split in self.counted]
+
+    def seen(self, split: Split, rows: NDArray[np.intp]) -> Matrix:
+        """Take rows of the matrix as a split sees them: hidden columns are missing."""
+        return hidden(self.matrix[rows], split)
+
+    def base(self, rows: NDArray[np.intp]) -> Vector:
+        """Return the log-odds of each stratum as seen in some rows, shape (n_strata,).
+
+        A stratum with few rows is drawn towards the rate of all.
+        """
+        strata = self.strata_of(rows)
+        count = np.bincount(strata, minlength=self.n_strata)
+        hits = np.bincount(strata, weights=self.labels[rows], minlength=self.n_strata)
+        if self.strata is None:
+            return log_odds(hits / count)
+        rate = self.labels[rows].mean()
+        return log_odds((hits + STRATUM_PULL * rate) / (count + STRATUM_PULL))
+
+    def strata_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the stratum of each row."""
+        return np.zeros(len(rows), dtype=np.intp) if self.strata is None else self.strata[rows]
+
+    @cached_property
+    def n_strata(self) -> int:
+        """Count the strata."""
+        return 1 if self.strata is None else int(self.strata.max()) + 1
+
+    def known_before(self, position: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Keep the rows whose labels were known when a split began; flat data has always known them."""
+        if self.cutoff is None:
+            return rows
+        known = self.cutoff[rows] + self.horizon if self.known_at is None else self.known_at[rows]
+        closed: NDArray[np.intp] = rows[known <= self.cutoff[self.splits[position].test].min()]
+        return closed
 
 
-def _auc_with(problem: Problem, chosen: Chosen, values: Matrix) -> float:
-    width = len(problem.columns)
-    columns = Columns(
-        (*problem.columns.names, *chosen.suspected.names),
-        (*problem.columns.categorical, *(width + column for column in chosen.suspected.categorical)),
-    )
-    return _auc(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns))
-
-
-def _auc_of(problem: Problem, kept: Sequence[int]) -> float:
-    columns = Columns(
-        tuple(problem.columns.names[place] for place in kept),
-        tuple(new for new, place in enumerate(kept) if place in problem.columns.categorical),
-    )
-    return _auc(replace(problem, matrix=problem.matrix[:, list(kept)], columns=columns))
-
-
-def _auc(problem: Problem) -> float:
-    entry = trees_entry(problem, SHAPES[0])
-    return auc(problem.labels[problem.judged], entry.margin[problem.judged])
+def hidden(matrix: Matrix, split: Split) -> Matrix:
+    """Make the columns that a split does not see missing; the matrix itself is not changed."""
+    if not split.hidden:
+        return matrix
+    seen = matrix.copy()
+    seen[:, list(split.hidden)] = np.nan
+    return seen
