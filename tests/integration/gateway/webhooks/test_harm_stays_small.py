@@ -180,7 +180,7 @@ async def test_a_source_that_is_slow_holds_one_thread_and_others_are_served(
 ) -> None:
     path = await add_source(creates_contacts=True)
     other = await add_source("other", creates_contacts=True)
-    reception = gateway.app.state.gateway.webhook_queue
+    reception = gateway.parts.webhook_queue
     slow = path.rsplit("/", 1)[1]
     gate = asyncio.Event()
 

@@ -18,7 +18,7 @@ from shared.errors import NotFound
 @asynccontextmanager
 async def all_at_once(gateway: Any, path: str, requests: list[dict[str, Any]]) -> AsyncIterator[list[Any]]:
     """Send requests while the place of their source is taken, so that all of them wait for each other."""
-    queue = gateway.app.state.gateway.webhook_queue
+    queue = gateway.parts.webhook_queue
     answers: list[Any] = []
     async with queue._turn(path.rsplit("/", 1)[1]) as line:
         async with line.places:
@@ -31,7 +31,7 @@ async def all_at_once(gateway: Any, path: str, requests: list[dict[str, Any]]) -
 
 def verified(gateway: Any, path: str, signed: dict[str, Any]) -> VerifiedBatch:
     """Verify a request; it is not stored yet."""
-    receiver = gateway.app.state.gateway.webhook_queue.receiver
+    receiver = gateway.parts.webhook_queue.receiver
     headers = {name.lower(): value for name, value in signed["headers"].items()}
     request = SignedRequest(signed["data"], headers, f"https://foretell.example{path}", "POST", datetime.now(UTC))
     known = receiver.known("sendgrid", path.rsplit("/", 1)[1], microseconds(request.received_at))
