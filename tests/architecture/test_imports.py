@@ -1,7 +1,8 @@
-"""What import-linter cannot see: imports made by a function, and shared modules that one process alone uses."""
+"""What import-linter does not hold: imports by name, circles of files, packages of shared with one user alone."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,47 @@ def test_no_file_imports_relatively(sources: dict[Path, ast.Module]) -> None:
     ]
 
     assert offenders == []
+
+
+def test_no_files_import_each_other(sources: dict[Path, ast.Module]) -> None:
+    """Imports in a function, for the type check alone, and by a name that is written out count as any other."""
+    modules = {module_of(path) for path in sources}
+
+    graph = {
+        module_of(path): {
+            *imported_of(modules, tree),
+            *(name for _, name in dynamic_imports(tree) if name in modules),
+        }
+        for path, tree in sources.items()
+    }
+
+    assert " -> ".join(circle(graph)) == ""
+
+
+def imported_of(modules: set[str], tree: ast.Module) -> Iterator[str]:
+    """Yield which of our modules a file imports; of a package and a module within it, the module."""
+    for node in nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            whole = (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name if name in modules else node.module for name in whole)
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return modules of which each imports the next, the last of them the first again; empty: there is no such circle.
+
+    >>> circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+    []
+    >>> circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    ['a', 'b', 'c', 'a']
+    """
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found[::-1]  # it comes with each before what imports it
+    return []
 
 
 def test_annotations_are_real_at_run_time(sources: dict[Path, ast.Module]) -> None:
