@@ -176,11 +176,11 @@ def _lifespan(
     metrics: GatewayMetrics,
     providers: Mapping[str, Provider],
     given: tuple[Database | None, aiohttp.ClientSession | None],
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Gateway]]]:
     database, client = given
 
     @asynccontextmanager
-    async def living(app: FastAPI) -> AsyncIterator[None]:
+    async def living(app: FastAPI) -> AsyncIterator[Mapping[str, Gateway]]:
         store = open_database(settings) if database is None else database
         session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) if client is None else client
         key_cache = KeyCache(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
@@ -190,17 +190,15 @@ def _lifespan(
         failures = FailureLimits(limits, settings.limits_failures)
         receiver = _webhook_receiver(settings, store, providers)
         parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, StoreLook(store))
-        app.state.gateway = Gateway(*parts)
+        gateway = Gateway(*parts)
         app.state.webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
         app.state.samples = SampleCache()
         # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
         own_store = open_database(settings, readers=CONSOLE_READERS, cuts_off=True) if database is None else database
-        app.state.console = Console(
-            replace(app.state.gateway, database=own_store, writers=Semaphore(CONSOLE_READERS // 2))
-        )
+        app.state.console = Console(replace(gateway, database=own_store, writers=Semaphore(CONSOLE_READERS // 2)))
         writing = asyncio.create_task(_write_used_keys(key_cache))
         try:
-            yield
+            yield {"gateway": gateway}  # in the state of each request
         finally:
             writing.cancel()
             with suppress(TimeoutError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from starlette.types import Scope as ASGIScope
 
@@ -16,10 +16,8 @@ from gateway.rate_limits import RateLimits
 from shared.contracts.call import SCOPES, Deadline, Scope, allows, matches, public_id_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
+from shared.http.exchange import client_address
 from shared.store import KeyRow
-
-if TYPE_CHECKING:
-    from gateway.context import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -232,43 +230,25 @@ async def caller_of(key_cache: KeyCache, limits: RateLimits, authorization: str 
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class InProcess:
-    """A call that comes from this process itself: whose it is, found by a session, and the parts that it uses."""
-
-    gateway: "Gateway"
-    caller: Caller
-
-
-IN_PROCESS: Final = "foretell.in_process"
-"""Key in the scope of such a call; no server writes it, so no client can."""
-
-
-def parts_of(scope: ASGIScope) -> "Gateway":
-    """Return the parts that a request uses: those of the process, unless the call brings its own."""
-    here: InProcess | None = scope.get(IN_PROCESS)
-    gateway: Gateway = scope["app"].state.gateway if here is None else here.gateway
-    return gateway
-
-
-async def identify(gateway: "Gateway", scope: ASGIScope, authorization: str | None, address: str) -> Caller:
-    """Return who asks: by the key, or as the call from this process says.
+async def identify(key_cache: KeyCache, limits: RateLimits, scope: ASGIScope, authorization: str | None) -> Caller:
+    """Return who asks: by the key, or as a call from this process itself says.
 
     Args:
-        gateway: the parts that the request uses.
-        scope: of the request.
+        key_cache: knows the keys.
+        limits: how often an address may fail.
+        scope: of the request. The state of a call from this process holds its caller, whom a session named; no server
+            writes that, so no client can.
         authorization: the header.
-        address: where the request comes from.
 
     Raises:
         NotAuthenticated: no valid key.
         LimitReached: the address has failed too often.
         StoreUnavailable: the store is away, and the key is not cached.
     """
-    here: InProcess | None = scope.get(IN_PROCESS)
-    if here is not None:
-        return here.caller
-    return await caller_of(gateway.key_cache, gateway.limits, authorization, address)
+    known: Caller | None = scope["state"].get("caller")
+    if known is not None:
+        return known
+    return await caller_of(key_cache, limits, authorization, client_address(scope))
 
 
 def permit(caller: Caller, scope: Scope) -> None:

@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope as ASGIScope
 
-from gateway.auth import Caller, KeyCache, identify, parts_of, permit
+from gateway.auth import Caller, KeyCache, identify, permit
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
@@ -181,8 +181,9 @@ class AuthenticatedRequest:
 
 
 def gateway_of(request: Request) -> Gateway:
-    """Return the parts that a request uses."""
-    return parts_of(request.scope)
+    """Return the parts that a request uses: those of the process, unless a call from this process brings its own."""
+    gateway: Gateway = request.state.gateway
+    return gateway
 
 
 async def body_of(request: Request) -> bytes:
@@ -205,8 +206,7 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
         BadRequest: a query parameter is not known here.
     """
     gateway = gateway_of(request)
-    address = request.client.host if request.client is not None else ""
-    caller = await identify(gateway, request.scope, request.headers.get("authorization"), address)
+    caller = await identify(gateway.key_cache, gateway.limits, request.scope, request.headers.get("authorization"))
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
     quota = request.state.quota = await gateway.limits.count(caller.public_id)

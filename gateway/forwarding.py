@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from gateway.auth import identify, parts_of, permit
-from gateway.context import AuthenticatedRequest, authenticate, body_of
+from gateway.auth import identify, permit
+from gateway.context import AuthenticatedRequest, Gateway, authenticate, body_of
 from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
 from shared.contracts.call import target_of
@@ -50,8 +50,8 @@ def metered(work: Work) -> Handler:
     """Return a handler that checks key and quota, works, and then counts the contacts that the work noted."""
 
     async def answer(exchange: Exchange) -> HttpAnswer:
-        gateway = parts_of(exchange.scope)
-        caller = await identify(gateway, exchange.scope, exchange.header(b"authorization"), exchange.client_address)
+        gateway: Gateway = exchange.scope["state"]["gateway"]
+        caller = await identify(gateway.key_cache, gateway.limits, exchange.scope, exchange.header(b"authorization"))
         exchange.facts.update(account=caller.account, key=caller.public_id)
         quota = await gateway.limits.count(caller.public_id)
         try:

@@ -87,8 +87,10 @@ class Reply:
 class Client:
     """Calls an ASGI app in this process, signed like the gateway would."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, state: Mapping[str, Any] | None = None) -> None:
         self.app = app
+        self.state = state or {}
+        """What the lifespan of the app yields: a server hands it to each request."""
 
     async def send(
         self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None
@@ -120,6 +122,7 @@ class Client:
             "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 8001),
+            "state": {**self.state},
         }
         await self.app(scope, receive, send)
         start = next(message for message in sent if message["type"] == "http.response.start")

@@ -7,7 +7,8 @@ from time import time
 import numpy as np
 from numpy.typing import NDArray
 
-from services.scoring.training import ScoringFit, fitted
+from services.scoring.fit import ScoringFit
+from services.scoring.training import fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation import metrics

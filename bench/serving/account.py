@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bench.serving.arithmetic import Void
 from foretell.cli.context import ensure_account, ensure_key, now_us
-from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
+from services.scoring.fit import ScoringFit
+from services.scoring.training import RECIPE, ScoringRun, fitted
 from services.specs import recipe_of, spec_of
 from shared.capabilities import TABLE
 from shared.contracts.decision import CLICKED, UNTRAINED, DecisionArm, DecisionRow

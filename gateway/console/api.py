@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.auth import IN_PROCESS, Caller, InProcess
+from gateway.auth import Caller
 from gateway.context import Gateway
 from shared.contracts.call import Deadline
 
@@ -199,8 +199,7 @@ class Api:
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
             "client": self.client,
             "server": None,
-            "state": {},
-            IN_PROCESS: InProcess(self.gateway, self.caller),
+            "state": {"gateway": self.gateway, "caller": self.caller},
         }
 
 

@@ -43,6 +43,7 @@ from gateway.context import Gateway, now
 from shared.contracts.call import Deadline, digest_of, public_id_of
 from shared.errors import BadRequest, ForetellError, NotAllowed, NotAuthenticated
 from shared.http import problem
+from shared.http.exchange import client_address
 
 PATH: Final = "/console"
 POLICY: Final = (
@@ -256,8 +257,7 @@ async def sign_in(request: Request) -> Response:
         fields = dict(await _fields(request))
         key = fields.get("key", "").strip()
         parts = console.gateway
-        address = request.client.host if request.client is not None else ""
-        caller = await caller_of(parts.key_cache, parts.limits, f"Bearer {key}", address)
+        caller = await caller_of(parts.key_cache, parts.limits, f"Bearer {key}", client_address(request.scope))
     except ForetellError as error:
         return _sign_in_form(request, str(error), error.status)
     request.state.facts = {"account": caller.account, "key": caller.public_id}

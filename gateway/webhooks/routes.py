@@ -10,6 +10,7 @@ from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.receiver import queue_of
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
 from shared.contracts.rows import instant_of
+from shared.http.exchange import client_address
 from shared.http.middleware import called_path
 
 router = APIRouter(tags=["webhooks"])
@@ -39,7 +40,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
     """
     facts: dict[str, Any] = {"provider": provider}
     request.state.facts = facts
-    queue, address = queue_of(request), _address(request)
+    queue, address = queue_of(request), client_address(request.scope)
     queue.require_capacity(source_id, address)
     signed = SignedRequest(
         body=await body_of(request),
@@ -70,13 +71,8 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Confirm that a source has this address, for providers that visit it before they send anything."""
-    await queue_of(request).require(provider, source_id, now(), address=_address(request))
+    await queue_of(request).require(provider, source_id, now(), address=client_address(request.scope))
     return json_response(SourceReady(status="ready"))
-
-
-def _address(request: Request) -> str:
-    """Return the caller's address; behind a trusted proxy, the address that it names."""
-    return request.client.host if request.client is not None else ""
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from services.scoring.fit import ONE_MOMENT_GRADE, ScoringFit
 from services.scoring.model import ScoringModel
-from services.scoring.training import ONE_MOMENT_GRADE, ScoringFit
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.errors import FileRefused, InsufficientData
 from shared.evaluation.calibration import Calibrator, Reference, calibrate

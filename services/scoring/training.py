@@ -1,13 +1,13 @@
 """Scoring's recipe: what one run reads, fits, registers, and compares with the champion."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from services.scoring.adoption import adopted, learnable_frames
+from services.scoring.fit import ONE_MOMENT_GRADE, ScoringFit
 from services.scoring.model import ScoringModel
-from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import ColumnChoices, Progress, silent
 from shared.evaluation.calibration import Calibrator, Reference
@@ -25,24 +25,12 @@ from shared.training.material import SEED, Material, digest_of_data, framed, lin
 from shared.training.problem import Problem, chosen_columns, inputs_of, outcome_features
 from shared.training.recipe import Elsewhere, Recipe, Run
 from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
-from shared.training.report import Report, plots, report
+from shared.training.report import plots, report
 from shared.training.versions import Fitted
 
 CAPABILITY = "scoring"
-ONE_MOMENT_GRADE: Grade = "C"
-"""The most that is given where only contacts of the same day could judge."""
 ON_ALL = "The trees that won were grown once more on all {:,} frames; what is judged are those of the drawn ones."
 ScoringRun = Run[ColumnChoices]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoringFit:
-    """A fitted model with the evidence behind it."""
-
-    model: ScoringModel
-    report: Report
-    problem: Problem
-    competition: Competition
 
 
 def fitted(
@@ -212,14 +200,10 @@ def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) ->
 
 
 def _frames(run: ScoringRun, stuff: Material) -> LearnableFrames:
-    from services.scoring.adoption import learnable_frames  # it builds on this module
-
     return learnable_frames(stuff, allowed=run.choices.allowed, forbidden=run.choices.forbidden)
 
 
 def _adopted(run: ScoringRun, stuff: Material, manifest: Manifest, text: str) -> ScoringFit:
-    from services.scoring.adoption import adopted
-
     return adopted(stuff, manifest, text, forbidden=run.choices.forbidden, now=run.now)
 
 

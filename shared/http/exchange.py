@@ -129,12 +129,6 @@ class Exchange:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
-    @property
-    def client_address(self) -> str:
-        """Where the request comes from; empty over a local socket."""
-        client = self.scope.get("client")
-        return "" if client is None else client[0]
-
     async def body(self) -> bytes:
         """Read the body; call it once.
 
@@ -233,8 +227,13 @@ class FlatApp(FastAPI):
             await super().__call__(scope, receive, send)
             return
         take_slash_off(scope)
-        scope["app"] = self
         await route(scope, receive, send)
+
+
+def client_address(scope: Scope) -> str:
+    """Return where a request comes from; empty over a local socket. Behind a trusted proxy, what that names."""
+    client = scope.get("client")
+    return "" if client is None else client[0]
 
 
 def sane_request_id(given: str | None) -> str:

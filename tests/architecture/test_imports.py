@@ -1,8 +1,8 @@
-"""What import-linter cannot see: imports by name, circles of folders, shared modules that one process alone uses."""
+"""What import-linter cannot see: imports by name, circles of files and folders, shared packages with one user alone."""
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -23,11 +23,6 @@ IMPORTERS = {
 }
 # Where a module is imported by a name that is not written out: what starts and what finds the lines of the table.
 COMPOSED = {"foretell.child", "foretell.preloaded", "services.specs"}
-WITHOUT_CIRCLES = (
-    pytest.param("gateway", marks=pytest.mark.xfail(strict=True, reason="auth.py names context.py for its types")),
-    "services",
-    "shared",
-)
 
 
 def module_of(path: Path) -> str:
@@ -54,40 +49,6 @@ def imported(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
-
-
-@pytest.mark.parametrize("package", WITHOUT_CIRCLES)
-def test_the_folders_of_a_package_import_each_other_in_no_circle(sources: dict[Path, ast.Module], package: str) -> None:
-    """A folder, or a file beside the folders, imports downwards only: wherever in a file the import stands."""
-    arrows = arrows_between_folders(sources, package)
-    imported_by = {importer: {one for by, one in arrows if by == importer} for importer, _ in arrows}
-
-    try:
-        TopologicalSorter(imported_by).prepare()
-        circle: list[str] = []
-    except CycleError as error:
-        circle = error.args[1]
-
-    named = (f"{by} -> {one}: {', '.join(sorted(arrows[by, one]))}" for one, by in pairwise(circle))
-    assert circle == [], "\n".join(named)
-
-
-def arrows_between_folders(sources: dict[Path, ast.Module], package: str) -> dict[tuple[str, str], set[str]]:
-    """Return the statements by which one folder, or file beside the folders, of a package imports another."""
-    known = {module_of(path): path for path in sources}
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for path, tree in sources.items():
-        if path.parts[0] == package:
-            for module in known.keys() & imported(tree):
-                importer, target = part_of(path), part_of(known[module])
-                if target.startswith(f"{package}/") and importer != target:
-                    found[importer, target].add(f"{path} imports {module}")
-    return found
-
-
-def part_of(path: Path) -> str:
-    """Name the folder of a package that a file lies in, or the file itself where it lies beside the folders."""
-    return "/".join(path.parts[:2])
 
 
 @pytest.mark.parametrize(("library", "owner"), OWNERS.items())
@@ -127,6 +88,70 @@ def test_no_file_imports_relatively(sources: dict[Path, ast.Module]) -> None:
     ]
 
     assert offenders == []
+
+
+@pytest.fixture(scope="module")
+def arrows(sources: dict[Path, ast.Module]) -> dict[str, set[str]]:
+    """Say of each module which ones it imports: in a function, for the type check alone, by a name written out, too."""
+    modules = {module_of(path) for path in sources}
+    return {
+        module_of(path): {
+            *imported_of(modules, tree),
+            *(name for _, name in dynamic_imports(tree) if name in modules),
+        }
+        for path, tree in sources.items()
+    }
+
+
+def test_no_files_import_each_other(arrows: dict[str, set[str]]) -> None:
+    assert " -> ".join(circle(arrows)) == ""
+
+
+def test_no_folders_of_a_package_import_each_other(arrows: dict[str, set[str]]) -> None:
+    """Of a package, the folders and the files beside them: what is above takes from what is below."""
+    between: dict[str, set[str]] = defaultdict(set)
+    why: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for module, imports in arrows.items():
+        for one in imports:
+            above, below = folder_of(module), folder_of(one)
+            if above != below and above.split(".")[0] == below.split(".")[0]:
+                between[above].add(below)
+                why[above, below].add(f"{module} imports {one}")
+
+    found = circle(between)
+
+    assert [sorted(why[pair]) for pair in pairwise(found)] == []
+
+
+def folder_of(module: str) -> str:
+    """Name the folder of its package in which a module lies, or the module itself where it lies beside the folders."""
+    return ".".join(module.split(".")[:2])
+
+
+def imported_of(modules: set[str], tree: ast.Module) -> Iterator[str]:
+    """Yield which of our modules a file imports; of a package and a module within it, the module."""
+    for node in nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            whole = (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name if name in modules else node.module for name in whole)
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return modules of which each imports the next, the last of them the first again; empty: there is no such circle.
+
+    >>> circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+    []
+    >>> circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    ['a', 'b', 'c', 'a']
+    """
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found[::-1]  # it comes with each before what imports it
+    return []
 
 
 def test_annotations_are_real_at_run_time(sources: dict[Path, ast.Module]) -> None:

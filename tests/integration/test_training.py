@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.churn.training import RECIPE as CHURN
+from services.scoring.fit import ScoringFit
 from services.scoring.model import ScoringModel
-from services.scoring.training import RECIPE, ScoringFit, fitted
+from services.scoring.training import RECIPE, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.contracts.training import ColumnChoices

@@ -100,8 +100,8 @@ def own_home(unpacked: Path, tmp_path: Path) -> Iterator[Home]:
 @asynccontextmanager
 async def gateway(home: Home, asgi: Any) -> AsyncIterator[Any]:
     app = create_app(GatewaySettings(home=home.folder, **home.secrets), database=KeptOpen(home.database))  # type: ignore[arg-type]
-    async with app.router.lifespan_context(app):
-        yield asgi(app)
+    async with app.router.lifespan_context(app) as state:
+        yield asgi(app, state)
 
 
 def bearer(key: str) -> dict[str, str]:

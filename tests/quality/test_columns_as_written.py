@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.training import ScoringFit, fitted
+from services.scoring.fit import ScoringFit
+from services.scoring.training import fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.evaluation.metrics import Interval

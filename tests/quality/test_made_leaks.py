@@ -5,7 +5,8 @@ from numpy.testing import assert_array_equal
 
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
-from services.scoring.training import ScoringFit, fitted
+from services.scoring.fit import ScoringFit
+from services.scoring.training import fitted
 from shared.evaluation.metrics import Interval
 from shared.training.material import Material
 from tests.quality import made_tables as made

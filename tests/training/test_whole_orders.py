@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.model import ChurnQuery, predict
+from services.churn.model import ChurnQuery
 from services.churn.training import churn_material
 from services.churn.training import fitted as fitted_churn
 from services.scoring.training import fitted as fitted_scoring
@@ -76,7 +76,7 @@ def answers_of(shop: Shop, model: Any) -> list[Any]:
     if hasattr(model, "predict"):
         return [*model.predict(shop.pasts, everybody, reasons=5), *model.predict(shop.few, everybody[:3], reasons=5)]
     query = ChurnQuery(reasons=5, survival=True)
-    return [*predict(model, shop.pasts, everybody, query), *predict(model, shop.few, everybody[:3], query)]
+    return [*model.predict(shop.pasts, everybody, query), *model.predict(shop.few, everybody[:3], query)]
 
 
 def told(answers: list[Any], features: FeatureSet) -> list[tuple[int, Feature, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Periods, expanded, time_columns
-from services.churn.model.predictions import ChurnQuery, ScoredChurn, predict
+from services.churn.model.predictions import ChurnQuery, ScoredChurn
 from services.churn.model.reference import ChurnReference
 from shared.registry.artifact import FeatureTable
 
@@ -16,7 +16,6 @@ __all__ = [
     "ScoredChurn",
     "cumulative_hazard",
     "expanded",
-    "predict",
     "time_columns",
 ]
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector, expanded, time_columns
+from services.churn.model.predictions import ChurnQuery, ScoredChurn, value_rate, value_rates, why_not_eligible
 from services.churn.model.reference import ChurnReference
 from services.churn.schemas import ChurnRequest
 from shared.contracts.outcome import BAND_LIFTS, Flag
@@ -20,22 +21,31 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
-from shared.features import Expected, FeatureSet, Inputs, Things, usual_values
+from shared.features import Expected, FeatureSet, Inputs, ReasonPart, Things, observed, usual_values
+from shared.features.inputs import Observed
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.registry.artifact import InputColumn, OutputColumn, input_columns, number_column
-from shared.timeline import ContactPasts
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
-from shared.timeline.risk import Episode
-
-if TYPE_CHECKING:
-    from services.churn.model.predictions import ScoredChurn
+from shared.timeline.risk import Episode, recently_active, was_active
 
 FORMAT = 1
 CAPABILITY = "churn"
 CUTOFF_DAY = "cutoff_day"
 """Column of a table that is sent to `mlflow models serve`, for a model that looks at the season."""
+MEDIAN = float(np.log(2))
+"""The cumulative hazard at which half have had the event."""
+CURVE_STEP_DAYS = 7
+BEYOND = "horizon_beyond_data"
+NO_HORIZON = "no_horizon"
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
 """What reading a damaged JSON or npz file raises."""
+
+
+class _Explained(NamedTuple):
+    margins: list[float]
+    bases: list[float]
+    reasons: list[list[ReasonPart]]
 
 
 @dataclass(frozen=True)
@@ -119,12 +129,122 @@ class ChurnModel:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
 
-    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> "Sequence[ScoredChurn]":
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> list[ScoredChurn]:
         """Answer about every contact of a request, order kept."""
-        from services.churn.model.predictions import ChurnQuery, predict  # which reads this class
-
         query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
-        return predict(self, pasts, cutoffs, query)
+        return self.predict(pasts, cutoffs, query)
+
+    def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], query: ChurnQuery) -> list[ScoredChurn]:
+        """Answer about every contact of the pasts.
+
+        Args:
+            pasts: one row a contact.
+            cutoffs: microseconds, shape (len(pasts),).
+            query: horizons, curve and reasons.
+
+        Returns:
+            One ScoredChurn a contact, in order.
+        """
+        seen = observed(self.feature_set, self.inputs, pasts, cutoffs)
+        rates, active = self._rates_and_activity(pasts, cutoffs)
+        answers = self._answers(rates, seen, cutoffs, query)
+        for one, may in zip(answers, active, strict=True):
+            if not may:
+                one.status, one.detail = "not_eligible", why_not_eligible(self.episode)
+        return answers
+
+    def _rates_and_activity(
+        self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], Sequence[bool]]:
+        """Return what contacts brought a day, and who was active lately; of flat data everybody was."""
+        if isinstance(pasts, ContactPasts) and pasts.are_few:
+            mine = list(zip(pasts.one_by_one, cutoffs.tolist(), strict=True))
+            rates = np.array([value_rate(past, cutoff, self.value_types) for past, cutoff in mine])
+            return rates, [self.is_flat or was_active(self.episode, past, cutoff) for past, cutoff in mine]
+        columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
+        rates = value_rates(columns, cutoffs, self.value_types)
+        if self.is_flat:
+            return rates, [True] * len(columns)
+        contact = np.arange(len(columns), dtype=np.int32)
+        return rates, recently_active(self.episode, columns, contact, cutoffs).tolist()
+
+    def _answers(
+        self, rates: NDArray[np.float64], seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
+    ) -> list[ScoredChurn]:
+        values, n = seen.values, len(seen.values)
+        rows = self.rows(values, cutoffs)
+        margins = self.margins(rows).reshape(n, len(self.periods))
+        hazard = self.cumulative(margins)
+        days = query.horizon_days or self.horizon_days
+        marks = self._marks(query)
+        known = self.is_flat or (days is not None and days <= self.periods.last_day)
+        at = self.periods.last_day if self.is_flat else float(min(days or 0, self.periods.last_day))
+        upto = self.periods.cumulative(hazard, [at])[:, 0]
+        risk = self.leaving(upto)
+        scores = self.reference.scores(self.periods, upto, at, contractual=self.episode.contractual)
+        bands = self.reference.bands(self.periods, risk, at, self.band_lifts)
+        explained = self._explained(values, rows, margins, at, query.reasons) if query.reasons and known else None
+        medians = np.full(n, np.nan) if self.is_flat else self.periods.day_of(hazard, MEDIAN)
+        horizons, survival = self._horizons_and_survival(hazard, query)
+        worth = rates * (np.nan if self.is_flat else at)
+        return [
+            ScoredChurn(
+                probability=float(risk[i]) if known else None,
+                horizon_days=None if self.is_flat else days,
+                margin=None if explained is None else explained.margins[i],
+                base=None if explained is None else explained.bases[i],
+                score=int(scores[i]) if known else None,
+                band=bands[i] if known else None,
+                reasons=[] if explained is None else explained.reasons[i],
+                horizons=horizons[i],
+                survival=survival[i],
+                days_to_event=None if np.isnan(medians[i]) else float(medians[i]),
+                contractual=self.episode.contractual,
+                value_at_risk=float(risk[i] * worth[i]) if known and np.isfinite(worth[i]) else None,
+                truncated=seen.truncated[i],
+                inputs=seen.inputs[i],
+                data_quality=marks,
+            )
+            for i in range(n)
+        ]
+
+    def _marks(self, query: ChurnQuery) -> tuple[str, ...]:
+        """Name what was requested and cannot be known."""
+        wanted = [query.horizon_days or self.horizon_days or 0, *query.horizons]
+        if self.is_flat:
+            return (NO_HORIZON,) if query.horizon_days or query.horizons or query.survival else ()
+        return (BEYOND,) if max(wanted) > self.periods.last_day else ()
+
+    def _horizons_and_survival(
+        self, hazard: Matrix, query: ChurnQuery
+    ) -> tuple[list[list[tuple[int, float | None]]], list[list[tuple[int, float]]]]:
+        """Read the further horizons and the curve of each contact; None beyond what the data can know."""
+        n = len(hazard)
+        known = [day for day in query.horizons if not self.is_flat and day <= self.periods.last_day]
+        at = self.leaving(self.periods.cumulative(hazard, known)).tolist() if known else [[]] * n
+        horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in query.horizons] for one in at]
+        if not query.survival or self.is_flat:
+            return horizons, [[] for _ in range(n)]
+        steps = list(range(CURVE_STEP_DAYS, int(self.periods.last_day) + 1, CURVE_STEP_DAYS))
+        curve = np.exp(-self.periods.cumulative(hazard, steps)).tolist()
+        return horizons, [list(zip(steps, one, strict=True)) for one in curve]
+
+    def _explained(self, values: Matrix, rows: Matrix, margins: Matrix, days: float, most: int) -> _Explained:
+        """Share the event-weighted mean log-odds up to the horizon among the features."""
+        n, p, k = len(values), len(self.feature_set), len(self.periods)
+        used = 1 if self.is_flat else int(np.count_nonzero(self.periods.starts < days))
+        weight = self.weights(margins, days)[:, :used]
+        sign = 1.0 if self.episode.contractual else -1.0
+        within = rows.reshape(n, k, -1)[:, :used].reshape(n * used, -1)
+        shares = self.learner.contributions(within).reshape(n, used, -1) * self.calibrator.slope
+        mean = sign * np.einsum("nk,nkc->nc", weight, shares)
+        total = sign * np.einsum("nk,nk->n", weight, margins[:, :used])
+        # What stands in for a missing value is no reason: its share goes to the base.
+        mean[:, :p][np.isnan(values) & ~np.isnan(self.filled(values))] = 0.0
+        base = total - mean[:, :p].sum(axis=1)
+        return _Explained(
+            total.tolist(), base.tolist(), self.things.reasons(values, mean, most, expected=self.expected)
+        )
 
     def predict_matrix(self, table: Matrix) -> Vector:
         """Return the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""

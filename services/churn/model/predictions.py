@@ -1,6 +1,6 @@
-"""What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
+"""What is answered about one contact, what a request may want to know of it, and what the contact is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -8,15 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.churn.model.churn import ChurnModel
-from services.churn.model.periods import Matrix
 from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import DAY, Microseconds
-from shared.features import ReasonPart, observed
-from shared.features.inputs import Observed
-from shared.timeline import ContactPast, ContactPasts, Pasts
+from shared.timeline import ContactPast, Pasts
 from shared.timeline.pasts import known_since
-from shared.timeline.risk import recently_active, was_active
+from shared.timeline.risk import Episode
 
 LOOK_BACK_DAYS = 365
 LEAST_DAYS = 30
@@ -62,13 +58,6 @@ def value_rate(past: ContactPast, cutoff: Microseconds, types: tuple[str, ...]) 
     return total / min(max((cutoff - since) / DAY, LEAST_DAYS), LOOK_BACK_DAYS)
 
 
-MEDIAN = float(np.log(2))
-"""The cumulative hazard at which half have had the event."""
-CURVE_STEP_DAYS = 7
-BEYOND = "horizon_beyond_data"
-NO_HORIZON = "no_horizon"
-
-
 class ChurnQuery(NamedTuple):
     """What a request wants to know of each contact."""
 
@@ -112,136 +101,10 @@ class ScoredChurn(Prediction):
         }
 
 
-def predict(
-    model: ChurnModel, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], query: ChurnQuery
-) -> list[ScoredChurn]:
-    """Answer about every contact of the pasts.
-
-    Args:
-        model: the version.
-        pasts: one row a contact.
-        cutoffs: microseconds, shape (len(pasts),).
-        query: horizons, curve and reasons.
-
-    Returns:
-        One ScoredChurn a contact, in order.
-    """
-    seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
-    rates, active = _rates_and_activity(model, pasts, cutoffs)
-    answers = _answers(model, rates, seen, cutoffs, query)
-    for one, may in zip(answers, active, strict=True):
-        if not may:
-            one.status, one.detail = "not_eligible", _why_not_eligible(model)
-    return answers
-
-
-def _rates_and_activity(
-    model: ChurnModel, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], Sequence[bool]]:
-    """Return what contacts brought a day, and who was active lately; of flat data everybody was."""
-    if isinstance(pasts, ContactPasts) and pasts.are_few:
-        mine = list(zip(pasts.one_by_one, cutoffs.tolist(), strict=True))
-        rates = np.array([value_rate(past, cutoff, model.value_types) for past, cutoff in mine])
-        return rates, [model.is_flat or was_active(model.episode, past, cutoff) for past, cutoff in mine]
-    columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
-    rates = value_rates(columns, cutoffs, model.value_types)
-    if model.is_flat:
-        return rates, [True] * len(columns)
-    contact = np.arange(len(columns), dtype=np.int32)
-    return rates, recently_active(model.episode, columns, contact, cutoffs).tolist()
-
-
-def _answers(
-    model: ChurnModel, rates: NDArray[np.float64], seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
-) -> list[ScoredChurn]:
-    values, n = seen.values, len(seen.values)
-    rows = model.rows(values, cutoffs)
-    margins = model.margins(rows).reshape(n, len(model.periods))
-    hazard = model.cumulative(margins)
-    days = query.horizon_days or model.horizon_days
-    marks = _marks(model, query)
-    known = model.is_flat or (days is not None and days <= model.periods.last_day)
-    at = model.periods.last_day if model.is_flat else float(min(days or 0, model.periods.last_day))
-    upto = model.periods.cumulative(hazard, [at])[:, 0]
-    risk = model.leaving(upto)
-    scores = model.reference.scores(model.periods, upto, at, contractual=model.episode.contractual)
-    bands = model.reference.bands(model.periods, risk, at, model.band_lifts)
-    explained = _explained(model, values, rows, margins, at, query.reasons) if query.reasons and known else None
-    medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
-    horizons, survival = _read(model, hazard, query)
-    worth = rates * (np.nan if model.is_flat else at)
-    return [
-        ScoredChurn(
-            probability=float(risk[i]) if known else None,
-            horizon_days=None if model.is_flat else days,
-            margin=None if explained is None else explained.margins[i],
-            base=None if explained is None else explained.bases[i],
-            score=int(scores[i]) if known else None,
-            band=bands[i] if known else None,
-            reasons=[] if explained is None else explained.reasons[i],
-            horizons=horizons[i],
-            survival=survival[i],
-            days_to_event=None if np.isnan(medians[i]) else float(medians[i]),
-            contractual=model.episode.contractual,
-            value_at_risk=float(risk[i] * worth[i]) if known and np.isfinite(worth[i]) else None,
-            truncated=seen.truncated[i],
-            inputs=seen.inputs[i],
-            data_quality=marks,
-        )
-        for i in range(n)
-    ]
-
-
-def _marks(model: ChurnModel, query: ChurnQuery) -> tuple[str, ...]:
-    """Name what was requested and cannot be known."""
-    wanted = [query.horizon_days or model.horizon_days or 0, *query.horizons]
-    if model.is_flat:
-        return (NO_HORIZON,) if query.horizon_days or query.horizons or query.survival else ()
-    return (BEYOND,) if max(wanted) > model.periods.last_day else ()
-
-
-def _read(
-    model: ChurnModel, hazard: Matrix, query: ChurnQuery
-) -> tuple[list[list[tuple[int, float | None]]], list[list[tuple[int, float]]]]:
-    """Read the further horizons and the curve of each contact; None beyond what the data can know."""
-    n = len(hazard)
-    known = [day for day in query.horizons if not model.is_flat and day <= model.periods.last_day]
-    at = model.leaving(model.periods.cumulative(hazard, known)).tolist() if known else [[]] * n
-    horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in query.horizons] for one in at]
-    if not query.survival or model.is_flat:
-        return horizons, [[] for _ in range(n)]
-    steps = list(range(CURVE_STEP_DAYS, int(model.periods.last_day) + 1, CURVE_STEP_DAYS))
-    curve = np.exp(-model.periods.cumulative(hazard, steps)).tolist()
-    return horizons, [list(zip(steps, one, strict=True)) for one in curve]
-
-
-def _explained(
-    model: ChurnModel, values: Matrix, rows: Matrix, margins: Matrix, days: float, most: int
-) -> "_Explained":
-    """Share the event-weighted mean log-odds up to the horizon among the features."""
-    n, p, k = len(values), len(model.feature_set), len(model.periods)
-    used = 1 if model.is_flat else int(np.count_nonzero(model.periods.starts < days))
-    weight = model.weights(margins, days)[:, :used]
-    sign = 1.0 if model.episode.contractual else -1.0
-    within = rows.reshape(n, k, -1)[:, :used].reshape(n * used, -1)
-    shares = model.learner.contributions(within).reshape(n, used, -1) * model.calibrator.slope
-    mean = sign * np.einsum("nk,nkc->nc", weight, shares)
-    total = sign * np.einsum("nk,nk->n", weight, margins[:, :used])
-    # What stands in for a missing value is no reason: its share goes to the base.
-    mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
-    base = total - mean[:, :p].sum(axis=1)
-    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=model.expected))
-
-
-def _why_not_eligible(model: ChurnModel) -> str:
-    named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
-    days = model.episode.active_within_days
+def why_not_eligible(episode: Episode) -> str:
+    """Return why a contact is not asked about, in words."""
+    named = " or ".join(episode.waited_for) if not episode.contractual else "activity"
+    days = episode.active_within_days
     if days is None:
         return f"No {named} yet; only contacts with one are asked about."
     return f"No {named} in the last {days} days; only contacts active so lately are asked about."
-
-
-class _Explained(NamedTuple):
-    margins: list[float]
-    bases: list[float]
-    reasons: list[list[ReasonPart]]

@@ -11,7 +11,8 @@ from shared.store import AccountStore
 
 if TYPE_CHECKING:
     from services.messages.model.catalogue import Catalogue
-    from services.messages.model.messages import ContactPolicy, MessagePolicy
+    from services.messages.model.contact_policy import ContactPolicy
+    from services.messages.model.messages import MessagePolicy
     from services.messages.model.policy import Policy
 
 MOST_KNOWN = 256

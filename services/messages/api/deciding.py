@@ -24,7 +24,7 @@ def decide(pending: "PendingResponse[NextBestMessageRequest, MessageAdvice]") ->
     Raises:
         StoreUnavailable: nothing is committed, or some contacts may have been erased meanwhile.
     """
-    from services.messages.model.consideration import Choosing
+    from services.messages.model.choice import Choosing
 
     results = pending.results
     if not results or results[0].considered is None:
@@ -49,7 +49,7 @@ def settle_preview(
     account: AccountStore, contact_ids: Sequence[str], advices: "Sequence[MessageAdvice]", cutoff: Microseconds
 ) -> "Sequence[MessageAdvice]":
     """Let a preview know what the store does: segments, bands, caps, and decisions that hold; others are settled."""
-    from services.messages.model.consideration import Choosing
+    from services.messages.model.choice import Choosing
 
     considered = advices[0].considered
     if considered is None or considered.request.purpose != "preview" or not _needs_store(considered):

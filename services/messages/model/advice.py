@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from services.messages.model.consideration import Consideration
 from services.messages.model.frequency import Pressed
 from shared.contracts.prediction import Prediction
-
-if TYPE_CHECKING:
-    from services.messages.model.consideration import Consideration
 
 LEVEL = 0.95
 
@@ -61,7 +59,7 @@ class MessageAdvice(Prediction):
     """One a place that could be filled."""
     campaign_id: str | None = None
     has_slots: bool = False
-    considered: "Consideration | None" = field(default=None, compare=False, repr=False)
+    considered: Consideration | None = field(default=None, compare=False, repr=False)
     """The call that it is an answer of; None: it is settled."""
     row: int = field(default=0, compare=False)
     """Its place among the contacts of the call."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from services.messages.model.advice import MessageAdvice
 from services.messages.model.catalogue import Catalogue
-from services.messages.model.consideration import Choosing, Consideration
+from services.messages.model.choice import Choosing
+from services.messages.model.consideration import Consideration
+from services.messages.model.contact_policy import ContactPolicy
 from services.messages.model.frequency import Frequency
-from services.messages.model.hierarchy import Strengths
-from services.messages.model.policy import MessageTraits, Policy
-from services.messages.model.policy_columns import PolicyColumns
+from services.messages.model.policy import Policy
 from services.messages.model.pressure import PressureModel
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import UNTRAINED
@@ -26,7 +26,7 @@ from shared.contracts.message_variant import MessageVariant
 from shared.contracts.outcome import Outcome
 from shared.contracts.prediction import UNDERSTOOD, Grade, InputQuality
 from shared.errors import ArtifactRefused
-from shared.features import FeatureSet, Inputs, Things, truncated_of, values_of
+from shared.features import FeatureSet, Inputs, truncated_of, values_of
 from shared.registry.artifact import InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
@@ -35,24 +35,6 @@ FORMAT = 1
 Matrix = NDArray[np.float64]
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
 """What reading a damaged JSON or npz file raises."""
-
-
-@dataclass(frozen=True)
-class ContactPolicy:
-    """What a training learned: how contacts are described, and what messages earn with them."""
-
-    feature_set: FeatureSet
-    columns: PolicyColumns
-    policy: Policy
-    """Over the messages that decisions are known of."""
-    inputs: Inputs
-    traits: tuple[MessageTraits, ...]
-    """Of those messages, as they were described then."""
-
-    @cached_property
-    def things(self) -> Things:
-        """Return which columns speak of the same thing."""
-        return Things.of(self.feature_set)
 
 
 @dataclass(frozen=True)
@@ -206,7 +188,6 @@ class MessagePolicy:
         """Write the version: JSON and arrays, nothing that could run."""
         learned = self._learned
         folder.mkdir(parents=True, exist_ok=True)
-        policy = learned.policy
         described = {
             "format": FORMAT,
             "capability": "messages",
@@ -214,20 +195,12 @@ class MessagePolicy:
             "grade": self.grade,
             "horizon_days": self.horizon_days,
             "trained_at": None if self.trained_at is None else self.trained_at.isoformat(),
-            "messages": [{"id": one.id, "attributes": dict(one.attributes)} for one in learned.traits],
-            "groups": [list(group) for group in policy.groups],
-            "strengths": policy.strengths._asdict(),
-            "scale": policy.scale,
-            "link": policy.link,
-            "least": policy.least,
-            "features": learned.feature_set.to_json(),
-            "inputs": learned.inputs.to_json(),
             "pressure": None if self.pressure is None else self.pressure.to_json(),
+            **learned.to_json(),
         }
         text = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / "model.json").write_text(text, encoding="utf-8")
-        arrays = {"weights": policy.weights, "draws": policy.draws, "shared": policy.shared}
-        np.savez(folder / "weights.npz", **arrays, **learned.columns.to_arrays())  # type: ignore[arg-type]
+        np.savez(folder / "weights.npz", **learned.to_arrays())  # type: ignore[arg-type]
 
     @staticmethod
     def load(folder: Path) -> "MessagePolicy":
@@ -246,7 +219,7 @@ class MessagePolicy:
                 arrays = {name: stored[name] for name in stored.files}
             written = described.get("pressure")
             return MessagePolicy.of(
-                _learned_of(described, arrays),
+                ContactPolicy.from_json(described, arrays),
                 outcome=described["outcome"],
                 grade=described["grade"],
                 horizon_days=described["horizon_days"],
@@ -258,45 +231,6 @@ class MessagePolicy:
 
 
 _NO_FEATURES = FeatureSet(())
-
-
-def _learned_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ContactPolicy:
-    """Put a version together.
-
-    Raises:
-        ValueError: its parts do not fit each other.
-    """
-    traits = tuple(MessageTraits(one["id"], one["attributes"]) for one in described["messages"])
-    groups = tuple((name, value) for name, value in described["groups"])
-    feature_set = FeatureSet.from_json(described["features"])
-    columns = PolicyColumns.from_arrays(arrays, len(feature_set))
-    policy = Policy(
-        ids=tuple(one.id for one in traits),
-        link=described["link"],
-        weights=arrays["weights"].astype(np.float64),
-        draws=arrays["draws"].astype(np.float32),
-        groups=groups,
-        shared=arrays["shared"].astype(np.float32),
-        strengths=Strengths.of(described["strengths"], len(columns)),
-        scale=float(described["scale"]),
-        least=float(described["least"]),
-    )
-    inputs = Inputs.from_json(described["inputs"])
-    width, draws = len(columns) + 1, len(policy.draws)
-    fits = (
-        policy.weights.shape == (len(traits), width)
-        and policy.draws.shape == (draws, len(traits), width)
-        and policy.shared.shape == (draws, 1 + len(groups), width)
-        and draws > 0
-        and len(traits) > 0
-        and len(inputs.fill) == len(feature_set)
-        and all(np.isfinite(one).all() for one in (policy.weights, policy.draws, policy.shared))
-        and policy.scale > 0
-        and policy.link in ("identity", "logit")
-    )
-    if not fits:
-        raise ValueError("weights, messages and features do not fit each other")
-    return ContactPolicy(feature_set, columns, policy, inputs, traits)
 
 
 def _all_sufficing(found: Sequence[InputQuality]) -> list[InputQuality]:

@@ -1,17 +1,13 @@
 """Why just this message for just this contact, in a marketer's words; and that it was drawn, where it was. Pure."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.model.advice import ChosenMessage
+from services.messages.model.consideration import Consideration
 from services.messages.model.policy import with_level
 from shared.contracts.decision import DecisionArm
 from shared.contracts.prediction import ReasonPart
-
-if TYPE_CHECKING:
-    from services.messages.model.consideration import Consideration
 
 LEVEL = "message"
 DRAWN = "chance"
@@ -36,7 +32,7 @@ def gone_reason(chosen: ChosenMessage) -> ReasonPart:
 
 
 def reasons_of(
-    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage, most: int
+    considered: Consideration, row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage, most: int
 ) -> tuple[list[ReasonPart], float]:
     """List what speaks for a message, against an average of those that could have been chosen.
 
@@ -73,7 +69,7 @@ def _of_level(name: str, level: float) -> str:
 
 
 def _drawn_all_the_same(
-    considered: "Consideration", row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage
+    considered: Consideration, row: int, code: int, open_: NDArray[np.intp], chosen: ChosenMessage
 ) -> list[ReasonPart]:
     """Say that a message was drawn to learn more, where another one promises more."""
     if considered.policy is None or len(open_) < 2 or chosen.propensity is None:

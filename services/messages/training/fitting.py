@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.messages.features import contact_features
+from services.messages.model.contact_policy import ContactPolicy
 from services.messages.model.hierarchy import members
-from services.messages.model.messages import ContactPolicy, MessagePolicy
+from services.messages.model.messages import MessagePolicy
 from services.messages.model.policy import Group, Policy, fit
 from services.messages.model.policy_columns import PolicyColumns
 from services.messages.model.sends import with_decisions

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from services.value.model.predictions import ScoredValue, predict
+from services.value.model.predictions import ScoredValue
 from services.value.model.value import ValueModel
 from shared.registry.artifact import FeatureTable
 
-__all__ = ["ScoredValue", "ValueModel", "predict"]
+__all__ = ["ScoredValue", "ValueModel"]
 
 
 def _load_pyfunc(path: str) -> FeatureTable:

@@ -1,42 +1,41 @@
 """A version of value: what contacts are worth over any horizon, as curves; saved and loaded."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.value.model.closed_form import ClosedForm, Histories, Matrix, Vector
-from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCurves
+from services.value.model.curves import Corrections, CurveMaker, Knots, ValueCurves, read_at
+from services.value.model.explain import SPEAKERS, closed_shares
 from services.value.model.history import HistoryColumns
 from services.value.model.intervals import Intervals
 from services.value.model.levels import TotalLevels
+from services.value.model.predictions import ScoredValue, band_of, next_orders, why_not_eligible
 from services.value.schemas import ValueRequest
-from shared.contracts.prediction import Band, Grade
+from shared.contracts.prediction import Grade, ReasonPart
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Reference
-from shared.features import FeatureSet, Inputs, Things
+from shared.features import FeatureSet, Inputs, Things, observed
 from shared.learners import Trees
 from shared.registry.artifact import InputColumn, OutputColumn, input_columns, number_column
-from shared.timeline import ContactPasts
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
-
-if TYPE_CHECKING:
-    from services.value.model.predictions import ScoredValue
+from shared.timeline.pasts import whole_orders
 
 FORMAT = 1
 CAPABILITY = "value"
 CUTOFF_DAY = "cutoff_day"
 """Column of a table that is sent to `mlflow models serve`, for a version whose totals depend on the season."""
-BANDS: tuple[tuple[int, Band], ...] = ((50, "medium"), (80, "high"), (95, "very_high"))
-"""From which score on a contact is in a band; below is low."""
+BEYOND = "horizon_beyond_judged"
 TREES, BLEND, FORM, RULE = "lightgbm", "blend", "closed_form", "rule"
 """Kinds of models: trees, half of trees and half of the closed form, that alone, and the own rate of each contact."""
 WEIGHTS = {TREES: 1.0, BLEND: 0.5}
@@ -65,6 +64,22 @@ class ValueTrees:
         return Corrections.of(
             weight * (self.value.margins(values) - value), weight * (self.orders.margins(values) - orders)
         )
+
+
+class _Read(NamedTuple):
+    """Of each contact within the horizon."""
+
+    value: Vector
+    orders: Vector
+    low: Vector
+    high: Vector
+    alive: Vector
+
+
+class _ExplainedValues(NamedTuple):
+    margins: list[float]
+    bases: list[float]
+    reasons: list[list[ReasonPart]]
 
 
 @dataclass(frozen=True)
@@ -125,11 +140,105 @@ class ValueModel:
         named = ("expected_value", "expected_orders", "order_probability")
         return (*(OutputColumn(f"{name}_{within}", "double") for name in named), OutputColumn("score", "long"))
 
-    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ValueRequest) -> "Sequence[ScoredValue]":
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ValueRequest) -> list[ScoredValue]:
         """Answer about every contact of a request, order kept."""
-        from services.value.model.predictions import predict  # which reads this class
+        return self.predict(pasts, cutoffs, horizon_days=request.horizon_days, reasons=request.reasons_requested)
 
-        return predict(self, pasts, cutoffs, horizon_days=request.horizon_days, reasons=request.reasons_requested)
+    def predict(
+        self,
+        pasts: Pasts | ContactPasts,
+        cutoffs: NDArray[np.int64],
+        *,
+        horizon_days: int | None = None,
+        reasons: int = 0,
+    ) -> list[ScoredValue]:
+        """Answer about every contact of the pasts.
+
+        Args:
+            pasts: one row a contact; lines of an order are joined here.
+            cutoffs: microseconds, shape (len(pasts),).
+            horizon_days: how far ahead; None: the version's own horizon.
+            reasons: how many at most; 0 computes none.
+
+        Returns:
+            One ScoredValue a contact, in order; `not_eligible` without an order in the lookback.
+        """
+        types = self.order_types
+        orders = whole_orders(pasts, types) if isinstance(pasts, Pasts) else pasts.with_whole_orders(types)
+        seen = observed(self.feature_set, self.inputs, orders, cutoffs)
+        days = horizon_days or self.horizon_days
+        buyer, known = self.columns.of(seen.values)
+        curves, margin = self.curves(seen.values, known, cutoffs)
+        read = self._within(curves, days)
+        coming = next_orders(curves, known, cutoffs, judged_days=self.judged_days)
+        explained = self._explained(seen.values, known, (read.value, days), reasons) if reasons else None
+        marks = (BEYOND,) if days > self.judged_days else ()
+        scores = self.reference.scores(margin).tolist()
+        columns = (read.orders, read.value, read.low, read.high, read.alive)
+        rows = zip(buyer.tolist(), scores, *(column.tolist() for column in columns), coming, strict=True)
+        return [
+            ScoredValue(
+                status="ok" if bought else "not_eligible",
+                detail=None if bought else why_not_eligible(types),
+                score=score,
+                band=band_of(score),
+                horizon_days=days,
+                expected_orders=orders,
+                expected_value=value,
+                currency=self.currency,
+                low=low,
+                high=high,
+                alive=alive,
+                next_order=following,
+                margin=None if explained is None else explained.margins[i],
+                base=None if explained is None else explained.bases[i],
+                reasons=[] if explained is None else explained.reasons[i],
+                truncated=seen.truncated[i],
+                inputs=seen.inputs[i],
+                data_quality=marks,
+            )
+            for i, (bought, score, orders, value, low, high, alive, following) in enumerate(rows)
+        ]
+
+    def _within(self, curves: ValueCurves, days: int) -> _Read:
+        value = curves.value_at(days)
+        low, high = (read_at(curves.days, end, days) for end in self.intervals.ends(curves))
+        return _Read(value, curves.orders_at(days), low, high, curves.ordered_at(2.0 * days))
+
+    def _explained(
+        self,
+        values: Matrix,
+        known: Histories,
+        at: tuple[Vector, int],
+        most: int,
+    ) -> _ExplainedValues:
+        """Share the log of the expected value among the features; the rest is the base."""
+        value, days = at
+        total = np.log(np.maximum(value, 1e-12))
+        shares = np.zeros((len(values), len(self.feature_set)))
+        slope = 0.0
+        if self.trees is not None:
+            knots = self.maker.knots
+            slope = WEIGHTS[self.kind] * float(np.interp(np.log(days), np.log(knots.days), knots.value_slope))
+            filled = self.inputs.filled(values)
+            shares += slope * self.trees.value.contributions(filled)[:, : shares.shape[1]]
+            # What stands in for a missing value is no reason: its share goes to the base.
+            shares[np.isnan(values) & ~np.isnan(filled)] = 0.0
+        if days != self.horizon_days or slope != 1.0:
+            own, _ = closed_shares(
+                self.maker.form, known, self.usual, days=days, less_days=self.horizon_days, less=slope
+            )
+            for place, columns in enumerate(self._speakers):
+                shares[:, columns[0]] += own[:, place]
+        base = total - shares.sum(axis=1)
+        return _ExplainedValues(total.tolist(), base.tolist(), self.things.reasons(values, shares, most))
+
+    @property
+    def _speakers(self) -> list[list[int]]:
+        """Return the columns that speak for each part of the closed form."""
+        counts, last, first, sums = self.columns.places
+        named = {"730d": counts, "days_since_last": last, "days_since_first": first, "value_730d": sums}
+        return [named[ending] for ending in SPEAKERS]
 
     def answer_table(self, values: Matrix) -> dict[str, Vector]:
         """Answer a matrix with the columns of `table_inputs`; a row without an order is worth nothing that is known."""

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 
 from gateway.app import create_app
+from gateway.context import Gateway
 from shared.contracts.call import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
@@ -84,6 +85,12 @@ class RunningGateway:
             "test", scopes, public_id=made.public_id, digest=made.digest, created_at=LONG_AGO, **more
         )
         return made.text
+
+    @property
+    def parts(self) -> Gateway:
+        """What requests use; the console has the same parts, but for its store and its slots for writing."""
+        found: Gateway = self.app.state.console.gateway
+        return found
 
     def metrics(self) -> bytes:
         """Read what was counted, as Prometheus would."""

@@ -111,7 +111,7 @@ async def test_when_a_key_was_last_used_is_written(gateway) -> None:
     key = gateway.key()
     await gateway.request("GET", "/contacts", key)
 
-    await gateway.app.state.gateway.key_cache.write_used()
+    await gateway.parts.key_cache.write_used()
 
     row = gateway.store.key(key.split("_")[1])
     assert row.last_used_at > (time.time() - 60) * SECOND

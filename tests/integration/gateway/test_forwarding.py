@@ -187,7 +187,7 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(ga
 
     upstream.answer = answer
     async with gateway_with(request_timeout_seconds=0.3) as gateway:
-        key, breaker = gateway.key(), gateway.app.state.gateway.upstreams._of["scoring"].breaker
+        key, breaker = gateway.key(), gateway.parts.upstreams._of["scoring"].breaker
         first = await gateway.request("POST", "/score", key, data=b"{}")
         asked = len(upstream.seen)
         second = await gateway.request("POST", "/score", key, data=b"{}")

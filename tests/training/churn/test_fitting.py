@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from services.churn.model import ChurnQuery, predict
+from services.churn.model import ChurnQuery
 from services.churn.training import ChurnFit, ChurnMaterial, churn_material, fitted
 from services.churn.training.curves import curve_plot
 from services.churn.training.fitting import _of_the_hazard, _value_types
@@ -244,7 +244,7 @@ def test_contacts_without_any_past_still_have_a_risk(club: tuple[ChurnMaterial, 
     _, fit = club
     pasts = build(["new"], {"new": ContactFacts(created_at=NOW - DAY)}, ())
 
-    (scored,) = predict(fit.model, pasts, np.array([NOW]), ChurnQuery(horizons=(7,), survival=True, reasons=3))
+    (scored,) = fit.model.predict(pasts, np.array([NOW]), ChurnQuery(horizons=(7,), survival=True, reasons=3))
 
     assert scored.status == "ok"
     assert 0 < scored.probability < 1

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.scoring.training import ScoringFit, fitted
+from services.scoring.fit import ScoringFit
+from services.scoring.training import fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.learners.trees import Trees

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.churn.capability import CAPABILITY
-from services.churn.model import ChurnQuery, predict
+from services.churn.model import ChurnQuery
 from services.churn.schemas import ChurnPrediction, ChurnRequest
 
 ADDED = ("horizon_days", "horizons", "survival", "days_to_leave", "days_to_next_activity", "value_at_risk")
@@ -75,7 +75,7 @@ def test_the_request_reaches_the_model_as_it_was_sent(tiny: Any, account: Any, d
 
     found = model.answer(pasts, day(100), asked)
 
-    assert found == predict(model, pasts, day(100), ChurnQuery(10, (7, 30), True, 2))
+    assert found == model.predict(pasts, day(100), ChurnQuery(10, (7, 30), True, 2))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_median_is_named_for_what_is_waited_for(
     model = tiny(contractual=contractual, value_types=("order_placed",))
     pasts = account(("c", "order_placed", 50, 50.0), c=0)
 
-    (scored,) = predict(model, pasts, day(100), ChurnQuery(10, (7,), True))
+    (scored,) = model.predict(pasts, day(100), ChurnQuery(10, (7,), True))
     added = scored.own_fields()
 
     assert tuple(added) == ADDED
@@ -99,7 +99,7 @@ def test_the_median_is_named_for_what_is_waited_for(
 
 
 def test_what_was_not_requested_is_null(tiny: Any, account: Any, day: Any) -> None:
-    (scored,) = predict(tiny(), account(a={"c": 1.0}), day(100), ChurnQuery())
+    (scored,) = tiny().predict(account(a={"c": 1.0}), day(100), ChurnQuery())
 
     added = scored.own_fields()
 

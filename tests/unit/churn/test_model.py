@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from services.churn.model import ChurnModel, ChurnQuery, _load_pyfunc, predict
+from services.churn.model import ChurnModel, ChurnQuery, _load_pyfunc
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import Inputs
@@ -20,7 +20,7 @@ EVERYTHING = ChurnQuery(horizon_days=20, horizons=(7, 30, 200, 365), survival=Tr
 
 
 def answered(trained: Any, asked: ChurnQuery, model: ChurnModel | None = None) -> Any:
-    return predict(model or trained.model, trained.world.pasts, trained.cutoffs, asked)
+    return (model or trained.model).predict(trained.world.pasts, trained.cutoffs, asked)
 
 
 def table(trained: Any) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_a_table_of_a_flat_version_is_answered_as_the_contacts_are(flat_model: A
     model, spent = flat_model(), np.array([0.0, 1.0, 5.0, np.nan])
     pasts = account(a={name: value for name, value in zip("abcd", spent, strict=True) if not np.isnan(value)}, d=0)
 
-    answers = predict(model, pasts, day(1, 4), ChurnQuery())
+    answers = model.predict(pasts, day(1, 4), ChurnQuery())
 
     assert_allclose(model.predict_matrix(spent[:, None]), [one.probability for one in answers], atol=1e-12)
     assert model.columns == ("a",)
@@ -149,7 +149,7 @@ def test_a_flat_version_saved_and_loaded_answers_to_the_bit(
 
     again = ChurnModel.load(tmp_path)
 
-    assert predict(again, pasts, day(0), EVERYTHING) == predict(model, pasts, day(0), EVERYTHING)
+    assert again.predict(pasts, day(0), EVERYTHING) == model.predict(pasts, day(0), EVERYTHING)
     assert again.is_flat
 
 
@@ -200,7 +200,7 @@ def test_one_contact_is_answered_as_among_many(trained: Any) -> None:
         alone = dataclasses.replace(
             world, facts={name: world.facts[name]}, rows=[one for one in world.rows if one[0] == name]
         )
-        (scored,) = predict(trained.model, alone.pasts, trained.cutoffs[:1], EVERYTHING)
+        (scored,) = trained.model.predict(alone.pasts, trained.cutoffs[:1], EVERYTHING)
         assert scored.probability == pytest.approx(together[row].probability, abs=1e-12)
         assert scored.margin == pytest.approx(together[row].margin, abs=1e-9)
         assert [part.feature for part in scored.reasons] == [part.feature for part in together[row].reasons]
@@ -232,8 +232,8 @@ def test_what_its_training_saw_is_kept_with_a_version(tiny: Any, account: Any, d
         assert_array_equal(getattr(again.inputs, name), getattr(INPUTS, name))
     assert again.bounds == (-2.0, 1.0)
     assert_array_equal(again.curves, curves)
-    answers = predict(again, pasts, day(0, 3), EVERYTHING)
-    assert answers == predict(model, pasts, day(0, 3), EVERYTHING)
+    answers = again.predict(pasts, day(0, 3), EVERYTHING)
+    assert answers == model.predict(pasts, day(0, 3), EVERYTHING)
     assert [one.inputs.codes for one in answers] == [("out_of_range", "drifted_inputs"), ("missing_attributes",), ()]
     assert [one.inputs.suffices for one in answers] == [True, False, True]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from services.churn.model import ChurnModel, ChurnQuery, predict
+from services.churn.model import ChurnModel, ChurnQuery
 from services.churn.model.predictions import value_rate, value_rates
 from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
@@ -91,7 +91,7 @@ def test_values_of_several_types_are_summed(account: Any, day: Any) -> None:
 
 
 def one(model: ChurnModel, pasts: Any, cutoffs: np.ndarray, **asked: Any) -> Any:
-    (scored,) = predict(model, pasts, cutoffs, ChurnQuery(**asked))
+    (scored,) = model.predict(pasts, cutoffs, ChurnQuery(**asked))
     return scored
 
 
@@ -246,7 +246,7 @@ SILENT = Episode(("order_placed", "page_viewed"), contractual=False, active_with
 def test_who_was_not_active_lately_is_not_eligible_with_the_reason(tiny: Any, account: Any, day: Any) -> None:
     pasts = account(("a", "order_placed", 0, None), ("b", "page_viewed", 71, None), ("c", "clicked", 99, None))
 
-    found = predict(tiny(episode=SILENT), pasts, day(100, 3), ChurnQuery())
+    found = tiny(episode=SILENT).predict(pasts, day(100, 3), ChurnQuery())
 
     assert [scored.status for scored in found] == ["not_eligible", "ok", "not_eligible"]
     assert found[0].detail == (
@@ -272,7 +272,7 @@ def test_without_a_bound_who_was_never_active_is_answered_so(tiny: Any, account:
     ever = Episode(("order_placed",), contractual=False)
     pasts = account(("a", "clicked", 0, None), ("b", "order_placed", 0, None))
 
-    never, once = predict(tiny(episode=ever), pasts, day(600, 2), ChurnQuery())
+    never, once = tiny(episode=ever).predict(pasts, day(600, 2), ChurnQuery())
 
     assert (never.status, once.status) == ("not_eligible", "ok")
     assert never.detail == "No order_placed yet; only contacts with one are asked about."
@@ -334,7 +334,7 @@ def test_an_event_as_good_as_impossible_still_explains_itself(tiny: Any, account
 def test_long_pasts_are_reported_as_cut(tiny: Any, account: Any, day: Any) -> None:
     pasts = account(("a", "order_placed", 0, None), ("b", "order_placed", 799, None))
 
-    found = predict(tiny(), pasts, day(800, 2), ChurnQuery())
+    found = tiny().predict(pasts, day(800, 2), ChurnQuery())
 
     assert [scored.truncated for scored in found] == [True, False]
 

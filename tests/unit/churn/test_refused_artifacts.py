@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn.model import ChurnModel, ChurnQuery, predict
+from services.churn.model import ChurnModel, ChurnQuery
 from shared.errors import ArtifactRefused
 
 
@@ -165,5 +165,5 @@ def test_a_damaged_byte_is_refused_or_changes_no_risk_silently_to_nonsense(
         return
 
     pasts = account(("c", "order_placed", 99, 5.0), a={"c": 1.0})
-    (scored,) = predict(loaded, pasts, day(100), ChurnQuery(horizons=(10,), survival=True, reasons=3))
+    (scored,) = loaded.predict(pasts, day(100), ChurnQuery(horizons=(10,), survival=True, reasons=3))
     assert scored.probability is None or 0 <= scored.probability <= 1

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.auth import Caller, KeyCache, permit
+from gateway.auth import Caller, KeyCache, identify, permit
+from gateway.metrics import GatewayMetrics
+from gateway.rate_limits import RateLimits
 from shared.contracts.call import NewKey, new_key
 from shared.contracts.rows import SECOND
-from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
+from shared.errors import LimitReached, NotAllowed, NotAuthenticated, StoreUnavailable
+from shared.settings import GatewaySettings
 from shared.store import KeyRow
 
 NOW_SECONDS = 1_780_000_000.0
@@ -218,3 +221,31 @@ async def test_last_use_is_written_in_batches_and_kept_while_the_store_is_away(
     await key_cache.write_used()
 
     assert store.written == {key.public_id: int(NOW_SECONDS * SECOND)}
+
+
+@pytest.fixture
+def limits() -> RateLimits:
+    settings = GatewaySettings(signing_key="s" * 32, identity_key="i" * 32, limits_failures=1)
+    return RateLimits(settings, GatewayMetrics())
+
+
+async def test_a_call_from_this_process_is_its_callers_without_a_key(
+    key_cache: KeyCache, store: FakeStore, limits: RateLimits
+) -> None:
+    caller = Caller("acme", ("read",), "k-1")
+
+    found = await identify(key_cache, limits, {"client": ("10.0.0.1", 1), "state": {"caller": caller}}, None)
+
+    assert (found, store.asked) == (caller, 0)
+
+
+async def test_who_brings_no_key_is_refused_and_counted_by_the_address_of_the_request(
+    key_cache: KeyCache, limits: RateLimits
+) -> None:
+    with pytest.raises(NotAuthenticated):
+        await identify(key_cache, limits, {"client": ("10.0.0.1", 1), "state": {}}, None)
+
+    with pytest.raises(LimitReached):
+        await identify(key_cache, limits, {"client": ("10.0.0.1", 2), "state": {}}, None)
+    with pytest.raises(NotAuthenticated):
+        await identify(key_cache, limits, {"client": ("10.0.0.2", 1), "state": {}}, None)

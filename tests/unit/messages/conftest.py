@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 
 from services.messages.model.catalogue import Catalogue
-from services.messages.model.consideration import Choosing, Consideration
+from services.messages.model.choice import Choosing
+from services.messages.model.consideration import Consideration
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.message_variant import MessageVariant
 

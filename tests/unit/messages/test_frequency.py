@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.messages.model.consideration import Choosing
+from services.messages.model.choice import Choosing
 from services.messages.model.frequency import Frequency
 from services.messages.model.policy import MessageTraits, fit
 from shared.contracts.decision import RecentDecision

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.value.model import ValueModel, predict
+from services.value.model import ValueModel
 from shared.contracts.rows import DAY
 from shared.timeline import ContactFacts, ContactPasts
 from tests.unit.value.conftest import NOW, order
@@ -18,7 +18,7 @@ VALUES = st.one_of(st.none(), st.floats(-50.0, 1e9))
 
 def asked(model: ValueModel, events: list[Any], cutoff: int = NOW, **how: Any) -> Any:
     pasts = ContactPasts(["a"], {"a": ContactFacts(created_at=NOW - 800 * DAY)}, events)
-    return predict(model, pasts, np.array([cutoff]), **how)[0]
+    return model.predict(pasts, np.array([cutoff]), **how)[0]
 
 
 def ordered(days: list[float], value: float | None = 40.0) -> list[Any]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from services.value.model import predict
 from services.value.training.fitting import fitted
 from services.value.training.material import value_material
 from shared.contracts.rows import DAY
@@ -44,7 +43,7 @@ def test_an_odd_shop_gets_finite_answers_that_hold_together(orders: Orders) -> N
 
     fit = fitted(value_material(pasts, now=NOW, horizon_days=30), now=NOW)
 
-    answers = predict(fit.model, pasts, np.full(len(pasts), NOW), horizon_days=730)
+    answers = fit.model.predict(pasts, np.full(len(pasts), NOW), horizon_days=730)
     numbers = np.array([(one.low, one.expected_value, one.high, one.expected_orders) for one in answers])
     assert np.isfinite(numbers).all()
     assert (np.diff(numbers[:, :3], axis=1) >= 0).all()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard, predict
+from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard
 from services.churn.training import churn_material
 from services.churn.training.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
@@ -188,7 +188,7 @@ def main() -> None:
     for name, model in models.items():
         shutil.rmtree(HERE / name, ignore_errors=True)
         model.save(HERE / name)
-        scored = predict(model, columns, np.array(cutoffs), ASKED)
+        scored = model.predict(columns, np.array(cutoffs), ASKED)
         answers = [{**asdict(one), "reasons": [reason._asdict() for reason in one.reasons]} for one in scored]
         written = json.dumps(answers, separators=(",", ":")).replace("},{", "},\n{")
         (HERE / name / "answers.json").write_text(written + "\n")

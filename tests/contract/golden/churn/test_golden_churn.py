@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.model import ChurnModel, ChurnQuery, predict
+from services.churn.model import ChurnModel, ChurnQuery
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.past_rows import DatedValue
 
@@ -45,7 +45,7 @@ def pairs(listed: Any) -> list[tuple[int, Any]]:
 
 @pytest.mark.parametrize("name", ["silence", "cancellation", "flat"])
 def test_the_artifact_loads_and_answers_as_it_did(name: str, kept: Any, pasts: Pasts) -> None:
-    answers = predict(ChurnModel.load(HERE / name), pasts, np.array(kept["cutoffs"]), ASKED)
+    answers = ChurnModel.load(HERE / name).predict(pasts, np.array(kept["cutoffs"]), ASKED)
 
     assert len(answers) == len(kept["contact_ids"]) == len(expected(name))
     for answer, wanted in zip(answers, expected(name), strict=True):

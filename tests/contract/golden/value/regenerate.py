@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from services.value.model import ScoredValue, ValueModel, predict
+from services.value.model import ScoredValue, ValueModel
 from services.value.model.value import ValueTrees
 from services.value.training.fitting import fitted, version_of
 from services.value.training.material import value_material
@@ -56,7 +56,7 @@ def told(one: ScoredValue) -> dict[str, Any]:
 def answers(model: ValueModel) -> list[dict[str, Any]]:
     """Ask a version about the contacts, within its own horizon and within another."""
     pasts, cutoffs = kept_pasts()
-    asked = [predict(model, pasts, cutoffs, horizon_days=days, reasons=5) for days in (None, 200)]
+    asked = [model.predict(pasts, cutoffs, horizon_days=days, reasons=5) for days in (None, 200)]
     return [told(one) for found in asked for one in found]
 
 

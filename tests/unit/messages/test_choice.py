@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from services.messages.model.consideration import control_group, drawn
+from services.messages.model.choice import control_group, drawn
 from services.messages.schemas import NextBestMessageRequest
 from shared.contracts.decision import RecentDecision
 from shared.errors import BadRequest
