@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from services.scoring.model import ScoringModel
 from shared.contracts.prediction import Grade
-from shared.training.problem import Problem
 from shared.training.competition import Competition
+from shared.training.problem import Problem
 from shared.training.report import Report
 
 ONE_MOMENT_GRADE: Grade = "C"

@@ -28,8 +28,7 @@ from shared.features import FeatureSet, Inputs, Things, observed
 from shared.learners import Trees
 from shared.registry.artifact import InputColumn, OutputColumn, input_columns, number_column
 from shared.timeline import ContactPasts, Pasts
-from shared.timeline.pasts import LOOKBACK_DAYS
-from shared.timeline.pasts import whole_orders
+from shared.timeline.pasts import LOOKBACK_DAYS, whole_orders
 
 FORMAT = 1
 CAPABILITY = "value"
