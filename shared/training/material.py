@@ -405,14 +405,25 @@ def splits_in_time(outcome: Outcome, frames: Frames, pasts: Pasts) -> tuple[Spli
     splits = forward_chain(frames.cutoff, horizon=outcome.horizon_days * DAY)
     usable = tuple(split for split in splits if 0 < frames.label[split.train].sum() < len(split.train))
     if not usable:
-        days = int((frames.cutoff.max() - frames.cutoff.min()) // DAY)
-        raise InsufficientData(
-            f"Outcome {outcome.name}: the cases that are over span {days} days; with a horizon of "
-            f"{outcome.horizon_days} days that leaves nothing to be judged on. {_way_out(outcome, _days_of(pasts))}",
-            span_days=days,
-            horizon_days=outcome.horizon_days,
-        )
+        raise nothing_to_judge(outcome, frames, pasts)
     return usable
+
+
+def nothing_to_judge(outcome: Outcome, frames: Frames, pasts: Pasts) -> InsufficientData:
+    """Return the refusal of a past that leaves no block of time to be judged on.
+
+    Args:
+        outcome: what is predicted.
+        frames: those whose horizon is over, one at least.
+        pasts: of who is learned from.
+    """
+    days = int((frames.cutoff.max() - frames.cutoff.min()) // DAY)
+    return InsufficientData(
+        f"Outcome {outcome.name}: the cases that are over span {days} days; with a horizon of "
+        f"{outcome.horizon_days} days that leaves nothing to be judged on. {_way_out(outcome, _days_of(pasts))}",
+        span_days=days,
+        horizon_days=outcome.horizon_days,
+    )
 
 
 def _way_out(outcome: Outcome, lasted: int) -> str:

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from services.churn.model.periods import Periods, expanded, time_columns
 from services.churn.training.material import ChurnMaterial
 from shared.contracts.rows import DAY
-from shared.errors import InsufficientData
 from shared.features import FeatureSet
 from shared.learners.simple import Columns, Matrix, Vector
 from shared.timeline.pasts import NEVER
 from shared.timeline.risk import Waits
-from shared.training.material import LEAST_POSITIVE, SEED, Split, forward_chain
+from shared.training.material import LEAST_POSITIVE, SEED, Split, forward_chain, nothing_to_judge
 from shared.training.problem import Problem
 
 MOST_ROWS = 200_000
@@ -67,7 +66,8 @@ def hazard_rows(material: ChurnMaterial, feature_set: FeatureSet, waits: Waits, 
         values: their features, shape (n, p).
 
     Raises:
-        InsufficientData: no block of time has something to learn from of both kinds.
+        InsufficientData: no block of time has something to learn from of both kinds, or no frame since the first such
+            block is closed, so that nothing is graded.
     """
     outcome, horizon = material.outcome, material.outcome.horizon_days * DAY
     periods = periods_known(Periods.of(outcome.horizon_days), waits)
@@ -115,12 +115,6 @@ def _splits(
             continue
         young = int(cutoff[split.test].min()) - first < SEASON_DAYS * DAY + horizon
         usable.append(Split(split.train, split.test, (width - 2, width - 1) if seasonal and young else ()))
-    if not usable:
-        days = int((waits.cutoff.max() - first) // DAY)
-        raise InsufficientData(
-            f"Outcome {material.outcome.name}: the cases span {days} days, which leaves nothing to be judged on. "
-            "Import a longer past, or wait for more data; or ask about a shorter horizon.",
-            span_days=days,
-            horizon_days=material.outcome.horizon_days,
-        )
+    if not usable or not waits.closed(horizon)[waits.cutoff >= cutoff[usable[0].test].min()].any():
+        raise nothing_to_judge(material.outcome, material.closed.frames, material.pasts)
     return tuple(usable)

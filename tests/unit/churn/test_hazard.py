@@ -158,7 +158,20 @@ def test_where_no_block_can_be_judged_it_is_refused_in_days(laid_out: Any, shopp
     few = rows.waits.cutoff <= rows.waits.cutoff.min() + 25 * DAY
     waits = rows.waits.take(few)
 
-    with pytest.raises(InsufficientData, match="wait for more data; or ask about a shorter horizon") as refused:
+    with pytest.raises(InsufficientData, match="that leaves nothing to be judged on") as refused:
         hazard_rows(material, features, waits, rows.values[few])
 
-    assert refused.value.members == {"span_days": 20, "horizon_days": 30}
+    assert refused.value.members == {"span_days": 170, "horizon_days": 30}
+
+
+def test_where_all_that_is_judged_is_still_open_a_horizon_that_can_be_judged_is_named(
+    laid_out: Any, shoppers: Any
+) -> None:
+    shop = shoppers(100, 99)
+
+    with pytest.raises(InsufficientData, match=r"nothing to be judged on\. .* --for 24d or less") as refused:
+        laid_out(LAPSED, shop)
+
+    assert refused.value.members == {"span_days": 30, "horizon_days": 30}
+    _, _, rows = laid_out(LAPSED.model_copy(update={"horizon_days": 24}), shop)
+    assert rows.waits.closed(24 * DAY)[rows.waits.cutoff >= rows.problem.cutoff[rows.problem.judged].min()].any()
