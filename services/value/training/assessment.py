@@ -24,6 +24,8 @@ BETTER_SHARE = 0.8
 """One-sided confidence with which a candidate must be better than a simpler one to be chosen before it."""
 BINS = 20
 LEAST_IN_BIN = 40
+HALVES = 2
+"""Of the contacts, by their number: intervals that one half taught are judged on the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def assessed(material: ValueMaterial, table: FrameTable, progress: Progress) -> 
         progress: told what is done.
 
     Raises:
-        InsufficientData: no block of time is left to be judged.
+        InsufficientData: no block of time is left to be judged, or too few frames in them.
     """
     splits = _splits(material)
     parts = []
@@ -155,6 +157,19 @@ def _splits(material: ValueMaterial) -> list[Split]:
             "Import a longer past, or ask about a shorter horizon (--horizon-days).",
             span_days=days,
             horizon_days=material.horizon_days,
+        )
+    judged = material.contact[np.concatenate([split.test for split in found])]
+    fewest = int(np.bincount(judged % HALVES, minlength=HALVES).min())
+    if fewest < LEAST_IN_BIN:
+        raise InsufficientData(
+            f"{len(judged)} cases of {len(np.unique(judged))} contacts are left to be judged on over "
+            f"{material.horizon_days} days. Intervals are measured on one half of the contacts and judged on the "
+            f"other, and the smaller half has {fewest} cases; {LEAST_IN_BIN} are needed. Import more or older orders, "
+            "or ask about a shorter horizon (--horizon-days).",
+            judged_frames=len(judged),
+            judged_contacts=len(np.unique(judged)),
+            frames_of_smaller_half=fewest,
+            needed_frames_of_half=LEAST_IN_BIN,
         )
     return found
 

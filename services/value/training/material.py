@@ -110,10 +110,11 @@ def value_material(
     Raises:
         InsufficientData: no order with a value, too few buyers, or too short a time; in counts.
     """
+    until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
+    pasts = before(pasts, until)
     types = tuple(sorted(name for name in order_types or ORDERS if pasts.type_code(name) >= 0))
     _require_orders(pasts, types, order_types or ORDERS)
-    until = min(now, int(pasts.at.max()) + 1)
-    pasts = whole_orders(before(pasts, until), types)
+    pasts = whole_orders(pasts, types)
     codes = [pasts.type_code(name) for name in types]
     pasts, giants = capped(pasts, codes)
     orders = of_type(pasts, *codes)

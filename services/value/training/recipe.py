@@ -66,7 +66,8 @@ def one_currency(counts: Mapping[str | None, int], wanted: str | None) -> tuple[
         )
     if wanted is not None and named and wanted not in named:
         raise InsufficientData(
-            f"No order is in {wanted}: there are {listed}.",
+            f"No order is in {wanted}: there are {listed}. Name one of these with --currency, or import orders in "
+            f"{wanted}.",
             **{f"events_in_{one}": count for one, count in named.items()},
         )
     currency = wanted or next(iter(named), None)

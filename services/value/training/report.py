@@ -11,7 +11,7 @@ from services.value.model.closed_form import Vector
 from services.value.model.curves import read_at
 from services.value.model.intervals import LEVEL, Intervals
 from services.value.model.value import BLEND, FORM, RULE, TREES
-from services.value.training.assessment import Assessed, measured_intervals
+from services.value.training.assessment import HALVES, Assessed, measured_intervals
 from services.value.training.material import ValueMaterial
 from services.value.training.stage import FrameTable
 from shared.contracts.rows import instant_of
@@ -178,17 +178,17 @@ def _covered(material: ValueMaterial, found: Assessed) -> Vector:
     inside = np.zeros(len(found.rows))
     days = np.array([float(material.horizon_days)])
     blocks = found.curves[found.winner]
-    for parity in (0, 1):
+    for half in range(HALVES):
         others = [
-            (rows, curves._replace(**_of(curves, material.contact[rows] % 2 != parity))) for rows, curves in blocks
+            (rows, curves._replace(**_of(curves, material.contact[rows] % HALVES != half))) for rows, curves in blocks
         ]
-        others = [(rows[material.contact[rows] % 2 != parity], curves) for rows, curves in others]
+        others = [(rows[material.contact[rows] % HALVES != half], curves) for rows, curves in others]
         taught = measured_intervals(material, others, days, material.until)
         start = 0
         for rows, curves in blocks:
             low, high = (read_at(curves.days, end, days[0]) for end in taught.ends(curves))
             part = slice(start, start + len(rows))
-            mine = material.contact[rows] % 2 == parity
+            mine = material.contact[rows] % HALVES == half
             actual = found.actual[part]
             inside[part] = np.where(mine, (actual >= low) & (actual <= high), inside[part])
             start += len(rows)

@@ -32,6 +32,11 @@ def test_orders_without_values_are_refused_and_another_type_can_be_named() -> No
     assert refused.value.members == {"orders": 1, "orders_with_value": 0}
 
 
+def test_orders_that_are_dated_after_the_end_do_not_exist_yet() -> None:
+    with pytest.raises(InsufficientData, match="0 events deal_won or order_placed were found"):
+        value_material(account(("a", 5.0, None, "page_viewed"), ("a", -5.0, 20.0, "order_placed")), now=NOW)
+
+
 def test_a_short_past_is_refused_with_the_days_that_are_needed() -> None:
     young = simulated(200)
     with pytest.raises(InsufficientData, match="900 are needed"):

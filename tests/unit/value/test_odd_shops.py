@@ -9,6 +9,7 @@ import pytest
 from services.value.training.fitting import fitted
 from services.value.training.material import value_material
 from shared.contracts.rows import DAY
+from shared.errors import InsufficientData
 from shared.timeline import ContactFacts, EventTuple, build
 from tests.unit.value.conftest import DAYS, NOW, order
 
@@ -49,3 +50,16 @@ def test_an_odd_shop_gets_finite_answers_that_hold_together(orders: Orders) -> N
     assert (np.diff(numbers[:, :3], axis=1) >= 0).all()
     assert json.dumps(fit.report.to_json(), allow_nan=False)
     assert "nan" not in " ".join(fit.report.notes)
+
+
+def test_a_shop_with_hardly_a_buyer_before_the_last_horizon_is_refused_in_counts() -> None:
+    names = [f"c-{number}" for number in range(120)]
+    orders = [order(name, 5.0 + number / 10, 20.0) for number, name in enumerate(names)]
+    orders += [order("c-0", day, 20.0) for day in range(40, DAYS, 7)]
+    material = value_material(build(names, {}, [orders]), now=NOW, horizon_days=30)
+
+    with pytest.raises(InsufficientData, match="cases of 1 contacts are left to be judged on over 30 days") as refused:
+        fitted(material, now=NOW)
+
+    assert refused.value.members["frames_of_smaller_half"] == 0
+    assert refused.value.members["needed_frames_of_half"] == 40
