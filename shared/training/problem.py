@@ -170,7 +170,9 @@ def chosen_columns(
     if not kept:
         raise InsufficientData(
             f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
-            + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
+            + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})" if leaking else "")
+            + ". Import what else is known of the contacts"
+            + (", or allow (--allow COLUMN) what was known before the outcome." if leaking else " and what they did.")
         )
     left_out = (
         *learned.left_out,

@@ -10,9 +10,9 @@ import numpy as np
 from services.recommendations.model.candidates import COLUMNS
 from services.recommendations.model.recommender import RecommendationModel
 from services.recommendations.training.assessment import POPULAR, REPEAT, JudgedLists, JudgedWindow, judged
-from services.recommendations.training.material import ItemSnapshot, RecommendationMaterial
+from services.recommendations.training.material import LEAST_OF_ITEM, ItemSnapshot, RecommendationMaterial
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.errors import InsufficientData
 from shared.evaluation.gate import A_SKILL, B_SKILL, SMALL_SAMPLE_POSITIVES
@@ -97,11 +97,12 @@ def fitted(material: RecommendationMaterial, *, now: Microseconds, progress: Pro
     progress("learning items to be judged", 0.3)
     later = _snapshot(material, until - horizon)
     window = JudgedWindow.of(pasts, later, until, most=MOST_JUDGED)
-    if min(len(learned.judged), len(window.judged)) < LEAST_JUDGED or learned.label.sum() < LEAST_JUDGED:
+    hits = int(learned.label.sum())
+    if min(len(learned.judged), len(window.judged), hits) < LEAST_JUDGED:
         raise InsufficientData(
             f"{len(window.judged)} contacts who had bought before bought again in the last {material.horizon_days} "
-            f"days, {len(learned.judged)} in as many days before; {LEAST_JUDGED} are needed in each. Import more "
-            "orders, or look further ahead with --horizon-days.",
+            f"days, {len(learned.judged)} in as many days before, then {hits} times an item that was known by then; "
+            f"{LEAST_JUDGED} are needed of each. Import more orders, or look further ahead with --horizon-days.",
             repeat_buyers=len(window.judged),
             needed_repeat_buyers=LEAST_JUDGED,
         )
@@ -133,7 +134,13 @@ def fitted(material: RecommendationMaterial, *, now: Microseconds, progress: Pro
 def _snapshot(material: RecommendationMaterial, cutoff: Microseconds) -> ItemSnapshot:
     found = material.seen_from(cutoff)
     if not found.items:
-        raise InsufficientData("Before the window that is judged, no item was bought by enough contacts.", items=0)
+        days = (material.until - cutoff) // DAY
+        raise InsufficientData(
+            f"{days} days before the end of the data, no item had been bought by {LEAST_OF_ITEM} contacts yet, so that "
+            "the days since then can judge nothing. Import older orders, or look less far ahead with --horizon-days.",
+            items=0,
+            needed_buyers_of_item=LEAST_OF_ITEM,
+        )
     return found
 
 

@@ -71,6 +71,26 @@ def test_who_never_buys_again_gives_nothing_to_judge_by() -> None:
         fitted(material_of(pasts, now=UNTIL, horizon_days=60), now=UNTIL)
 
 
+def test_items_that_nobody_bought_before_the_judged_days_are_refused_with_the_way_out() -> None:
+    rows = [bought(f"c-{contact}", f"i-{contact % 12}", DAYS - 100 + contact % 50) for contact in range(300)]
+    pasts = build([f"c-{contact}" for contact in range(300)], {}, [[bought("c-0", "i-0", 1), *rows]])
+
+    with pytest.raises(InsufficientData, match=r"120 days before the end .* 5 contacts yet, .*--horizon-days"):
+        fitted(material_of(pasts, now=UNTIL, horizon_days=60), now=UNTIL)
+
+
+def test_who_buys_again_only_what_was_not_known_gives_nothing_to_learn_from() -> None:
+    rows = [
+        bought(f"c-{contact}", f"{'old' if day < DAYS - 120 else 'new'}-{(contact + day) % 12}", day)
+        for contact in range(200)
+        for day in range(DAYS - 200, DAYS, 40)
+    ]
+    pasts = build([f"c-{contact}" for contact in range(200)], {}, [[bought("c-0", "old-0", 1), *rows]])
+
+    with pytest.raises(InsufficientData, match="200 in as many days before, then 0 times an item that was known"):
+        fitted(material_of(pasts, now=UNTIL, horizon_days=60), now=UNTIL)
+
+
 def test_the_horizon_is_shorter_where_the_data_are() -> None:
     rows = [bought(f"c-{contact}", f"i-{contact % 12}", contact % 100) for contact in range(300)]
     pasts = build([f"c-{contact}" for contact in range(300)], {}, [rows])
