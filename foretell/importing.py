@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from foretell.cli.context import now_us
 from foretell.cli.output import progress_bars
 from foretell.owners import owners_of
 from foretell.rejects import Rejects
 from shared.contracts.decision import CAPABILITY, CLICKED
-from shared.contracts.rows import SHARED_BY, Microseconds
+from shared.contracts.rows import SHARED_BY, Microseconds, now_us
 from shared.errors import FileRefused
 from shared.ingest import (
     Batch,

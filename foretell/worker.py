@@ -20,10 +20,9 @@ from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.background.retraining import Retraining
 from foretell.background.shadows import ShadowComparisons
-from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
-from shared.contracts.rows import SECOND
+from shared.contracts.rows import SECOND, now_us
 from shared.contracts.seal import Seal
 from shared.http import telemetry
 from shared.http.telemetry import shown_metrics

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, examples
+from shared.contracts.rows import now_us
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +23,7 @@ def events(
     buckets: Annotated[int, typer.Option(min=1, max=1_000, help="How many parts, each with whole contacts.")] = 64,
 ) -> None:
     """Write contacts, attributes and events in buckets by a hash of the contact's id, each contact in order of time."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import print_note, progress_bars
     from shared.batches.buckets import export
 

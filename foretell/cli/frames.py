@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, examples
+from shared.contracts.rows import now_us
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +29,7 @@ def export(
     account: AccountOption = DEFAULT_ACCOUNT,
 ) -> None:
     """Write frames as the training sees them; those of the last test period are kept back, to judge what comes back."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note, progress_bars
     from services.specs import recipe_of, spec_of
     from shared.registry.registration import MlflowRegistry

@@ -6,6 +6,7 @@ import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
 from shared.contracts.call import SCOPES
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ def create(
     expires_in: Annotated[str | None, typer.Option(help="End of life, such as 90d.", metavar="DURATION")] = None,
 ) -> None:
     """Make a key and print it, once."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.durations import duration
     from foretell.cli.output import print_note
     from shared.contracts.call import new_key
@@ -77,7 +78,7 @@ def rotate(
     ] = "7d",
 ) -> None:
     """Make a key with the same scopes, print it once, and let the old one end."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.durations import duration
     from foretell.cli.output import instant, print_note
     from shared.contracts.call import new_key
@@ -109,7 +110,7 @@ def revoke(
     yes: YesOption = False,
 ) -> None:
     """Revoke a key; a running gateway refuses it within seconds."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
 
     with opened_account(account) as (_, _, store):
         known = store.keys.all()

@@ -10,6 +10,7 @@ from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
 from foretell.cli.shadow import shadow
 from shared.capabilities import capability as line_of
+from shared.contracts.rows import now_us
 from shared.errors import RegistryUnavailable
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def show(
     import json as codec
     from dataclasses import asdict
 
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.output import aligned, instant
     from shared.cards import as_markdown, card_of
     from shared.contracts.outcome import ModelName
@@ -177,7 +178,7 @@ def promote(
     reason: Annotated[str, typer.Option(help="Kept with the promotion.")] = "promoted by hand",
 ) -> None:
     """Let a version answer; running services take it within seconds."""
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.training_run import by_hand
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
@@ -210,7 +211,7 @@ def rollback(
     reason: Annotated[str, typer.Option(help="Kept with the rollback.")] = "rolled back by hand",
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.training_run import by_hand
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
@@ -289,7 +290,7 @@ def adopt(
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Register it, whatever the gate says.")] = False,
 ) -> None:
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.training_run import by_hand, learned
     from services.specs import recipe_of, spec_of
     from shared.contracts.outcome import ModelName

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, YesOption, examples
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def preview(
     json: JsonOption = False,
 ) -> None:
     """Count the contacts with and without an outcome; training needs at least 40 of each. Exit 3 below that."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.outcome_preview import MINIMUM, counted
     from foretell.cli.output import show_rows
 

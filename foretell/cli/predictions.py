@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, examples
+from shared.contracts.rows import microseconds, now_us
 from shared.errors import BadRequest, UnknownOutcome
 
 app = typer.Typer(
@@ -43,13 +44,12 @@ def export(
     from datetime import UTC
     from typing import get_args
 
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note
     from foretell.cli.predictions_file import written
     from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
     from shared.contracts.prediction import Band, Status
-    from shared.contracts.rows import microseconds
     from shared.store import PredictionFilter
 
     if out.suffix.lower() not in (".csv", ".xlsx"):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption
+from shared.contracts.rows import now_us
 from shared.errors import NotFound
 
 
@@ -21,7 +22,7 @@ def shadow(
     """Let a version answer beside the champion, unseen, and show how the answers differ."""
     import json as codec
 
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.output import aligned, instant
 
     account, capability, outcome = named_model(outcome, account, capability)
