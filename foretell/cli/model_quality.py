@@ -36,7 +36,7 @@ def quality(
             )
         found = quality_of(store.models.quality.find(capability, outcome))
         if again or found is None:
-            from foretell.background.quality import measured
+            from foretell.live_quality.measure import measured
 
             found = measured(store, capability, outcome, now=now_us())
         drift = _drift(store, capability, outcome)
