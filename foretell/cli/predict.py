@@ -55,7 +55,7 @@ def predict(
     """Write predictions about many contacts into a file, a row each, in the order of their ids or of the file."""
     from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note
-    from foretell.predicting import Predicting, written
+    from foretell.cli.prediction_run import Predicting, written
     from shared.batches.buckets import BucketManifest
 
     chosen = _selection(every=every, segment=segment, contacts=contacts, export=export)

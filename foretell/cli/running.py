@@ -20,7 +20,7 @@ def up(
     ] = 8000,
 ) -> None:
     """Run every process on this machine until Ctrl-C; one that dies is started again."""
-    from foretell.run import run_all
+    from foretell.cli.up import run_all
     from shared.settings import Settings, read
 
     run_all(read(Settings), host, port)
@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Load the sample (Complete Journey) into the account demo, train what it can answer, and promote it."""
     from foretell.cli.context import opened_database
-    from foretell.demonstration import demonstrate
+    from foretell.cli.demonstration import demonstrate
 
     with opened_database() as (settings, database):
         demonstrate(settings, database, if_needed=if_needed, again=again)
