@@ -83,7 +83,7 @@ def openapi(
     ] = Path("gateway/openapi"),
 ) -> None:
     """Write each service's OpenAPI document, from which the gateway composes its own."""
-    from foretell.documents import write_documents
+    from foretell.derived import write_documents
 
     for path in write_documents(into):
         typer.echo(f"Wrote {path}.")
