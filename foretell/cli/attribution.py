@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples, whole_days
 from shared.contracts.rows import now_us
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def attribution(
         if paths is not None:
             found = _of_paths(paths, progress)
         else:
-            from foretell.cli.durations import whole_days
             from shared.attribution.requests import AttributionRequest
 
             requested = AttributionRequest(

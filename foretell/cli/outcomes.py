@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, YesOption, examples
+from foretell.cli.options import (
+    DEFAULT_ACCOUNT,
+    AccountOption,
+    CapabilityOption,
+    JsonOption,
+    YesOption,
+    examples,
+    moment,
+    whole_days,
+)
 from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
@@ -97,7 +106,6 @@ def set_outcome(
 ) -> None:
     """Define an outcome, or define it anew; alone, --allow, --forbid and --ask-again change nothing else of it."""
     from foretell.cli.context import capability_name, opened_account
-    from foretell.cli.durations import moment, whole_days
     from shared.contracts.outcome import LONGEST_ACTIVE_WITHIN_DAYS, Outcome
 
     silent = tuple(_listed(silence or ""))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, duration, examples
 from shared.contracts.rows import HOUR, now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
@@ -122,7 +122,6 @@ def rotate(
 ) -> None:
     """Give a source a new secret; the old ones go on being good for a while."""
     from foretell.cli.context import identity_key, opened_account
-    from foretell.cli.durations import duration
     from foretell.cli.output import instant
     from gateway.sources.schemas import SecretRequest
     from gateway.webhooks.providers import PROVIDERS
