@@ -28,7 +28,7 @@ from urllib.parse import urlencode
 from starlette.routing import compile_path
 
 from bench.serving.processes import free_port, module, product, running
-from foretell.background.data_reports import KeptDataReports
+from foretell.background.kept_reports import KeptDataReports
 from gateway.console.routes import all_pages
 from shared.capabilities import NAMES
 from shared.contracts.rows import DAY, HOUR, SECOND, now_us

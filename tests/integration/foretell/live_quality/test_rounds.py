@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from foretell.background.quality import QualityRounds
+from foretell.background.kept_reports import QualityRounds
 from foretell.live_quality.measure import measured
 from shared.contracts.model_quality import quality_of
 from shared.contracts.outcome import Outcome
