@@ -28,11 +28,10 @@ from urllib.parse import urlencode
 from starlette.routing import compile_path
 
 from bench.serving.processes import free_port, module, product, running
-from foretell.background.data_reports import KeptDataReports
-from foretell.cli.context import now_us
+from foretell.background.kept_reports import KeptDataReports
 from gateway.console.routes import all_pages
 from shared.capabilities import NAMES
-from shared.contracts.rows import DAY, HOUR, SECOND
+from shared.contracts.rows import DAY, HOUR, SECOND, now_us
 from shared.settings import Settings, service_port
 from shared.store import SecretRow, SubscriptionRow, migrate, open_database
 

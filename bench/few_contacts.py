@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from bench.serving.account import ACCOUNT, OUTCOME, SILENCE, kept_or_prepared
-from foretell.cli.context import now_us
 from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.decision import CLICKED
+from shared.contracts.rows import now_us
 from shared.features import observed
 from shared.learners import Trees
 from shared.learners.contribution_table import ContributionTable

@@ -9,11 +9,11 @@ import re
 import sys
 from pathlib import Path
 
-from foretell.documents import write_documents
-from gateway.app import create_app
+from gateway.openapi import saved_service_document
 from services.specs import spec_of
 from shared.capabilities import TABLE, Capability
-from shared.settings import GatewaySettings
+from shared.serving.service import create_app
+from shared.settings import GatewaySettings, ServiceSettings
 
 COMMAND = "python -m foretell.derived"
 GATEWAY_DOCUMENT = Path("tests/contract/openapi/gateway.json")
@@ -44,6 +44,18 @@ _SERVICE = """\
       <<: [*store, *registry, *signing]
     volumes: ["{name}:/var/lib/foretell"]
 """
+
+
+def write_documents(folder: Path) -> list[Path]:
+    """Write the OpenAPI document of each service where the gateway finds it, which never imports a service.
+
+    Args:
+        folder: made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = ServiceSettings(signing_key="0" * 64)  # no request is served with it
+    apps = {line.name: create_app(spec_of(line.name), settings) for line in TABLE}
+    return [saved_service_document(name, app.openapi(), folder) for name, app in apps.items()]
 
 
 def manifests() -> dict[Path, str]:
@@ -108,6 +120,8 @@ def write(root: Path) -> list[Path]:
     Returns:
         The files, those that stayed the same too.
     """
+    from gateway.app import create_app as create_gateway  # the documents of services alone need none
+
     written = []
     for path, text in manifests().items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +133,7 @@ def write(root: Path) -> list[Path]:
         written.append(path)
     written += [path.relative_to(root) for path in write_documents(root / "gateway" / "openapi")]
     settings = GatewaySettings(signing_key="0" * 64, identity_key="0" * 64)  # no request is served with them
-    document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False, sort_keys=True)
+    document = json.dumps(create_gateway(settings).openapi(), indent=2, ensure_ascii=False, sort_keys=True)
     (root / GATEWAY_DOCUMENT).write_text(document + "\n", encoding="utf-8")
     return [*dict.fromkeys(written), GATEWAY_DOCUMENT]
 

@@ -1,19 +1,16 @@
 """`foretell import`: files into the store in bounded memory; a row that cannot be read goes to a file of rejects."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from foretell.cli.context import now_us
-from foretell.cli.output import progress_bars
-from foretell.owners import owners_of
 from foretell.rejects import Rejects
 from shared.contracts.decision import CAPABILITY, CLICKED
-from shared.contracts.rows import SHARED_BY, Microseconds
+from shared.contracts.rows import SHARED_BY, ContactRow, Microseconds, now_us
 from shared.errors import FileRefused
 from shared.ingest import (
     Batch,
@@ -122,11 +119,9 @@ class Summary:
 
 
 @contextmanager
-def shown_in_terminal(name: str) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar while the block runs."""
-    with progress_bars() as progress:
-        task = progress.add_task(name, total=1.0)
-        yield lambda fraction: progress.update(task, completed=fraction)
+def _unshown(name: str) -> Iterator[Callable[[float], None]]:  # noqa: ARG001 - a `Showing`
+    """Show nowhere how far the work is."""
+    yield lambda _: None
 
 
 def _uncounted(rows: int) -> None:
@@ -143,7 +138,7 @@ class Import:
     """Says where the rejects of a file go."""
     options: Options = field(default_factory=Options)
     max_errors: int | None = None
-    showing: Showing = shown_in_terminal
+    showing: Showing = _unshown
     count_rows: Callable[[int], None] = _uncounted
     """Takes how many rows are done, after each batch; what it raises ends the import."""
     lease: "ImportLease | None" = None
@@ -316,3 +311,48 @@ def one_ahead(batches: Iterator[Row]) -> Iterator[Row]:
         while (item := following.result()) is not None:
             following = pool.submit(next, batches, None)
             yield item
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who stands behind the addresses of a batch."""
+
+    contacts: Mapping[str, str]
+    """Contact by the id that was made from the address."""
+    shared: frozenset[str]
+    """Made ids whose address so many contacts have that it is nobody's."""
+    erased: frozenset[str]
+    """Made ids whose address is that of somebody who was erased."""
+    made: int
+    """How many contacts were made."""
+
+
+def owners_of(
+    store: "AccountStore", addresses: Mapping[str, str], *, at: Microseconds, lease: "ImportLease | None" = None
+) -> Owners:
+    """Find the contacts that have addresses, as webhooks do, and make those that are missing.
+
+    Args:
+        store: of the account.
+        addresses: keyed hash by the contact id that is made from it.
+        at: now.
+        lease: of the import that they are part of, where it counts what it stores.
+    """
+    identities = {made_id: ("email", hashed) for made_id, hashed in addresses.items()}
+    shared_identities, pointing = (
+        store.identities.shared(identities.values()),
+        store.identities.contacts_of(identities.values()),
+    )
+    shared = frozenset(made_id for made_id, identity in identities.items() if identity in shared_identities)
+    contacts = {
+        made_id: pointing[one] for made_id, one in identities.items() if one in pointing and made_id not in shared
+    }
+    missing = sorted(set(identities) - shared - set(contacts))
+    rows = [
+        ContactRow(made_id, created_at=None, timezone=None, consent=None, email_hash=addresses[made_id], attributes=())
+        for made_id in missing
+    ]
+    counts = store.contacts.put_bulk(rows, recorded_at=at, lease=lease)
+    erased = frozenset(missing[place] for place in counts.erased_rows)
+    contacts |= {made_id: made_id for made_id in missing if made_id not in erased}
+    return Owners(contacts, shared, erased, counts.created)

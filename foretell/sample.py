@@ -5,13 +5,13 @@ live in the eastern United States. It ends in 2018, so its local wall-clock time
 weekdays and hours stay what they were, and the newest basket lies within 7 days.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from foretell.sample_items import NOT_OFFERED, department_name, item_name
 from shared.contracts.rows import ALWAYS, DAY, AttributeRow, ContactRow, EventRow, ItemChange, Microseconds
 from shared.errors import NotFound
 
@@ -20,6 +20,36 @@ WEEK = timedelta(weeks=1)
 TABLES = ("transactions", "products", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions")
 _MAILED_AT = timedelta(hours=8)
 _NOON = timedelta(hours=12)
+_WORDS: Final = {
+    "bg": "bags", "bkd": "baked", "bn": "beans", "brkfst": "breakfast", "btr": "butter", "cky": "cookies",
+    "ckys": "cookies", "cleang": "cleaning", "cndy": "candy", "coco": "cocoa", "conc": "concentrates",
+    "crkr": "crackers", "crystl": "crystal", "disposible": "disposable", "dnr": "dinner", "drnk": "drink",
+    "drnks": "drinks", "drsng": "dressing", "dsh": "dishes", "fd": "food", "flvrd": "flavoured", "frzn": "frozen",
+    "hbc": "health and beauty", "j": "J", "jce": "juice", "memorablilia": "memorabilia", "mfg": "manufacturer",
+    "misc": "other", "mixs": "mixes", "mw": "microwave", "mx": "mixes", "mxs": "mixes", "ndairy": "non-dairy",
+    "pkg": "packaged", "pkgd": "packaged", "pkld": "pickled", "pnt": "peanut", "prod": "produce", "pwdr": "powder",
+    "refrgratd": "refrigerated", "retail": "packaged", "rw": "", "sald": "salad", "sherbts": "sherbets",
+    "sndwch": "sandwich", "snks": "snacks", "sod": "soda", "sply": "supplies", "sprd": "spread",
+    "suppplies": "supplies", "sweetners": "sweeteners", "tiss": "tissues", "trsh": "trash", "veg": "vegetables",
+    "whlsm": "wholesome", "wtr": "water",
+}  # fmt: skip
+"""Short forms of the categories of products."""
+_WHOLE: Final = {"COUPON/MISC ITEMS": "Fuel and coupons", "NEW AGE": "New age drinks", "HISPANIC": "Hispanic foods"}
+_DEPARTMENTS: Final = {
+    "DRUG GM": "Drugstore and household",
+    "MEAT-PCKGD": "Packaged meat",
+    "SEAFOOD-PCKGD": "Packaged seafood",
+    "NUTRITION": "Natural foods",
+    "PASTRY": "Bakery",
+}
+_NOT_OFFERED: Final = frozenset(
+    {
+        "ADULT INCONTINENCE", "BOTTLE DEPOSITS", "CIGARETTES", "CIGARS", "COUPON", "COUPON/MISC ITEMS",
+        "COUPONS/STORE & MFG", "DELI SUPPLIES", "FAMILY PLANNING", "FUEL", "HOME HEALTH CARE", "LAXATIVES",
+        "MEAT SUPPLIES", "MISCELLANEOUS", "PHARMACY", "PROD SUPPLIES", "SMOKING CESSATIONS", "TICKETS", "TOBACCO OTHER",
+    }
+)  # fmt: skip
+"""What is no product, and what a shop does not suggest: tobacco, and what says something of a person's health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +269,9 @@ def item_changes(tables: Tables) -> list[ItemChange]:
         ItemChange(
             item,
             {
-                "name": item_name(item),
-                "category": department_name(department),
-                "active": item not in NOT_OFFERED,
+                "name": _item_name(item),
+                "category": _department_name(department),
+                "active": item not in _NOT_OFFERED,
             },
         )
         for item, department in zip(tables.items["item"], tables.items["department"], strict=True)
@@ -276,3 +306,33 @@ def quiet_contact(events: Sequence[EventRow], *, at: Microseconds) -> str | None
             last[row.contact_id] = max(row.occurred_at, last.get(row.contact_id, row.occurred_at))
     quiet = [name for name in sorted(counts) if 14 * DAY <= at - last[name] <= 42 * DAY]
     return max(quiet, key=lambda name: counts[name], default=None)
+
+
+def _item_name(category: str) -> str:
+    """Write a category as people read it.
+
+    >>> _item_name("FRZN MEAT/MEAT DINNERS"), _item_name("PNT BTR/JELLY/JAMS"), _item_name("SOFT DRINKS")
+    ('Frozen meat, meat dinners', 'Peanut butter, jelly, jams', 'Soft drinks')
+    """
+    if category in _WHOLE:
+        return _WHOLE[category]
+    parts = re.split(r"\s*/\s*|\s+-\s+", category.lower())
+    return _sentence(", ".join(" ".join(_spelled(part)) for part in parts))
+
+
+def _department_name(department: str) -> str:
+    """Write a department as people read it.
+
+    >>> _department_name("MEAT-PCKGD"), _department_name("GROCERY")
+    ('Packaged meat', 'Grocery')
+    """
+    return _DEPARTMENTS.get(department) or _sentence(department.lower())
+
+
+def _spelled(part: str) -> list[str]:
+    words = re.sub(r"[.:]", " ", part.replace("&", " & ").replace("(", " (")).split()
+    return [spelled for word in words if (spelled := _WORDS.get(word, word))]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -66,8 +66,7 @@ def export_ways(settings: "Settings", store: "AccountStore", export: Path) -> di
         store: of the account that was exported.
         export: a folder that `foretell export events` wrote; what is wrong with it is said at once.
     """
-    from foretell.bucket_refit import BucketRefit
-    from foretell.bucket_training import TrainingExport, pasts_of_export
+    from foretell.bucket_training import BucketRefit, TrainingExport, pasts_of_export
 
     wanted = TrainingExport.of(export, account=store.account, most_contacts=settings.training_contacts)
     scheduler, most = settings.dask_scheduler, settings.training_gathered_frames

@@ -1,33 +1,38 @@
-"""The worker process: composes its loops, and lives until it is stopped."""
+"""The worker process: composes its loops, shows at `/healthz` and `/readyz` how they are, lives until it is stopped."""
 
 import logging
 import threading
+from contextlib import AbstractContextManager
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from foretell.background.attribution import AttributionWorker
 from foretell.background.batches import BatchWorker, sweeping
 from foretell.background.calls import ServiceCalls
-from foretell.background.data_reports import KeptDataReports
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
-from foretell.background.health import health_server
 from foretell.background.imports import ImportWorker
 from foretell.background.imports import sweeping as sweeping_imports
+from foretell.background.kept_reports import KeptDataReports, QualityRounds
 from foretell.background.loops import Loop, LoopMetrics, Loops
 from foretell.background.low_priority import Children
 from foretell.background.model_commands import CommandMetrics, CommandWorker
-from foretell.background.quality import QualityRounds
 from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.background.retraining import Retraining
 from foretell.background.shadows import ShadowComparisons
-from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
-from shared.contracts.rows import SECOND
+from shared.contracts.rows import SECOND, now_us
 from shared.contracts.seal import Seal
 from shared.http import telemetry
+from shared.http.process import beside
 from shared.http.telemetry import shown_metrics
-from shared.settings import WorkerSettings
+from shared.settings import SigningSettings, WorkerSettings
 from shared.store import Database, open_database
 from shared.store.model_commands import PROMOTIONS, TRAININGS
 from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
@@ -136,6 +141,40 @@ def _dispatcher(
         metrics,
         now_us,
     )
+
+
+def health_app(loops: Loops) -> Starlette:
+    """Make the app: `/healthz` (200 while every loop lives), `/readyz` (degraded while one fails)."""
+
+    async def healthz(_: Request) -> Response:
+        if loops.alive():
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "failing"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def readyz(_: Request) -> Response:
+        if not loops.alive():
+            return JSONResponse({"status": "unready", "causes": ["loop-ended"]}, HTTPStatus.SERVICE_UNAVAILABLE)
+        causes = loops.causes()
+        return JSONResponse({"status": "degraded" if causes else "ready", "causes": causes})
+
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app.state.metrics = loops.metrics
+    return app
+
+
+def health_server(loops: Loops, settings: SigningSettings, host: str, port: int) -> AbstractContextManager[int]:
+    """Answer from a thread while the context is open.
+
+    Args:
+        loops: whose state is shown.
+        settings: bounds of connections.
+        host: address to listen on.
+        port: 0 takes a free one.
+
+    Returns:
+        A context that yields the port.
+    """
+    return beside(health_app(loops), settings, host=host, port=port)
 
 
 def run(settings: WorkerSettings, *, host: str, port: int) -> None:

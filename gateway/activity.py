@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from gateway.context import ReadScope, json_response, now
+from gateway.context import ReadScope, json_response
 from shared.contracts.prediction import Answer, Status
-from shared.contracts.rows import HOUR, instant_of, instant_or_none
+from shared.contracts.rows import HOUR, instant_of, instant_or_none, now_us
 
 router = APIRouter()
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="So many hours, this one included.")]
@@ -57,7 +57,7 @@ def show_activity(authenticated: ReadScope, hours: Hours = 48) -> Response:
 
     Predictions are counted as they are made: this is quick, however many there are.
     """
-    store, at = authenticated.store, now()
+    store, at = authenticated.store, now_us()
     since = at - at % HOUR - (hours - 1) * HOUR
     counted = store.predictions.counts.since(since)
     backlog = store.deliveries.backlog(at)

@@ -12,7 +12,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from anyio import Semaphore, fail_after
@@ -30,7 +29,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
 from shared.contracts.call import Deadline, Scope
-from shared.contracts.rows import Microseconds, recording_instant
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, StoreUnavailable
 from shared.http.exchange import refuse_encoded
 from shared.http.middleware import refuse_unknown_query
@@ -166,7 +165,7 @@ class AuthenticatedRequest:
         """The caller's account; nothing of another one can be reached through it."""
         if self.transaction is not None:
             return self.transaction
-        return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
+        return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now_us())
 
     def read_cursor(self, purpose: str, cursor: str | None) -> object:
         """Read a cursor that was made for this account and list; None: begin."""
@@ -272,11 +271,6 @@ def created_response(authenticated: AuthenticatedRequest, answer: BaseModel, pat
     """
     base = authenticated.gateway.settings.public_url or ""
     return Response(answer.model_dump_json(), 201, media_type="application/json", headers={"Location": f"{base}{path}"})
-
-
-def now() -> Microseconds:
-    """Return the present time as the store keeps it."""
-    return recording_instant(datetime.now(UTC))
 
 
 def count_ingested(authenticated: AuthenticatedRequest, kind: str, counts: dict[str, int]) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gateway.context import ReadScope, json_response, now
+from gateway.context import ReadScope, json_response
 from gateway.outcomes.samples import ProcessSamples
 from shared.contracts.data_report import DataReport, Vocabulary
+from shared.contracts.rows import now_us
 from shared.data_report import data_report
 from shared.data_report.account_sample import vocabulary
 from shared.errors import NotFound
@@ -32,7 +33,7 @@ def show_data_report(authenticated: ReadScope, kept: Kept = False) -> Response:
     That takes a second or some; `kept=true` shows at once what a worker made before, and `reported_at` says when.
     """
     if not kept:
-        return json_response(data_report(authenticated.store, now=now()))
+        return json_response(data_report(authenticated.store, now=now_us()))
     found = authenticated.store.data_report.kept()
     if found is None:
         raise NotFound("No report was made yet: a worker makes one within a minute. Leave `kept` out to make it now.")
@@ -51,4 +52,4 @@ def show_vocabulary(authenticated: ReadScope, samples: ProcessSamples) -> Respon
 
     Counted on all contacts or, in large accounts, on 5,000 of them; what was read is kept for up to a minute.
     """
-    return json_response(vocabulary(samples.of(authenticated.store, now=now())))
+    return json_response(vocabulary(samples.of(authenticated.store, now=now_us())))

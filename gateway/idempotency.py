@@ -18,9 +18,9 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.context import AuthenticatedRequest, now
+from gateway.context import AuthenticatedRequest
 from shared.contracts.call import Deadline
-from shared.contracts.rows import HOUR, SECOND
+from shared.contracts.rows import HOUR, SECOND, now_us
 from shared.contracts.seal import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
 from shared.http import problem
@@ -150,7 +150,7 @@ def _run_or_replay(
         IdempotencyInProgress: the first request is still being answered.
         ForetellError: what the route raises.
     """
-    store, at, claim = authenticated.store, now(), uuid4().hex
+    store, at, claim = authenticated.store, now_us(), uuid4().hex
     first = IdempotencyRow(named.key, named.operation, named.fingerprint, claim, at)
     expired_before = at - int(authenticated.gateway.settings.idempotency_hours * HOUR)
     row = store.idempotency.begin(first, stuck_before=at - LEASE, expired_before=expired_before)

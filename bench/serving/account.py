@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.serving.arithmetic import Void
-from foretell.cli.context import ensure_account, ensure_key, now_us
+from foretell.cli.context import ensure_account, ensure_key
 from services.scoring.fit import ScoringFit
 from services.scoring.training import RECIPE, ScoringRun, fitted
 from services.specs import recipe_of, spec_of
 from shared.capabilities import TABLE
 from shared.contracts.decision import CLICKED, UNTRAINED, DecisionArm, DecisionRow
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow
+from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow, now_us
 from shared.contracts.training import Progress
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Inputs

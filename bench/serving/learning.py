@@ -10,8 +10,9 @@ from types import FrameType
 
 from bench.serving.account import EVENTS, fill, outcome
 from bench.serving.arithmetic import Void
-from foretell.cli.context import ensure_account, now_us
+from foretell.cli.context import ensure_account
 from services.scoring.training import fitted
+from shared.contracts.rows import now_us
 from shared.learners.trees import TreeShape, grow
 from shared.settings import Settings
 from shared.store import migrate, open_database

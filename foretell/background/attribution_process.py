@@ -8,10 +8,9 @@ from contextlib import suppress
 
 from foretell.attribution import account_report, paths_report
 from foretell.background.low_priority import begin, give_way
-from foretell.cli.context import now_us
 from shared.attribution.journeys import PathCounts
 from shared.contracts.attribution import AttributionQuestion, AttributionReport
-from shared.contracts.rows import SECOND, Microseconds
+from shared.contracts.rows import SECOND, Microseconds, now_us
 from shared.errors import BadRequest, NotFound, TooLittleToAttribute
 from shared.http.telemetry import trail
 from shared.store import AccountStore, ReportLease, ReportRow, open_database

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from foretell.background.low_priority import begin, give_way
 from foretell.batch_models import loaded
-from foretell.cli.context import now_us
 from shared.batches.files import BatchFiles
 from shared.batches.predict import BatchPredictor
 from shared.batches.request import BatchRequest
 from shared.batches.run import BatchRun
-from shared.contracts.rows import SECOND, Microseconds
+from shared.contracts.rows import SECOND, Microseconds, now_us
 from shared.http.telemetry import trail
 from shared.settings import WorkerSettings
 from shared.store import BatchRow, Lease, open_database

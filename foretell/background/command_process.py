@@ -10,10 +10,9 @@ import uuid
 from functools import partial
 
 from foretell.background.low_priority import begin, bound_memory, give_way
-from foretell.cli.context import now_us
 from foretell.train import later_choices, ready_training
 from services.specs import recipe_of, spec_of
-from shared.contracts.rows import SECOND, Microseconds
+from shared.contracts.rows import SECOND, Microseconds, now_us
 from shared.contracts.training import Progress
 from shared.http.telemetry import trail
 from shared.registry.registration import MlflowRegistry

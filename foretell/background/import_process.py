@@ -6,8 +6,7 @@ import uuid
 
 from foretell.background.import_run import ImportRun
 from foretell.background.low_priority import begin, give_way
-from foretell.cli.context import now_us
-from shared.contracts.rows import SECOND, Microseconds
+from shared.contracts.rows import SECOND, Microseconds, now_us
 from shared.http.telemetry import trail
 from shared.imports.files import ImportFiles
 from shared.settings import WorkerSettings

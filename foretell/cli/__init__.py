@@ -1,1 +1,1 @@
-"""The command line: one file a command group, and what they share."""
+"""The command line: a file for each subject of commands, and what they share."""

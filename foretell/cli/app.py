@@ -8,24 +8,19 @@ import typer
 from foretell.cli import (
     accounts,
     attribution,
-    audit,
-    console,
     contacts,
     data,
     data_report,
     dead_letters,
     deliveries,
-    export,
-    frames,
+    exports,
     holdouts,
     items,
-    keys,
     messages,
     models,
     outcomes,
     predict,
     predictions,
-    registry_pages,
     running,
     sources,
     store,
@@ -51,22 +46,22 @@ app = typer.Typer(
     ),
 )
 app.command("up", epilog=running.UP_EXAMPLES)(running.up)
-app.command("console", epilog=console.CONSOLE_EXAMPLES)(console.console)
+app.command("console", epilog=running.CONSOLE_EXAMPLES)(running.console)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
-app.add_typer(export.app, name="export")
-app.add_typer(frames.app, name="frames")
+app.add_typer(exports.app, name="export")
+app.add_typer(exports.frames_app, name="frames")
 app.add_typer(data_report.app, name="data")
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
-app.add_typer(registry_pages.app, name="mlflow")
+app.add_typer(running.mlflow_app, name="mlflow")
 app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.add_typer(holdouts.app, name="holdouts")
 app.command("attribution", epilog=attribution.ATTRIBUTION_EXAMPLES)(attribution.attribution)
 app.add_typer(accounts.app, name="accounts")
-app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.keys_app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(sources.app, name="sources")
@@ -74,7 +69,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(items.app, name="items")
 app.add_typer(messages.app, name="messages")
-app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
+app.command("audit", epilog=accounts.AUDIT_EXAMPLES)(accounts.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")
 app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)

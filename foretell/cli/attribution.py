@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples, whole_days
+from shared.contracts.rows import now_us
 
 if TYPE_CHECKING:
     from foretell.attribution import Progress
@@ -71,7 +72,6 @@ def attribution(
         if paths is not None:
             found = _of_paths(paths, progress)
         else:
-            from foretell.cli.durations import whole_days
             from shared.attribution.requests import AttributionRequest
 
             requested = AttributionRequest(
@@ -88,7 +88,6 @@ def attribution(
 
 def _of_paths(path: Path, progress: "Progress") -> "AttributionReport":
     from foretell.attribution import paths_report
-    from foretell.cli.context import now_us
     from shared.attribution.path_rows import paths_of
 
     return paths_report(paths_of(path), now=now_us(), progress=progress)
@@ -96,7 +95,7 @@ def _of_paths(path: Path, progress: "Progress") -> "AttributionReport":
 
 def _of_account(account: str, requested: "AttributionRequest", progress: "Progress") -> "AttributionReport":
     from foretell.attribution import account_report
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from shared.attribution.requests import question_of
 
     with opened_account(account) as (_, _, store):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, YesOption, examples
+from shared.contracts.rows import now_us
 from shared.errors import Conflict, NotFound
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ def export(
 ) -> None:
     """Write everything held of a contact as one JSON document."""
     from foretell import home
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
 
     with opened_account(account) as (_, _, store):
         text = b"".join(store.privacy.export(contact_id, at=now_us())).decode()
@@ -42,7 +43,7 @@ def export(
 def erase(contact_id: IdArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes: YesOption = False) -> None:
     """Erase everything held of a contact; late events stay out until it is explicitly put again."""
     from foretell import rejects
-    from foretell.cli.context import known_identity_key, now_us, opened_account
+    from foretell.cli.context import known_identity_key, opened_account
 
     if not yes:
         raise Conflict("This erases everything held of the contact; add --yes to do it.")

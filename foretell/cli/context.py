@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from foretell import home
 from foretell.cli.migrating import migrate_showing
 from foretell.cli.options import DEFAULT_ACCOUNT
 from shared.capabilities import TABLE
 from shared.contracts import call as keys
-from shared.contracts.rows import Microseconds, recording_instant
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
 from shared.store import AccountStore, Database, open_database
@@ -18,11 +17,6 @@ from shared.store import AccountStore, Database, open_database
 COMMAND_LINE = "command line"
 """How the audit log names who acts with these commands."""
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,39}")
-
-
-def now_us() -> Microseconds:
-    """Return the time, in the store's unit."""
-    return recording_instant(datetime.now(UTC))
 
 
 def account_name(name: str) -> str:

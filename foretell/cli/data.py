@@ -1,7 +1,8 @@
 """`foretell import`: contacts, events and items from files."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from shared.errors import BadRequest, FileRefused
 
 if TYPE_CHECKING:
     from foretell.importing import Import, Summary
-    from shared.ingest import Options
+    from shared.ingest import Options, Plan
     from shared.ingest.plan import Subject
 
 IMPORT_EXAMPLES = examples(
@@ -185,7 +186,8 @@ def load_files(
 
     with opened_account(account) as (settings, database, store):
         key = identity_key(settings)
-        run = Import(store, key, partial(place, settings.home, account), options, max_errors)
+        rejects_of = partial(place, settings.home, account)
+        run = Import(store, key, rejects_of, options, max_errors, showing=_shown_in_terminal)
         if check:
             wanted = [*named, *((path, subject_of(path, options)) for path in to_guess)]
             _show_checks([run.check(path, subject) for path, subject in wanted], as_json=as_json)
@@ -201,18 +203,26 @@ def load_files(
         raise FileRefused(" ".join(failures))
 
 
+@contextmanager
+def _shown_in_terminal(name: str) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar while the block runs."""
+    from foretell.cli.output import progress_bars
+
+    with progress_bars() as progress:
+        task = progress.add_task(name, total=1.0)
+        yield lambda fraction: progress.update(task, completed=fraction)
+
+
 def _loaded(run: "Import", path: Path, subject: "Subject") -> "Summary":
-    from foretell.cli.import_plan import announcement
     from foretell.importing import sentences_after
 
-    summary = run.load(path, subject, announce=lambda plan: _print_notes(announcement(plan)))
+    summary = run.load(path, subject, announce=lambda plan: _print_notes(_announcement(plan)))
     _print_notes(sentences_after(summary))
     return summary
 
 
 def _show_checks(summaries: list["Summary"], *, as_json: bool) -> None:
     """Show the plan of each file, and how many of its rows an import would take."""
-    from foretell.cli.import_plan import plan_lines
     from foretell.cli.output import show_json
     from foretell.importing import sentences_after
 
@@ -226,7 +236,7 @@ def _show_checks(summaries: list["Summary"], *, as_json: bool) -> None:
         )  # fmt: skip
         return
     for summary in summaries:
-        for line in plan_lines(summary.plan):
+        for line in _plan_lines(summary.plan):
             typer.echo(line)
         for line in sentences_after(summary):
             typer.echo(line)
@@ -240,6 +250,75 @@ def _print_notes(lines: Iterable[str]) -> None:
 
     for line in lines:
         print_note(line)
+
+
+def _plan_lines(plan: "Plan") -> Iterator[str]:
+    """Lay a plan out: format, columns, first rows, warnings."""
+    from foretell.cli.output import aligned
+
+    yield _heading(plan)
+    yield ""
+    rows = [column.to_row() for column in plan.columns]
+    yield from aligned([list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)])
+    if plan.first_rows:
+        yield ""
+        yield "First rows (what is not kept as it stands is masked):"
+        names = [column.name for column in plan.columns]
+        yield from aligned([names, *([_cell(row[name]) for name in names] for row in plan.first_rows)])
+    lines = [*plan.notes, *plan.warnings]
+    if lines:
+        yield ""
+        yield from lines
+
+
+def _heading(plan: "Plan") -> str:
+    """Say in one line what the file is.
+
+    For example: leads.csv: CSV, cp1252, separated by semicolon, 1,200 rows of contacts
+    """
+    layout = plan.layout
+    facts = [layout.format]
+    if layout.encoding and layout.encoding != "utf-8-sig":
+        facts.append(layout.encoding)
+    if layout.delimiter:
+        facts.append(f"separated by {layout.delimiter}")
+    if layout.sheet:
+        facts.append(f"sheet {layout.sheet}")
+    return f"{plan.path.name}: {', '.join(facts)}, {plan.rows + plan.unreadable:,} rows of {plan.subject}"
+
+
+def _announcement(plan: "Plan") -> Iterator[str]:
+    """Say in a few lines what an import does with a file, before it begins: no column is passed over."""
+    from shared.ingest import Use
+
+    yield _heading(plan)
+    parts = []
+    for use, words in (
+        (Use.FIELD, "Fields"),
+        (Use.HASHED, "Hashed"),
+        (Use.KEPT, "Kept as properties" if plan.subject == "events" else "Kept as attributes"),
+        (Use.LEFT_OUT, "Left out"),
+    ):
+        named = [
+            column.name
+            if use is Use.KEPT and column.target == column.name
+            else f"{column.name} ({column.reason})"
+            if use is Use.LEFT_OUT
+            else column.name
+            if column.target == column.name
+            else f"{column.name} as {column.target}"
+            for column in plan.columns
+            if column.use is use
+        ]
+        if named:
+            parts.append(f"{words}: {', '.join(named)}.")
+    yield from parts
+    yield from plan.notes
+    yield from plan.warnings
+
+
+def _cell(value: object) -> str:
+    return "-" if value in (None, "") else str(value)
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import now_us
 
 if TYPE_CHECKING:
     from shared.contracts.data_report import DataReport, Finding, Requirement
@@ -27,7 +28,7 @@ def data() -> None:
 @app.command(epilog=examples("foretell data report", "foretell data report --account demo --json"))
 def report(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = False) -> None:
     """Report whether the data suffices for each model, what is wrong with it, and what to do."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from shared.data_report import data_report
 
     with opened_account(account) as (_, _, store):

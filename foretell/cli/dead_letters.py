@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, NotFound
 
 app = typer.Typer(
@@ -75,7 +76,7 @@ def retry(
     every: Annotated[bool, typer.Option("--all", help="All of the account.")] = False,
 ) -> None:
     """Try letters again; those that are taken are gone, the others say why not."""
-    from foretell.cli.context import identity_key, now_us, opened_account
+    from foretell.cli.context import identity_key, opened_account
     from gateway.webhooks.intake import DeadLetterRetry
     from gateway.webhooks.providers import PROVIDERS
 

@@ -1,14 +1,12 @@
 """`foretell deliveries`: what was sent to whom, and sending it once more."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import Microseconds, microseconds, now_us
 from shared.errors import BadRequest
-
-if TYPE_CHECKING:
-    from shared.contracts.rows import Microseconds
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,7 +64,7 @@ def replay(
     state: Annotated[str | None, typer.Option(help="Only those that ended so: delivered or failed.")] = None,
 ) -> None:
     """Deliver once more, under the same ids: one delivery, or a stretch of time."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from shared.store import ENDED
 
     if (delivery_id is None) == (subscription is None):
@@ -92,10 +90,8 @@ def _state(text: str | None) -> Literal["pending", "delivered", "failed"] | None
     raise BadRequest(f"'{text}' is no state: use {', '.join(STATES)}.")
 
 
-def _instant(option: str, text: str | None) -> "Microseconds":
+def _instant(option: str, text: str | None) -> Microseconds:
     from datetime import UTC, datetime
-
-    from shared.contracts.rows import microseconds
 
     if text is None:
         raise BadRequest("A stretch of time needs --from and --until.")

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 
 from foretell import home
+from foretell.cli.demonstration import ACCOUNT as DEMO
+from foretell.cli.demonstration import NOTES
 from foretell.cli.options import DEFAULT_ACCOUNT
-from foretell.demonstration import ACCOUNT as DEMO
-from foretell.demonstration import NOTES
 from foretell.processes import directly
 from gateway.console.sessions import Sessions
 from shared.capabilities import TABLE, capability

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import Microseconds, microseconds, now_us
 from shared.errors import NotFound
 
 if TYPE_CHECKING:
     from shared.contracts.holdout import Holdout
-    from shared.contracts.rows import Microseconds
     from shared.lift.report import Estimate, HoldoutReport
     from shared.store import AccountStore
 
@@ -47,10 +47,9 @@ def create(
     ] = None,
 ) -> None:
     """Hold a stable share of the contacts out: they are predicted and logged, and answered as `control`."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note
     from shared.contracts.holdout import new_holdout
-    from shared.contracts.rows import microseconds
 
     ends = None
     if until is not None:
@@ -68,7 +67,7 @@ def create(
 @app.command("list", epilog=examples("foretell holdouts list"))
 def list_holdouts(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = False) -> None:
     """List holdouts, the newest first."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import show_rows
 
     with opened_account(account) as (_, _, store):
@@ -87,7 +86,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show a holdout, or whether it holds a contact."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import show_rows
 
     with opened_account(account) as (_, _, store):
@@ -103,7 +102,7 @@ def show(
 @app.command("release", epilog=examples("foretell holdouts release spring"))
 def release(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT) -> None:
     """End a holdout: its contacts are answered like all others; what was answered as `control` stays so."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import print_note
 
     with opened_account(account) as (settings, _, store):
@@ -128,7 +127,7 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Compare contacts who got predictions with those held out: rates, difference and lift with 95 % intervals."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from shared.lift.holdout_report import measure_of, report_of
 
     with opened_account(account) as (_, _, store):
@@ -179,7 +178,7 @@ def _known(store: "AccountStore", name: str) -> "Holdout":
     return found
 
 
-def _row(holdout: "Holdout", at: "Microseconds") -> dict[str, Any]:
+def _row(holdout: "Holdout", at: Microseconds) -> dict[str, Any]:
     from foretell.cli.output import instant
 
     return {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import ItemChange, now_us
 from shared.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -57,9 +58,8 @@ def change(
     ] = None,
 ) -> None:
     """Say of items whether they are recommended; running services follow at once."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import print_note
-    from shared.contracts.rows import ItemChange
 
     given = {"active": active, "in_stock": in_stock}
     fields = {name: value for name, value in given.items() if value is not None}
@@ -76,7 +76,7 @@ def change(
 @app.command("delete", epilog=examples("foretell items delete tea-500g"))
 def delete(ids: IdsArgument, *, account: AccountOption = DEFAULT_ACCOUNT) -> None:
     """Take items out of the catalogue; events that name them stay."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import print_note
 
     with opened_account(account) as (_, _, store):

@@ -8,6 +8,7 @@ import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
 from shared.contracts.decision import UNTRAINED
+from shared.contracts.rows import now_us
 
 if TYPE_CHECKING:
     from shared.lift.message_report import MessageArm, MessageResult, MessagesReport
@@ -45,7 +46,7 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Say what messages and the policy earned, against the control group, with intervals and in words."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from shared.lift.account_messages import MessageReportRequest, messages_report
 
     requested = MessageReportRequest(outcome, _day(since), _day(until), campaign, slot)

@@ -25,6 +25,7 @@ from foretell.cli.data import (
 )
 from foretell.cli.message_report import REPORT_EXAMPLES, report
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def set_message(
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="Whether it may be chosen at all.")] = None,
 ) -> None:
     """Make a message, or change what is named of one that is there; running services follow at once."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.message_changes import changed_attributes, changed_eligibility
     from foretell.cli.output import print_note
     from shared.contracts.message_variant import MessageVariant
@@ -187,7 +188,7 @@ def remove(
     account: AccountOption = DEFAULT_ACCOUNT,
 ) -> None:
     """Take messages out of the catalogue; what was decided stays, and still counts in reports."""
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import print_note
 
     with opened_account(account) as (_, _, store):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def card(
     ] = None,
 ) -> None:
     """Write a version's card: what it answers, how good it is, for whom, its limits; to show to anyone."""
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from shared.cards import as_html, as_markdown, card_of
     from shared.contracts.outcome import ModelName
 

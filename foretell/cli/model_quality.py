@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption
+from shared.contracts.rows import now_us
 
 if TYPE_CHECKING:
     from shared.contracts.model_drift import ModelDrift
@@ -23,7 +24,7 @@ def quality(
     """Show how predictions compare with what happened, by week, and how far inputs have drifted."""
     import json as codec
 
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from shared.contracts.model_quality import quality_of
     from shared.errors import NotFound
 
@@ -35,7 +36,7 @@ def quality(
             )
         found = quality_of(store.models.quality.find(capability, outcome))
         if again or found is None:
-            from foretell.background.quality import measured
+            from foretell.live_quality.measure import measured
 
             found = measured(store, capability, outcome, now=now_us())
         drift = _drift(store, capability, outcome)

@@ -8,9 +8,9 @@ import typer
 from foretell.cli import model_cards
 from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
-from foretell.cli.shadow import shadow
 from shared.capabilities import capability as line_of
-from shared.errors import RegistryUnavailable
+from shared.contracts.rows import now_us
+from shared.errors import NotFound, RegistryUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ def show(
     import json as codec
     from dataclasses import asdict
 
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.output import aligned, instant
     from shared.cards import as_markdown, card_of
     from shared.contracts.outcome import ModelName
@@ -177,7 +177,7 @@ def promote(
     reason: Annotated[str, typer.Option(help="Kept with the promotion.")] = "promoted by hand",
 ) -> None:
     """Let a version answer; running services take it within seconds."""
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.training_run import by_hand
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
@@ -210,7 +210,7 @@ def rollback(
     reason: Annotated[str, typer.Option(help="Kept with the rollback.")] = "rolled back by hand",
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
-    from foretell.cli.context import named_model, now_us, opened_account
+    from foretell.cli.context import named_model, opened_account
     from foretell.cli.training_run import by_hand
     from shared.registry.registration import MlflowRegistry
     from shared.training.commands import promotion_result, recorded
@@ -289,7 +289,7 @@ def adopt(
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Register it, whatever the gate says.")] = False,
 ) -> None:
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.training_run import by_hand, learned
     from services.specs import recipe_of, spec_of
     from shared.contracts.outcome import ModelName
@@ -318,11 +318,46 @@ def adopt(
         learned(f"{account}.{capability}.{outcome}", work, choices, details=False)
 
 
-app.command(
-    "shadow",
+@app.command(
     epilog=examples(
         "foretell models shadow redeem 3 --share 0.1 --account demo",
         "foretell models shadow redeem --account demo",
         "foretell models shadow redeem --off --account demo",
-    ),
-)(shadow)
+    )
+)
+def shadow(
+    outcome: OutcomeArgument,
+    version: Annotated[str | None, typer.Argument(help="The version that answers unseen. Default: show it.")] = None,
+    *,
+    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Of the contacts, always the same ones.")] = 0.1,
+    off: Annotated[bool, typer.Option("--off", help="End it.")] = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    json: JsonOption = False,
+) -> None:
+    """Let a version answer beside the champion, unseen, and show how the answers differ."""
+    import json as codec
+
+    from foretell.cli.context import named_model, opened_account
+    from foretell.cli.output import aligned, instant
+
+    account, capability, outcome = named_model(outcome, account, capability)
+    with opened_account(account) as (_, _, store):
+        if off:
+            ended = store.models.end_shadow(capability, outcome, at=now_us())
+            typer.echo("It ended." if ended else "No version shadows this model.")
+            return
+        if version is not None:
+            store.models.start_shadow(capability, outcome, version, share, at=now_us())
+        row = store.models.shadows.of(capability, outcome)
+    if row is None:
+        raise NotFound("No version shadows this model: `foretell models shadow NAME VERSION --share 0.1` lets one.")
+    found = {} if row.comparison is None else row.comparison._asdict()
+    facts = {"version": row.version, "share": row.share, "since": instant(row.since), **found}
+    if row.comparison is not None:
+        facts["compared_at"] = instant(row.comparison.compared_at)
+    if json:
+        typer.echo(codec.dumps(facts, indent=2))
+        return
+    for line in aligned([[name, str(value)] for name, value in facts.items()]):
+        typer.echo(line)

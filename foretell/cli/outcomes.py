@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, YesOption, examples
+from foretell.cli.options import (
+    DEFAULT_ACCOUNT,
+    AccountOption,
+    CapabilityOption,
+    JsonOption,
+    YesOption,
+    examples,
+    moment,
+    whole_days,
+)
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -96,7 +106,6 @@ def set_outcome(
 ) -> None:
     """Define an outcome, or define it anew; alone, --allow, --forbid and --ask-again change nothing else of it."""
     from foretell.cli.context import capability_name, opened_account
-    from foretell.cli.durations import moment, whole_days
     from shared.contracts.outcome import LONGEST_ACTIVE_WITHIN_DAYS, Outcome
 
     silent = tuple(_listed(silence or ""))
@@ -295,7 +304,7 @@ def preview(
     json: JsonOption = False,
 ) -> None:
     """Count the contacts with and without an outcome; training needs at least 40 of each. Exit 3 below that."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.outcome_preview import MINIMUM, counted
     from foretell.cli.output import show_rows
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, examples
+from shared.contracts.rows import microseconds, now_us
 from shared.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -52,11 +53,10 @@ def predict(
     ] = None,
 ) -> None:
     """Write predictions about many contacts into a file, a row each, in the order of their ids or of the file."""
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note
-    from foretell.predicting import Predicting, written
+    from foretell.cli.prediction_run import Predicting, written
     from shared.batches.buckets import BucketManifest
-    from shared.contracts.rows import microseconds
 
     chosen = _selection(every=every, segment=segment, contacts=contacts, export=export)
     if out.suffix.lower() not in _ENDINGS:

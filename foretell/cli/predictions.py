@@ -1,13 +1,21 @@
-"""`foretell predictions`: the ranked list as a file."""
+"""`foretell predictions`: the ranked list as a file that only its owner can read: CSV, or a workbook for Excel."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, examples
+from shared.contracts.rows import microseconds, now_us
 from shared.errors import BadRequest, UnknownOutcome
+
+if TYPE_CHECKING:
+    from shared.store import AccountStore, PredictionFilter, PredictionRow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,13 +51,11 @@ def export(
     from datetime import UTC
     from typing import get_args
 
-    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.context import capability_name, opened_account
     from foretell.cli.output import print_note
-    from foretell.cli.predictions_file import written
     from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
     from shared.contracts.prediction import Band, Status
-    from shared.contracts.rows import microseconds
     from shared.store import PredictionFilter
 
     if out.suffix.lower() not in (".csv", ".xlsx"):
@@ -73,3 +79,60 @@ def export(
         print_note(f"{count:,} contacts written to {out}.")
         if not count:
             print_note(why_empty(store, wanted, now=now_us()).detail)
+
+
+def written(store: "AccountStore", wanted: "PredictionFilter", out: Path) -> int:
+    """Write the list; a file of that name is replaced once the new one is whole.
+
+    Args:
+        store: whose predictions.
+        wanted: which, and in which order.
+        out: ends in .csv or .xlsx.
+
+    Returns:
+        How many contacts it holds.
+    """
+    from foretell.cli.output import progress_bars
+    from gateway.predictions.ranked_list import pages
+
+    total = store.predictions.statuses(wanted.capability, wanted.outcome).get(wanted.status, 0)
+    with progress_bars() as progress, _replacing(out) as fresh:
+        task = progress.add_task(f"Writing {out.name}", total=max(total, 1))
+        count = 0
+
+        def counted() -> "Iterator[list[PredictionRow]]":
+            nonlocal count
+            for rows in pages(store, wanted):
+                yield rows
+                count += len(rows)
+                progress.update(task, completed=count)
+
+        (_write_workbook if out.suffix.lower() == ".xlsx" else _write_csv)(fresh, counted())
+        progress.update(task, completed=max(total, 1))
+    return count
+
+
+def _write_csv(file: Path, pages_of: "Iterator[list[PredictionRow]]") -> None:
+    from gateway.predictions.list_files import csv_pieces
+
+    with file.open("w", newline="", encoding="utf-8") as target:
+        target.writelines(csv_pieces(pages_of))
+
+
+def _write_workbook(file: Path, pages_of: "Iterator[list[PredictionRow]]") -> None:
+    from gateway.predictions.list_files import write_workbook
+
+    with file.open("wb") as target:
+        write_workbook(target, chain.from_iterable(pages_of))
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """Make a file beside the wanted one, readable by its owner alone, and put it in its place at the end."""
+    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield fresh
+        fresh.replace(out)
+    finally:
+        fresh.unlink(missing_ok=True)

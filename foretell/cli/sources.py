@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, duration, examples
+from shared.contracts.rows import HOUR, now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def add(
     ] = False,
 ) -> None:
     """Make a source and print the address to paste at the provider."""
-    from foretell.cli.context import identity_key, now_us, opened_account
+    from foretell.cli.context import identity_key, opened_account
     from gateway.sources.schemas import SourceRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_source, source_url
@@ -120,13 +121,11 @@ def rotate(
     ] = "1d",
 ) -> None:
     """Give a source a new secret; the old ones go on being good for a while."""
-    from foretell.cli.context import identity_key, now_us, opened_account
-    from foretell.cli.durations import duration
+    from foretell.cli.context import identity_key, opened_account
     from foretell.cli.output import instant
     from gateway.sources.schemas import SecretRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_secret
-    from shared.contracts.rows import HOUR
     from shared.contracts.seal import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretell.cli.options import examples
+from foretell.cli.options import duration, examples
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def wait(
     """Wait until the store has this release's schema; for what must not start before."""
     import time
 
-    from foretell.cli.durations import duration
     from foretell.cli.output import print_note
     from shared.settings import Settings, read
     from shared.store import is_migrated
@@ -83,7 +82,7 @@ def openapi(
     ] = Path("gateway/openapi"),
 ) -> None:
     """Write each service's OpenAPI document, from which the gateway composes its own."""
-    from foretell.documents import write_documents
+    from foretell.derived import write_documents
 
     for path in write_documents(into):
         typer.echo(f"Wrote {path}.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def add(
     """Subscribe, and print the secret, once."""
     import asyncio
 
-    from foretell.cli.context import identity_key, now_us, opened_account
+    from foretell.cli.context import identity_key, opened_account
     from foretell.cli.output import print_note
     from shared.contracts.seal import Seal
     from shared.settings import DeliverySettings, read
@@ -99,7 +100,7 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
     """Show a subscription as JSON; secrets and the values of headers are not in it."""
     import json
 
-    from foretell.cli.context import now_us, opened_account
+    from foretell.cli.context import opened_account
     from foretell.cli.output import instant
     from shared.webhooks_out.subscriptions import header_names
 
@@ -158,7 +159,7 @@ def try_out(
     """Deliver an example now and print what came back."""
     import asyncio
 
-    from foretell.cli.context import identity_key, now_us, opened_account
+    from foretell.cli.context import identity_key, opened_account
     from shared.contracts.message import EXAMPLES
     from shared.contracts.seal import Seal
     from shared.settings import DeliverySettings, read

@@ -2,11 +2,11 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foretell.cli.output import aligned
-from foretell.cli.training_columns import column_lines, summary
 from shared.evaluation.gate import TOO_GOOD_AUC, calibration_holds
 from shared.evaluation.metrics import Interval
 from shared.features.learn import column_in_words
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shared.training.versions import Published
 
 Figures = Mapping[str, Any]
+MOST_NAMED = 5
+_SEVERAL = {"number": "numbers", "date": "dates", "category": "categories", "yes/no": "yes/no"}
 GRADES = {
     "A": "much better than the best plain rule",
     "B": "clearly better than the best plain rule",
@@ -92,7 +94,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     if "gain_over_equal_chances" in figures:
         yield from _earned(data, figures)
     yield from _rules(report)
-    yield from summary(report)
+    yield from _column_summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])
         yield f"It looks most at: {'; '.join([*named][:MOST_IMPORTANT])}."
@@ -204,7 +206,7 @@ def _details(report: Figures) -> list[str]:
         *aligned([["served by", report["winner"]]]),
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
-        *([*column_lines(report), ""] if report.get("columns") else []),
+        *([*_column_lines(report), ""] if report.get("columns") else []),
         *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
         *(["", "left out", *aligned(left_out)] if left_out and not report.get("columns") else []),
@@ -265,3 +267,42 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "-" if value is None else str(value)
+
+
+def _column_summary(report: Figures) -> Iterator[str]:
+    """Say how many columns were read as what, and how many of their cells could not be read."""
+    columns = report.get("columns", ())
+    if not columns:
+        return
+    counts = Counter(_family(one["read_as"]) for one in columns)
+    kinds = ", ".join(f"{count} {name if count == 1 else _SEVERAL[name]}" for name, count in counts.most_common())
+    unread = [one for one in columns if one["unreadable"]]
+    cells = sum(one["unreadable"] for one in unread)
+    dirty = ""
+    if unread:
+        names = ", ".join(one["name"] for one in unread[:MOST_NAMED]) + (", ..." if len(unread) > MOST_NAMED else "")
+        dirty = f" {cells:,} cell{'s' if cells > 1 else ''} could not be read and count as missing ({names})."
+    yield f"Columns read: {len(columns)} ({kinds}).{dirty}"
+
+
+def _column_lines(report: Figures) -> list[str]:
+    """Lay out each column: what it was read as, its values, those that could not be read, and whether it was used."""
+    why = {one["name"]: one["reason"] for one in report.get("left_out", ())}
+    read = {one["name"]: one for one in report["columns"]}
+    rows = [["column", "read as", "values", "unreadable", "used"]]
+    for name in sorted({*read, *(one["name"] for one in report.get("left_out", ()))}):
+        one = read.get(name)
+        is_questioned = any(leak.startswith(f"{name}: ") for leak in report.get("leaks", ()))
+        used = f"no: {why[name]}" if name in why else "no: to be answered by you" if is_questioned else "yes"
+        filled = ["-", "-", "-"] if one is None else [one["read_as"], f"{one['filled']:,}", f"{one['unreadable']:,}"]
+        rows.append([name, *filled, used])
+    return aligned(rows)
+
+
+def _family(read_as: str) -> str:
+    """Name the kind without its particulars, for counting.
+
+    >>> _family("date, day first (DD-MM-YYYY)"), _family("whole number"), _family("category of 12 values")
+    ('date', 'number', 'category')
+    """
+    return "number" if "number" in read_as else read_as.replace(",", " ").split()[0]

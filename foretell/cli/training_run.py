@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from foretell.cli.context import now_us
 from foretell.cli.failures import NotPromoted
 from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
 from foretell.train import export_ways, ready_training
 from services.specs import recipe_of
 from shared.contracts.outcome import ModelName, Outcome
+from shared.contracts.rows import now_us
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
 from shared.registry.registration import MlflowRegistry

@@ -10,9 +10,10 @@ from foretell.live_quality.assessment import day, judged, judged_by, waits
 from foretell.live_quality.figures import figures, reliability
 from foretell.live_quality.joined import MOST_ROWS, Joined, Vector, joined
 from foretell.live_quality.outcome_rules import OutcomeRule, outcome_rules_of
-from foretell.live_quality.segment_weeks import counted
-from foretell.live_quality.weeks import named
-from shared.capabilities import Capability
+from foretell.live_quality.weeks import counted, named
+from shared.capabilities import Capability, capability
+from shared.change_detection.account_messages import quality_dropped
+from shared.contracts.message import Message
 from shared.contracts.model_quality import (
     LiveFigure,
     ModelQuality,
@@ -59,8 +60,8 @@ def measure(
     since -= max(rule.horizon for rule in rules.values())
     found = joined(store, (line.name, outcome), rules, since=since, until=until, now=now, most=most)
     champion = store.models.champion(line.name, outcome)
-    measured = _Measured(found, {row.version: row for row in versions}, rules, until, now)
-    return measured.quality(None if champion is None else champion.version)
+    read = _Measured(found, {row.version: row for row in versions}, rules, until, now)
+    return read.quality(None if champion is None else champion.version)
 
 
 def _without_outcome(
@@ -216,3 +217,33 @@ def dropped(quality: ModelQuality) -> VersionQuality | None:
     """Return the version that decides the verdict, if it is worse than promised."""
     about = next((one for one in quality.versions if one.version == quality.judged_version), None)
     return about if about is not None and about.verdict == "worse" else None
+
+
+def measured(store: AccountStore, line: str, outcome: str, *, now: Microseconds) -> ModelQuality:
+    """Measure a model, keep what was found, and report a version that is worse than promised, once.
+
+    Args:
+        store: of the account.
+        line: name of the capability.
+        outcome: empty where the capability has none.
+        now: nothing after it exists.
+    """
+    found = measure(store, capability(line), outcome, now=now)
+    before: Any = store.models.quality.find(line, outcome) or {}
+    reported = list(before.get("reported", ()))
+    message = _message(found, line, outcome, at=now)
+    worse = dropped(found)
+    # In this order: after a crash the message is made again, and is the same one.
+    if message is not None and worse is not None and worse.version not in reported:
+        store.deliveries.outbox.publish([message], at=now)
+        reported.append(worse.version)
+    store.models.quality.put(line, outcome, {"report": found.model_dump(mode="json"), "reported": reported}, at=now)
+    return found
+
+
+def _message(found: ModelQuality, line: str, outcome: str, *, at: Microseconds) -> Message | None:
+    worse = dropped(found)
+    skill = None if worse is None or worse.promised is None else worse.promised.skill_over_constant
+    if worse is None or skill is None or skill.value is None:
+        return None
+    return quality_dropped(line, outcome, worse, promised=skill.value, at=at)

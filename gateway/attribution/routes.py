@@ -14,7 +14,7 @@ from gateway.attribution.schemas import (
     KeptAttributionReport,
     PathsRequest,
 )
-from gateway.context import AuthenticatedRequest, ReadScope, json_response, now
+from gateway.context import AuthenticatedRequest, ReadScope, json_response
 from shared.attribution.requests import AttributionRequest, question_of, report_id
 from shared.attribution.steps import steps_of
 from shared.contracts.attribution import (
@@ -25,7 +25,7 @@ from shared.contracts.attribution import (
     Unit,
 )
 from shared.contracts.outcome import AttributeName, OutcomeName
-from shared.contracts.rows import DAY, SECOND, instant_of, instant_or_none
+from shared.contracts.rows import DAY, SECOND, instant_of, instant_or_none, now_us
 from shared.errors import BadRequest, Conflict, NotFound, TooLittleToAttribute
 from shared.store import ReportRow
 
@@ -88,7 +88,7 @@ def show_attribution(
     """
     requested = AttributionRequest(outcome, since, until, by, lookback_days, unit, company_attribute)
     question = question_of(authenticated.store, requested, today=datetime.now(UTC).date()).model_dump_json()
-    at = now()
+    at = now_us()
     made_after = at - (FRESH_SECONDS * SECOND if fresh else DAY)
     row = ReportRow(report_id("account", question), "account", "queued", question, at)
     return _shown(authenticated, authenticated.store.experiments.attribution.request(row, made_after=made_after))
@@ -107,7 +107,7 @@ def attribute_paths(authenticated: ReadScope, paths: PathsRequest) -> Response:
     Answered as `GET /attribution`: 202 until a worker has made the report, then the report to the same paths.
     """
     rows = [[steps_of(one.path), one.conversions, one.value, one.nulls] for one in paths.paths]
-    question, at = json.dumps(rows, ensure_ascii=False, separators=(",", ":")), now()
+    question, at = json.dumps(rows, ensure_ascii=False, separators=(",", ":")), now_us()
     row = ReportRow(report_id("paths", question), "paths", "queued", question, at)
     return _shown(authenticated, authenticated.store.experiments.attribution.request(row, made_after=at - DAY))
 

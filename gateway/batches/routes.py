@@ -21,21 +21,13 @@ from gateway.batches.schemas import (
     values_of,
 )
 from gateway.batches.uploads import Received, ReceivedBatch, ReceivedScope
-from gateway.context import (
-    AuthenticatedRequest,
-    CursorParam,
-    LimitParam,
-    PredictScope,
-    ReadScope,
-    json_response,
-    now,
-)
+from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, PredictScope, ReadScope, json_response
 from gateway.idempotency import idempotent
 from shared.batches.files import BatchFiles, BatchFolder, moved, replacing
 from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection
 from shared.capabilities import capability
 from shared.contracts.outcome import ModelName, known_outcomes
-from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
+from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds, now_us
 from shared.contracts.send_rules import PlanSummary, SendPlanOptions
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome
 from shared.store import AccountStore, BatchRow
@@ -84,7 +76,7 @@ def add_batch(authenticated: ReceivedScope, received: Received) -> Response:
     `text/csv`, `application/vnd.apache.parquet`). The answer comes at once; `GET /batches/{batch_id}` says how far it
     is.
     """
-    requested, store, at = received.requested, authenticated.store, now()
+    requested, store, at = received.requested, authenticated.store, now_us()
     cutoff = at if requested.cutoff is None else microseconds(requested.cutoff)
     if cutoff > at + CLOCK_SLACK:
         raise BadRequest(
@@ -165,7 +157,7 @@ def export_batch_result(authenticated: ReadScope, batch_id: BatchId) -> Response
 @idempotent
 def cancel_batch(authenticated: PredictScope, batch_id: BatchId) -> Response:
     """Let a batch that waits or runs go no further; what was written of it is removed."""
-    row = authenticated.store.batches.cancel(batch_id, at=now())
+    row = authenticated.store.batches.cancel(batch_id, at=now_us())
     _remove_files(authenticated, batch_id)
     return json_response(_answer(authenticated, row))
 
@@ -174,7 +166,7 @@ def cancel_batch(authenticated: PredictScope, batch_id: BatchId) -> Response:
 @idempotent
 def delete_batch(authenticated: PredictScope, batch_id: BatchId) -> Response:
     """Delete a batch with its files, in whatever state it is."""
-    authenticated.store.batches.delete(batch_id, at=now())
+    authenticated.store.batches.delete(batch_id, at=now_us())
     _remove_files(authenticated, batch_id)
     return Response(status_code=204)
 

@@ -39,8 +39,9 @@ from gateway.console.forms import body_of_fields, call_of, fields_of, is_own
 from gateway.console.pages import GROUPS, ConsolePage, PageRequest, nothing
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session, spent
-from gateway.context import Gateway, now
+from gateway.context import Gateway
 from shared.contracts.call import Deadline, digest_of, public_id_of
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, ForetellError, NotAllowed, NotAuthenticated
 from shared.http import problem
 from shared.http.exchange import client_address
@@ -276,7 +277,7 @@ async def enter(request: Request) -> Response:
         link = console.sessions.link(request.query_params.get("link"))
         caller = await caller_of_session(console.gateway.key_cache, link)
         kept = console.gateway.database.of(caller.account).idempotency
-        if not await run_sync(lambda: kept.add_received(USED_LINKS, [link.nonce], at=now())):
+        if not await run_sync(lambda: kept.add_received(USED_LINKS, [link.nonce], at=now_us())):
             raise spent()
     except ForetellError as error:
         return _sign_in_form(request, str(error), error.status)

@@ -31,11 +31,10 @@ from gateway.context import (
     count_ingested,
     created_response,
     json_response,
-    now,
 )
 from gateway.forwarding import address_hash, identity_key
 from gateway.idempotency import idempotent
-from shared.contracts.rows import ALWAYS, instant_of, instant_or_none
+from shared.contracts.rows import ALWAYS, instant_of, instant_or_none, now_us
 from shared.errors import BadRequest, NotFound
 from shared.store import StoredContact
 
@@ -216,4 +215,4 @@ def _current(stored: StoredContact) -> dict[str, AttributeAnswer]:
 
 def _arrival(authenticated: AuthenticatedRequest) -> contact_intake.WriteContext:
     key = authenticated.gateway.settings.identity_key.get_secret_value().encode()
-    return contact_intake.WriteContext(now(), key, authenticated.request_id)
+    return contact_intake.WriteContext(now_us(), key, authenticated.request_id)

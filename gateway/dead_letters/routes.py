@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, json_response
 from gateway.dead_letters.schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
 from gateway.idempotency import idempotent_exclusive
 from gateway.webhooks.receiver import ProcessReceiver
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.errors import BadRequest, NotFound
 from shared.store import DeadLetterRow
 
@@ -63,7 +63,7 @@ def retry_all(authenticated: AdminScope, receiver: ProcessReceiver, body: RetryR
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
     wanted = body or RetryRequest()
     taken, dead = receiver.dead_letter_retry(authenticated.store).retry_all(
-        source_id=wanted.source_id, reason=wanted.reason, at=now()
+        source_id=wanted.source_id, reason=wanted.reason, at=now_us()
     )
     return json_response(RetryAnswer(taken=taken, dead=dead))
 
@@ -77,7 +77,7 @@ def retry_all(authenticated: AdminScope, receiver: ProcessReceiver, body: RetryR
 @idempotent_exclusive
 def retry_letter(authenticated: AdminScope, receiver: ProcessReceiver, dead_letter_id: LetterId) -> Response:
     """Try a letter again: it goes when it is taken, else it stays and says why."""
-    taken = receiver.dead_letter_retry(authenticated.store).retry(_known(authenticated, dead_letter_id), at=now())
+    taken = receiver.dead_letter_retry(authenticated.store).retry(_known(authenticated, dead_letter_id), at=now_us())
     return json_response(RetryAnswer(taken=int(taken), dead=int(not taken)))
 
 

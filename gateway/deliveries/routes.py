@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response
 from gateway.deliveries.schemas import (
     AttemptAnswer,
     DeliveryAnswer,
@@ -19,7 +19,7 @@ from gateway.deliveries.schemas import (
 )
 from gateway.idempotency import idempotent
 from gateway.subscriptions.schemas import ID
-from shared.contracts.rows import instant_of, instant_or_none, microseconds
+from shared.contracts.rows import instant_of, instant_or_none, microseconds, now_us
 from shared.errors import NotFound
 from shared.store import ENDED, AttemptRow, DeliveryRow
 
@@ -60,7 +60,7 @@ def replay_deliveries(authenticated: AdminScope, which: ReplayRequest) -> Respon
     """Deliver once more what was made in a stretch of time and has ended: same ids, from the first attempt on."""
     states = ENDED if which.state is None else (which.state,)
     replayed = authenticated.store.deliveries.replay_many(
-        which.subscription_id, microseconds(which.since), microseconds(which.until), states=states, at=now()
+        which.subscription_id, microseconds(which.since), microseconds(which.until), states=states, at=now_us()
     )
     return json_response(Replayed(replayed=replayed))
 
@@ -74,7 +74,7 @@ def replay_deliveries(authenticated: AdminScope, which: ReplayRequest) -> Respon
 @idempotent
 def replay_delivery(authenticated: AdminScope, delivery_id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
-    authenticated.store.deliveries.replay(delivery_id, at=now())
+    authenticated.store.deliveries.replay(delivery_id, at=now_us())
     detail = _detail(authenticated, delivery_id)
     if detail.contact_id is not None:
         authenticated.mentioned_contacts.add(detail.contact_id)

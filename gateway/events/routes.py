@@ -16,13 +16,12 @@ from gateway.context import (
     ReadScope,
     count_ingested,
     json_response,
-    now,
 )
 from gateway.events import writes as event_intake
 from gateway.events.schemas import ContactEvents, EventsResponse, RecordedEvent
 from gateway.idempotency import idempotent
 from shared.contracts.outcome import EventType
-from shared.contracts.rows import EventRow, instant_of
+from shared.contracts.rows import EventRow, instant_of, now_us
 from shared.contracts.validation import read_all
 from shared.errors import NotFound
 
@@ -42,7 +41,7 @@ def add_events(authenticated: IngestScope, body: RawBody) -> Response:
     answer = event_intake.record(
         authenticated.store,
         body,
-        now=now(),
+        now=now_us(),
         request_id=authenticated.request_id,
         mentioned_contacts=authenticated.mentioned_contacts,
     )

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from gateway.contacts.schemas import PathId
-from gateway.context import AdminScope, AuthenticatedRequest, ReadScope, created_response, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, ReadScope, created_response, json_response
 from gateway.holdouts.schemas import HoldoutAnswer, HoldoutContact, HoldoutFields, HoldoutList
 from gateway.idempotency import idempotent
 from shared.contracts.holdout import Holdout, HoldoutName, new_holdout
-from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
+from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds, now_us
 from shared.errors import NotFound
 from shared.lift.holdout_report import measure_of, report_of
 from shared.lift.report import HoldoutReport
@@ -39,7 +39,7 @@ def add_holdout(authenticated: AdminScope, fields: HoldoutFields) -> Response:
 
     Who they are follows from a secret of this holdout and their ids, for contacts of tomorrow too.
     """
-    at = now()
+    at = now_us()
     until = None if fields.until is None else microseconds(fields.until)
     question = (fields.capability or "", fields.outcome or "")
     holdout = new_holdout(fields.name, fields.share, question, at=at, until=until)
@@ -50,7 +50,7 @@ def add_holdout(authenticated: AdminScope, fields: HoldoutFields) -> Response:
 @router.get("/holdouts", response_model=HoldoutList, operation_id="list_holdouts", summary="List holdouts")
 def list_holdouts(authenticated: ReadScope) -> Response:
     """List the holdouts of this account, those that have ended too."""
-    at = now()
+    at = now_us()
     return json_response(
         HoldoutList(
             holdouts=[_answer(authenticated, one, at) for one in authenticated.store.experiments.holdouts.all()]
@@ -61,7 +61,7 @@ def list_holdouts(authenticated: ReadScope) -> Response:
 @router.get("/holdouts/{name}", response_model=HoldoutAnswer, operation_id="show_holdout", summary="Show a holdout")
 def show_holdout(authenticated: ReadScope, name: PathName) -> Response:
     """Show what a holdout is about and whether it is active."""
-    return json_response(_answer(authenticated, _known(authenticated, name), now()))
+    return json_response(_answer(authenticated, _known(authenticated, name), now_us()))
 
 
 @router.post(
@@ -73,7 +73,7 @@ def show_holdout(authenticated: ReadScope, name: PathName) -> Response:
 @idempotent
 def release_holdout(authenticated: AdminScope, name: PathName) -> Response:
     """End a holdout: its contacts are answered like all others; what was answered as `control` stays so."""
-    at = now()
+    at = now_us()
     return json_response(_answer(authenticated, authenticated.store.experiments.holdouts.release(name, at=at), at))
 
 
@@ -92,7 +92,7 @@ def show_holdout_contact(authenticated: ReadScope, name: PathName, contact_id: P
             contact_id=contact_id,
             holdout=name,
             side="control" if held else "treated",
-            held_out=held and holdout.is_active(now()),
+            held_out=held and holdout.is_active(now_us()),
         )
     )
 
@@ -107,7 +107,7 @@ def show_holdout_report(authenticated: ReadScope, name: PathName, measure: Measu
     """Compare contacts who got predictions with those held out: rates, difference and lift with 95 % intervals."""
     store, holdout = authenticated.store, _known(authenticated, name)
     counted = measure_of(store, holdout, measure.split(",") if measure else ())
-    return json_response(report_of(store, holdout, counted, now=now()))
+    return json_response(report_of(store, holdout, counted, now=now_us()))
 
 
 def _known(authenticated: AuthenticatedRequest, name: str) -> Holdout:

@@ -10,15 +10,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Path
 from starlette.responses import Response, StreamingResponse
 
-from gateway.context import (
-    AuthenticatedRequest,
-    CursorParam,
-    IngestScope,
-    LimitParam,
-    created_response,
-    json_response,
-    now,
-)
+from gateway.context import AuthenticatedRequest, CursorParam, IngestScope, LimitParam, created_response, json_response
 from gateway.idempotency import idempotent
 from gateway.imports.representation import answer_of, summary_of
 from gateway.imports.schemas import (
@@ -31,6 +23,7 @@ from gateway.imports.schemas import (
 from gateway.imports.uploads import FilenameParam, KindParam, Received, ReceivedScope, TimezoneParam
 from shared.batches.formats import neutral
 from shared.batches.request import ANY_FILE
+from shared.contracts.rows import now_us
 from shared.errors import Conflict, NotFound, ResultNotReady
 from shared.imports.files import ImportFiles
 from shared.store import ImportRow
@@ -85,7 +78,7 @@ def add_import(
     folder = _files(authenticated).of(store.account, import_id)
     options = {} if timezone is None else {"timezone": timezone}
     by = authenticated.caller.public_id
-    row = ImportRow(import_id, "uploaded", kind, filename, received.bytes, now(), by, options=options)
+    row = ImportRow(import_id, "uploaded", kind, filename, received.bytes, now_us(), by, options=options)
     try:
         folder.take_upload(received.upload, filename)
         store.imports.create(row, most_open=authenticated.gateway.settings.batches_open)
@@ -148,7 +141,7 @@ def load_import(authenticated: IngestScope, import_id: ImportId, requested: Load
     row = _known(authenticated, import_id)
     static = [] if requested is None else requested.static
     options = {**row.options, **({"static": static} if static else {})}
-    row = authenticated.store.imports.request_load(import_id, options, at=now())
+    row = authenticated.store.imports.request_load(import_id, options, at=now_us())
     answer = answer_of(authenticated, row)
     return Response(answer.model_dump_json(), 202, media_type="application/json")
 
@@ -192,7 +185,7 @@ def undo_import(authenticated: IngestScope, import_id: ImportId) -> Response:
     A contact of whom somebody else stored an event or a fact since stays; values that the file gave to contacts that
     were there before stay too.
     """
-    row = authenticated.store.imports.request_undo(import_id, at=now())
+    row = authenticated.store.imports.request_undo(import_id, at=now_us())
     return Response(answer_of(authenticated, row).model_dump_json(), 202, media_type="application/json")
 
 
@@ -200,7 +193,7 @@ def undo_import(authenticated: IngestScope, import_id: ImportId) -> Response:
 @idempotent
 def delete_import(authenticated: IngestScope, import_id: ImportId) -> Response:
     """Delete the uploaded file, its rejects and the record of it; what was loaded stays, and cannot be undone then."""
-    authenticated.store.imports.delete(import_id, at=now())
+    authenticated.store.imports.delete(import_id, at=now_us())
     if authenticated.transaction is None:
         _files(authenticated).of(authenticated.store.account, import_id).remove()
     return Response(status_code=204)

@@ -17,7 +17,6 @@ from gateway.context import (
     ReadScope,
     count_ingested,
     json_response,
-    now,
 )
 from gateway.idempotency import idempotent
 from gateway.items.schemas import (
@@ -32,7 +31,7 @@ from gateway.items.schemas import (
 )
 from shared.contracts.items import ItemInput
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import ItemChange, instant_of
+from shared.contracts.rows import ItemChange, instant_of, now_us
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, NotFound
 from shared.ingest import item_change
@@ -53,7 +52,7 @@ def put_items(authenticated: IngestScope, body: RawBody) -> Response:
     """
     judged = [_checked(item, place) for place, item in enumerate(items(body, "items"))]
     changes = [one for one in judged if isinstance(one, ItemChange)]
-    written: list[Any] = authenticated.store.items.put(changes, at=now()) if changes else []
+    written: list[Any] = authenticated.store.items.put(changes, at=now_us()) if changes else []
     words = iter(written)
     results = [
         one if isinstance(one, ItemResult) else ItemResult(index=place, id=one.item_id, status=next(words), errors=[])
@@ -112,7 +111,7 @@ def change_item(authenticated: IngestScope, item_id: PathItem, body: RawBody) ->
         changes = ItemChanges.model_validate(fields)
     except ValidationError as error:
         raise _refused(mistakes(_details(error), fields)) from error
-    (status,) = authenticated.store.items.put([ItemChange(item_id, changes.given())], at=now(), creates=False)
+    (status,) = authenticated.store.items.put([ItemChange(item_id, changes.given())], at=now_us(), creates=False)
     if status == "missing":
         raise _absent()
     count_ingested(authenticated, "item", {status: 1})
@@ -127,7 +126,7 @@ def delete_item(authenticated: IngestScope, item_id: PathItem) -> Response:
     To end its recommendation, switch it off with `PATCH`: of an item that the catalogue does not know, nobody knows
     whether it is still sold.
     """
-    if not authenticated.store.items.delete([item_id], at=now()):
+    if not authenticated.store.items.delete([item_id], at=now_us()):
         raise _absent()
     return Response(status_code=204)
 

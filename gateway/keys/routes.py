@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response
 from gateway.idempotency import idempotent
 from gateway.keys.schemas import PUBLIC_ID, KeyAnswer, KeyCreated, KeyList, KeyRequest, KeyRotation
 from shared.contracts.call import NewKey, new_key
-from shared.contracts.rows import HOUR, Microseconds, instant_of, instant_or_none, microseconds
+from shared.contracts.rows import HOUR, Microseconds, instant_of, instant_or_none, microseconds, now_us
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.store import KeyRow
 
@@ -21,7 +21,7 @@ AlsoOwn = Annotated[bool, Query(description="Revoke it also where it is the key 
 @router.get("/keys", response_model=KeyList, operation_id="list_keys", summary="List keys")
 def list_keys(authenticated: AdminScope) -> Response:
     """List the keys of this account, revoked and expired ones too; never their texts."""
-    at = now()
+    at = now_us()
     return json_response(KeyList(keys=[_answer(authenticated, row, at) for row in authenticated.store.keys.all()]))
 
 
@@ -29,7 +29,7 @@ def list_keys(authenticated: AdminScope) -> Response:
 @idempotent
 def add_key(authenticated: AdminScope, body: KeyRequest) -> Response:
     """Make a key of this account; its text is in this answer and in no other."""
-    at = now()
+    at = now_us()
     expires_at = None if body.expires_at is None else microseconds(body.expires_at)
     if expires_at is not None and expires_at <= at:
         sentence = "A key that expires in the past could never be used: give a later instant, or leave it out."
@@ -51,7 +51,7 @@ def add_key(authenticated: AdminScope, body: KeyRequest) -> Response:
 @idempotent
 def rotate_key(authenticated: AdminScope, key_id: KeyId, body: KeyRotation) -> Response:
     """Make a key with the same name, scopes and length of life; the old one works beside it for a while, then ends."""
-    at, old = now(), _known(authenticated, key_id)
+    at, old = now_us(), _known(authenticated, key_id)
     if _state(old, at) != "valid":
         raise Conflict("This key is not valid any more: make a new one with POST /keys.")
     made = new_key()
@@ -68,7 +68,7 @@ def revoke_key(authenticated: AdminScope, key_id: KeyId, *, confirm: AlsoOwn = F
     _known(authenticated, key_id)
     if key_id == authenticated.caller.public_id and not confirm:
         raise Conflict("This is the key of this very call: revoke it with another one, or add confirm=true.")
-    authenticated.store.keys.revoke(key_id, now())
+    authenticated.store.keys.revoke(key_id, now_us())
     return Response(status_code=204)
 
 

@@ -20,7 +20,6 @@ from gateway.context import (
     count_ingested,
     created_response,
     json_response,
-    now,
 )
 from gateway.idempotency import idempotent
 from gateway.messages import decisions as decision_intake
@@ -37,7 +36,7 @@ from gateway.messages.schemas import (
 )
 from shared.contracts.message_variant import MAX_MESSAGES, MessageState, MessageVariant
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, NotFound, UnknownOutcome
 from shared.store import AccountStore, MessageChange, StoredMessage
@@ -63,7 +62,7 @@ def put_messages(authenticated: IngestScope, body: RawBody) -> Response:
     judged = [_checked(item, place, outcomes) for place, item in enumerate(items(body, "messages"))]
     changes = [one for one in judged if isinstance(one, MessageChange)]
     messages = authenticated.store.experiments.messages
-    words = iter(messages.put(changes, at=now()) if changes else ())
+    words = iter(messages.put(changes, at=now_us()) if changes else ())
     results = [
         one if isinstance(one, MessageWriteResult) else _result(place, one.message_id, next(words))
         for place, one in enumerate(judged)
@@ -119,7 +118,7 @@ def add_decisions(authenticated: IngestScope, body: RawBody) -> Response:
     answer = decision_intake.add(
         authenticated.store,
         body,
-        now=now(),
+        now=now_us(),
         request_id=authenticated.request_id,
         mentioned_contacts=authenticated.mentioned_contacts,
     )
@@ -175,7 +174,7 @@ def change_message(authenticated: IngestScope, message_id: PathMessage, body: Ra
 @idempotent
 def delete_message(authenticated: IngestScope, message_id: PathMessage) -> Response:
     """Take a message out of the catalogue; what was decided stays, and still counts in reports."""
-    if not authenticated.store.experiments.messages.delete([message_id], at=now()):
+    if not authenticated.store.experiments.messages.delete([message_id], at=now_us()):
         raise _absent()
     return Response(status_code=204)
 
@@ -191,7 +190,7 @@ def _put(authenticated: AuthenticatedRequest, message_id: str, body: bytes, *, c
     change = MessageChange(message_id, changes.given())
     if errors := KnownOutcomes(authenticated.store).mistakes(change, ""):
         raise _refused(errors)
-    (status,) = authenticated.store.experiments.messages.put([change], at=now(), creates=creates)
+    (status,) = authenticated.store.experiments.messages.put([change], at=now_us(), creates=creates)
     if status == "refused":
         raise _refused([{"pointer": "/until", "detail": ENDS_BEFORE}])
     if status != "missing":

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
-from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response
 from gateway.models.catalogue import drift_answer, model_answer
 from gateway.models.names import NamedModel
 from gateway.models.schemas import ModelDetail, VersionDetail
@@ -13,7 +13,7 @@ from shared.cards import as_html, card_of
 from shared.cards.html import policy
 from shared.contracts.model_card import ModelCard
 from shared.contracts.outcome import ModelName
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.errors import NotFound
 from shared.store import VersionRow
 
@@ -54,7 +54,7 @@ def show_model(
         raise NotFound(f"There is no version of {model.text} in this account: train it first. GET /models lists yours.")
     champion = champion_version(authenticated, model)
     shown = next((row for row in rows if row.version == champion), rows[0])
-    card = card_of(shown, name=model.text, champion=shown.version == champion, now=now())
+    card = card_of(shown, name=model.text, champion=shown.version == champion, now=now_us())
     purpose = f"versions of {model.text}"
     place: Any = authenticated.read_cursor(purpose, cursor)
     begin = 0 if place is None else 1 + next((n for n, row in enumerate(rows) if _place(row) == place), len(rows))
@@ -128,7 +128,7 @@ def show_card(
     """
     row = version_row(authenticated, model, version)
     champion = row.version == champion_version(authenticated, model)
-    card = card_of(row, name=model.text, champion=champion, now=now())
+    card = card_of(row, name=model.text, champion=champion, now=now_us())
     if format == "html" or (format is None and prefers_html(accept)):
         headers = {"Content-Security-Policy": f"{policy()}; frame-ancestors 'none'", "Vary": "Accept"}
         return Response(as_html(card), media_type="text/html", headers=headers)

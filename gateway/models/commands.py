@@ -5,15 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from gateway.context import (
-    AdminScope,
-    AuthenticatedRequest,
-    CursorParam,
-    LimitParam,
-    ReadScope,
-    json_response,
-    now,
-)
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response
 from gateway.idempotency import idempotent
 from gateway.models.command_schemas import (
     ID,
@@ -32,7 +24,7 @@ from gateway.models.command_schemas import (
 from gateway.models.names import NamedModel
 from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Answer
-from shared.contracts.rows import instant_of, instant_or_none
+from shared.contracts.rows import instant_of, instant_or_none, now_us
 from shared.errors import Conflict, NotFound
 from shared.store import AuditRow, CommandKind, ModelCommandRow
 from shared.store.model_commands import new_command_id
@@ -107,7 +99,7 @@ def show_training(authenticated: ReadScope, name: NamedModel, training_id: Comma
 def cancel_training(authenticated: AdminScope, name: NamedModel, training_id: CommandId) -> Response:
     """Let a training that waits or runs go no further; once its version is being registered it is too late (409)."""
     _known(authenticated, ModelName(*name), training_id, "train")
-    return json_response(_training(authenticated.store.models.commands.cancel(training_id, at=now())))
+    return json_response(_training(authenticated.store.models.commands.cancel(training_id, at=now_us())))
 
 
 @router.post(
@@ -184,7 +176,7 @@ def _row(
     authenticated: AuthenticatedRequest, kind: CommandKind, model: ModelName, payload: dict[str, Any], reason: str
 ) -> ModelCommandRow:
     requested_by = authenticated.caller.public_id
-    return ModelCommandRow(new_command_id(), kind, *model, now(), requested_by, reason, payload)
+    return ModelCommandRow(new_command_id(), kind, *model, now_us(), requested_by, reason, payload)
 
 
 def _switched(

@@ -7,12 +7,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from gateway.context import AdminScope, ReadScope, json_response, now
+from gateway.context import AdminScope, ReadScope, json_response
 from gateway.idempotency import idempotent
 from gateway.models.names import NamedModel
 from shared.contracts.outcome import ModelName
 from shared.contracts.prediction import Answer
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import NotFound
 from shared.store import ShadowRow
@@ -109,7 +109,7 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
     Another version takes the place of the one before; the same one goes on with the new share.
     """
     models = authenticated.store.models
-    row = models.start_shadow(name.capability, name.outcome, fields.version, fields.share, at=now())
+    row = models.start_shadow(name.capability, name.outcome, fields.version, fields.share, at=now_us())
     return json_response(_answer(name, row))
 
 
@@ -117,7 +117,7 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
 @idempotent
 def delete_model_shadow(authenticated: AdminScope, name: NamedModel) -> Response:
     """Let no version shadow a model any more; its promotion ends it too."""
-    if not authenticated.store.models.end_shadow(name.capability, name.outcome, at=now()):
+    if not authenticated.store.models.end_shadow(name.capability, name.outcome, at=now_us()):
         raise _no_shadow(name)
     return Response(status_code=204)
 

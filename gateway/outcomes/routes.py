@@ -6,13 +6,14 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from gateway.context import AdminScope, ReadScope, ReadScopeNoWrites, created_response, json_response, now
+from gateway.context import AdminScope, ReadScope, ReadScopeNoWrites, created_response, json_response
 from gateway.idempotency import idempotent
 from gateway.outcomes.samples import ProcessSamples
 from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
 from shared.capabilities import TABLE, OutcomeCapabilityName
 from shared.contracts.data_report import OutcomePreview
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
+from shared.contracts.rows import now_us
 from shared.data_report import outcome_preview
 from shared.errors import Conflict, NotFound
 from shared.http.problem import invalid
@@ -102,7 +103,7 @@ def preview_outcome(
             raise _absent(name)
     else:
         outcome = _defined(name or UNNAMED, capability, given)
-    sample = samples.of(store, now=now())
+    sample = samples.of(store, now=now_us())
     return json_response(outcome_preview.preview(sample, outcome, is_named=name is not None))
 
 

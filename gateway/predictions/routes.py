@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.attributes import known_attribute
 from gateway.contacts.schemas import PathId
-from gateway.context import AfterIdRoute, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.context import AfterIdRoute, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response
 from gateway.predictions import ranked_list
 from gateway.predictions.list_files import csv_pieces, workbook_pieces
 from gateway.predictions.ranked_list import AttributeValue
@@ -27,7 +27,7 @@ from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
 from shared.contracts.outcome import AttributeName, OutcomeName, known_outcomes
 from shared.contracts.prediction import Band, DataQualityDetails, Status
-from shared.contracts.rows import MAX_TEXT_CHARACTERS, instant_of, microseconds
+from shared.contracts.rows import MAX_TEXT_CHARACTERS, instant_of, microseconds, now_us
 from shared.errors import BadRequest, NotFound, UnknownOutcome
 from shared.store import ListPlace, PredictionFilter, PredictionRow
 
@@ -115,7 +115,7 @@ def list_predictions(
         return Response(text, media_type="text/csv", headers={**link, "Vary": "Accept"})
     because = None
     if not found.rows and place is None and found.place is None:
-        empty = ranked_list.why_empty(authenticated.store, wanted, now=now())
+        empty = ranked_list.why_empty(authenticated.store, wanted, now=now_us())
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
     fit = _count(authenticated, wanted, found, is_first=place is None) if count and held is None else None

@@ -9,12 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.schemas import PathId
-from gateway.context import AdminScope, AfterIdRoute, json_response, now
+from gateway.context import AdminScope, AfterIdRoute, json_response
 from gateway.idempotency import idempotent_exclusive
 from gateway.privacy.schemas import ContactExport, EraseRequest, ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, now_us
 from shared.contracts.validation import mistakes
 from shared.errors import NotFound
 from shared.store import AccountStore
@@ -30,7 +30,7 @@ router = APIRouter(tags=["privacy"], route_class=AfterIdRoute)
 )
 def export_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Give everything held of a contact as one document: facts, events, and predictions with their reasons."""
-    pieces = authenticated.store.privacy.export(contact_id, at=now())
+    pieces = authenticated.store.privacy.export(contact_id, at=now_us())
     return StreamingResponse(pieces, media_type="application/json")
 
 
@@ -46,7 +46,7 @@ def erase_contacts(authenticated: AdminScope, body: EraseRequest) -> Response:
 
     What is answered as `erased` is gone. A call that ends with an error may have erased some: send it again.
     """
-    answer = erase(authenticated.store, body.contact_ids, at=now(), request_id=authenticated.request_id)
+    answer = erase(authenticated.store, body.contact_ids, at=now_us(), request_id=authenticated.request_id)
     if authenticated.transaction is None:  # inside a transaction, the worker scrubs later
         authenticated.gateway.database.scrub()
     return json_response(answer)
@@ -56,7 +56,7 @@ def erase_contacts(authenticated: AdminScope, body: EraseRequest) -> Response:
 @idempotent_exclusive
 def erase_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
-    if not authenticated.store.privacy.erase(contact_id, at=now()):
+    if not authenticated.store.privacy.erase(contact_id, at=now_us()):
         raise NotFound("There is no contact of this id in this account.")
     return Response(status_code=204)
 

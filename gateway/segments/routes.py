@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response
 from gateway.idempotency import idempotent
 from gateway.segments.schemas import (
     SegmentAnswer,
@@ -24,7 +24,7 @@ from gateway.segments.schemas import (
 )
 from gateway.segments.topics import topic
 from shared.contracts.model_quality import SegmentWeek, quality_of
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.errors import Conflict, NoModelTrained, NotFound
 from shared.store import PredictionRow, VersionRow
 
@@ -105,7 +105,7 @@ def rename_segment(authenticated: AdminScope, segment_id: PathSegment, fields: S
     taken = next((at for at, name in called.items() if at != segment_id and _same(name, fields.name)), None)
     if taken is not None:
         raise Conflict(f"Segment {taken} is called so already; names tell segments apart.")
-    authenticated.store.segments.rename(segment_id, fields.name, at=now())
+    authenticated.store.segments.rename(segment_id, fields.name, at=now_us())
     return json_response(_profile(authenticated, row, segment_id))
 
 

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response, now
+from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response
 from gateway.idempotency import idempotent
 from gateway.sources.schemas import SecretRequest, SourceAnswer, SourceList, SourceRequest, SourceSecret
 from gateway.webhooks.receiver import ProcessReceiver, WebhookReceiver
 from gateway.webhooks.secrets import stored_problems
 from gateway.webhooks.sources import new_secret, new_source, source_url
-from shared.contracts.rows import HOUR, instant_of
+from shared.contracts.rows import HOUR, instant_of, now_us
 from shared.errors import Conflict, NotFound
 from shared.store import SourceRow
 
@@ -34,7 +34,7 @@ def add_source(authenticated: AdminScope, receiver: ProcessReceiver, body: Sourc
         topics=body.topics,
         creates_contacts=body.creates_contacts,
         seal=receiver.seal,
-        at=now(),
+        at=now_us(),
     )
     authenticated.store.sources.add(source)
     return created_response(authenticated, _answer(authenticated, receiver, source), f"/sources/{source.source_id}")
@@ -76,7 +76,7 @@ def add_secret(
     authenticated: AdminScope, receiver: ProcessReceiver, source_id: SourceId, body: SecretRequest
 ) -> Response:
     """Give a source a further secret; the older ones go on being good for as long as you say."""
-    source, at = _known(authenticated, source_id), now()
+    source, at = _known(authenticated, source_id), now_us()
     if source.provider not in receiver.providers:
         raise Conflict("The provider of this source is not known to this version; remove the source.")
     secret = new_secret(receiver.providers[source.provider], body.secret.get_secret_value(), receiver.seal, at=at)

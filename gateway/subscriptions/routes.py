@@ -14,7 +14,6 @@ from gateway.context import (
     ReadScope,
     created_response,
     json_response,
-    now,
 )
 from gateway.idempotency import idempotent
 from gateway.subscriptions.schemas import (
@@ -29,7 +28,7 @@ from gateway.subscriptions.schemas import (
     TrialResponse,
     WaitingCounts,
 )
-from shared.contracts.rows import HOUR, instant_of, instant_or_none
+from shared.contracts.rows import HOUR, instant_of, instant_or_none, now_us
 from shared.contracts.seal import Seal
 from shared.errors import NotFound
 from shared.store import SecretRow, SubscriptionCounts, SubscriptionRow
@@ -45,7 +44,7 @@ async def _made(authenticated: AdminScope, fields: SubscriptionFields) -> tuple[
     """Create the subscription's rows; its host is resolved before the route and its transaction begin."""
     private = authenticated.gateway.settings.webhook_allow_private
     # In a thread: compiling a template takes a while.
-    made = await asyncio.to_thread(new_subscription, fields, seal_of(authenticated), now(), allow_private=private)
+    made = await asyncio.to_thread(new_subscription, fields, seal_of(authenticated), now_us(), allow_private=private)
     await check_addresses(checked_url(made[0].url, allow_private=private), allow_private=private)
     return made
 
@@ -111,7 +110,7 @@ def change_subscription(authenticated: AdminScope, subscription_id: Subscription
     """Change what is said and leave the rest; `state: enabled` delivers what waited while it was paused."""
     known = _known(authenticated, subscription_id)
     private = authenticated.gateway.settings.webhook_allow_private
-    row = changed_subscription(known, changes, seal_of(authenticated), now(), allow_private=private)
+    row = changed_subscription(known, changes, seal_of(authenticated), now_us(), allow_private=private)
     authenticated.store.subscriptions.update(known, row)
     return json_response(_answer(authenticated, row))
 
@@ -139,10 +138,10 @@ def delete_subscription(authenticated: AdminScope, subscription_id: Subscription
 @idempotent
 def rotate_secret(authenticated: AdminScope, subscription_id: SubscriptionId, rotation: RotateRequest) -> Response:
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
-    at = now()
+    at = now_us()
     secret, text = new_secret_of(subscription_id, seal_of(authenticated), at)
     authenticated.store.subscriptions.add_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
-    valid = authenticated.store.subscriptions.secrets(now()).get(subscription_id, [])
+    valid = authenticated.store.subscriptions.secrets(now_us()).get(subscription_id, [])
     answer = NewSecret(secret=text, secrets=secret_answers(valid))
     return created_response(authenticated, answer, f"/subscriptions/{subscription_id}")
 
@@ -158,12 +157,12 @@ async def test_subscription(
 ) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
     row = await asyncio.to_thread(_known, authenticated, subscription_id)
-    secrets = await asyncio.to_thread(authenticated.store.subscriptions.secrets, now())
+    secrets = await asyncio.to_thread(authenticated.store.subscriptions.secrets, now_us())
     found = await send_test(
         row,
         secrets.get(subscription_id, []),
         seal_of(authenticated),
-        now(),
+        now_us(),
         kind=body.type,
         contact_id=body.contact_id,
         settings=authenticated.gateway.settings,
@@ -200,7 +199,7 @@ def subscription_answers(
     authenticated: AuthenticatedRequest, rows: Sequence[SubscriptionRow]
 ) -> list[SubscriptionAnswer]:
     """Return subscriptions with their secrets and the counts of waiting deliveries."""
-    secrets, counts = authenticated.store.subscriptions.secrets(now()), authenticated.store.subscriptions.counts()
+    secrets, counts = authenticated.store.subscriptions.secrets(now_us()), authenticated.store.subscriptions.counts()
     return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
 
 

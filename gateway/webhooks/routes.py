@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.context import body_of, gateway_of, json_response, now
+from gateway.context import body_of, gateway_of, json_response
 from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.receiver import queue_of
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
-from shared.contracts.rows import instant_of
+from shared.contracts.rows import instant_of, now_us
 from shared.http.exchange import client_address
 from shared.http.middleware import called_path
 
@@ -47,7 +47,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
         headers=_headers(request),
         url=_called(request, gateway_of(request).settings.public_url),
         method=request.method,
-        received_at=instant_of(now()),
+        received_at=instant_of(now_us()),
     )
     taken = await queue.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts
@@ -71,7 +71,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Confirm that a source has this address, for providers that visit it before they send anything."""
-    await queue_of(request).require(provider, source_id, now(), address=client_address(request.scope))
+    await queue_of(request).require(provider, source_id, now_us(), address=client_address(request.scope))
     return json_response(SourceReady(status="ready"))
 
 

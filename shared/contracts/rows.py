@@ -127,6 +127,11 @@ def recording_instant(now: datetime) -> Microseconds:
     return microseconds(now) & ~1
 
 
+def now_us() -> Microseconds:
+    """Read the clock: the instant at which something is recorded now."""
+    return recording_instant(datetime.now(UTC))
+
+
 def import_instant(at: Microseconds) -> Microseconds:
     """Return an instant at which nothing but an import records: what has it, and nothing else, the import stored.
 

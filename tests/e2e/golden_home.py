@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from foretell import home as homes
-from foretell.cli.context import ensure_account, ensure_key, now_us
+from foretell.cli.context import ensure_account, ensure_key
+from shared.contracts.rows import now_us
 from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import migrate, open_database

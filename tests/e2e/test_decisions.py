@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from foretell.cli.context import now_us
 from shared.contracts.call import CALL_HEADER, Call, SignedContent, signed
+from shared.contracts.rows import now_us
 from shared.settings import Settings
 from shared.store import Database, MessageChange, open_database
 from tests.e2e.golden_home import golden_home

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from foretell.bucket_refit import BucketRefit
-from foretell.bucket_training import TrainingExport, pasts_of_export
+from foretell.bucket_training import BucketRefit, TrainingExport, pasts_of_export
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
 from services.scoring.training import fitted

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from foretell.cli.context import ensure_account, ensure_key, identity_key, named_model, now_us, opened_database
+from foretell.cli.context import ensure_account, ensure_key, identity_key, named_model, opened_database
+from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotAuthenticated
 from shared.settings import Settings
 from shared.store import Database

@@ -8,7 +8,7 @@ import pytest
 
 from foretell import home
 from foretell.cli.context import ensure_key, opened_database
-from foretell.demonstration import ACCOUNT, NOTES, OUTCOMES, is_answered, is_fresh, load
+from foretell.cli.demonstration import ACCOUNT, NOTES, OUTCOMES, is_answered, is_fresh, load
 from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import ChampionRow, Database

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from foretell.background.data_reports import OLDEST, KeptDataReports
+from foretell.background.kept_reports import OLDEST, KeptDataReports
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.store import Database

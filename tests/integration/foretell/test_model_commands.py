@@ -17,9 +17,8 @@ from prometheus_client import CollectorRegistry
 from foretell.background.command_process import work
 from foretell.background.low_priority import Children, bound_memory
 from foretell.background.model_commands import CommandMetrics, CommandProcessFailed, CommandWorker
-from foretell.cli.context import now_us
 from shared.contracts.outcome import ModelName
-from shared.contracts.rows import DAY, SECOND, ContactRow, EventRow
+from shared.contracts.rows import DAY, SECOND, ContactRow, EventRow, now_us
 from shared.registry.registration import MlflowRegistry
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, migrate, open_database

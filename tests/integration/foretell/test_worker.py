@@ -19,8 +19,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from foretell.background.calls import ServiceCalls, Unanswerable
-from foretell.background.health import health_server
 from foretell.background.loops import Loop, Loops
+from foretell.worker import health_server
 from shared.contracts.call import CALL_HEADER, SignedContent, verified
 from shared.errors import ClockSkew, UpstreamUnavailable
 from shared.settings import Settings, WorkerSettings

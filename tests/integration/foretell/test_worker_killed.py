@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from foretell.cli.context import now_us
-from shared.contracts.rows import EventRow
+from shared.contracts.rows import EventRow, now_us
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
 from shared.store.change_detection import LastKnownStateTable

@@ -32,7 +32,7 @@ async def test_nothing_goes_on_in_an_empty_account(gateway: Any) -> None:
 async def test_predictions_are_counted_by_hour_capability_and_status_as_they_are_logged(
     gateway: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.activity.now", lambda: NOW)  # no hour ends in between
+    monkeypatch.setattr("gateway.activity.now_us", lambda: NOW)  # no hour ends in between
     store = gateway.store.of("acme")
     store.predictions.log([prediction("a", NOW), prediction("b", NOW), prediction("c", NOW, "insufficient_data")])
     store.predictions.log([prediction("d", NOW), prediction("e", NOW - HOUR, capability="churn")])

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from python_calamine import CalamineWorkbook
 
-from foretell.cli.predictions_file import written
+from foretell.cli.predictions import written
 from services.churn.model import ChurnModel
 from services.scoring.model import ScoringModel
 from services.specs import spec_of

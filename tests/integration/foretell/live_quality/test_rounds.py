@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from foretell.background.quality import QualityRounds, measured
+from foretell.background.kept_reports import QualityRounds
+from foretell.live_quality.measure import measured
 from shared.contracts.model_quality import quality_of
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from foretell.cli.durations import duration, moment, whole_days
+from foretell.cli.options import duration, moment, whole_days
 from shared.contracts.outcome import Moment
 from shared.errors import BadRequest
 

@@ -7,8 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from foretell.cli.train_command import command_of
-from foretell.cli.training import TrainGroup
+from foretell.cli.training import TrainGroup, command_of
 from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.training import Choices, CliOption

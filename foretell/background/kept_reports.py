@@ -1,22 +1,58 @@
-"""Compare the predictions of each model with what happened afterwards, once a day."""
+"""Reports that are kept at hand: of the data of each account, and of how the predictions of each model came true."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from foretell.background.loops import LoopMetrics, LoopParts
-from foretell.live_quality.measure import dropped, measure
-from shared.capabilities import capability
-from shared.change_detection.account_messages import quality_dropped
-from shared.contracts.message import Message
-from shared.contracts.model_quality import ModelQuality
-from shared.contracts.rows import Microseconds
-from shared.store import AccountStore, ChampionRow, Database
+from foretell.live_quality.measure import measured
+from shared.contracts.rows import DAY, Microseconds
+from shared.data_report import data_report
+from shared.store import AccountStore, ChampionRow, Database, KeptReport
 
 log = logging.getLogger(__name__)
+
+REST = 30.0
+"""A report rests so many times as long as it took."""
+OLDEST = DAY
+"""A report is made again after so long also where nothing new came: it says what has grown stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDataReports:
+    """Makes the data report of every account again once there is something new.
+
+    Making one takes seconds, and a page must not wait for it.
+    """
+
+    database: Database
+    now: Callable[[], Microseconds]
+    metrics: LoopMetrics = field(default_factory=LoopMetrics)
+    seconds: Callable[[], float] = time.monotonic
+    _not_before: dict[str, float] = field(default_factory=dict)
+
+    def turn(self) -> None:
+        """Report on all accounts that have rested.
+
+        Raises:
+            Exception: what the last one that failed raised, once every one had its turn.
+        """
+        parts = LoopParts("data_reports", self.metrics)
+        for account in self.database.accounts():
+            if self.seconds() >= self._not_before.get(account.name, 0.0):
+                parts.attempt(self._keep, self.database.of(account.name), account=account.name)
+        parts.end()
+
+    def _keep(self, store: AccountStore) -> None:
+        began, now = self.seconds(), self.now()
+        kept, mark = store.data_report.kept(), store.data_report.mark()
+        if kept is None or kept.mark != mark or now - kept.reported_at >= OLDEST:
+            made = data_report(store, now=now)
+            store.data_report.keep(KeptReport(now, mark, made.model_dump_json()))
+        ended = self.seconds()
+        self._not_before[store.account] = ended + REST * (ended - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +98,3 @@ class QualityRounds:
                 "seconds": round(time.monotonic() - began, 3),
             },
         )
-
-
-def measured(store: AccountStore, line: str, outcome: str, *, now: Microseconds) -> ModelQuality:
-    """Measure a model, keep what was found, and report a version that is worse than promised, once.
-
-    Args:
-        store: of the account.
-        line: name of the capability.
-        outcome: empty where the capability has none.
-        now: nothing after it exists.
-    """
-    found = measure(store, capability(line), outcome, now=now)
-    before: Any = store.models.quality.find(line, outcome) or {}
-    reported = list(before.get("reported", ()))
-    message = _message(found, line, outcome, at=now)
-    worse = dropped(found)
-    # In this order: after a crash the message is made again, and is the same one.
-    if message is not None and worse is not None and worse.version not in reported:
-        store.deliveries.outbox.publish([message], at=now)
-        reported.append(worse.version)
-    store.models.quality.put(line, outcome, {"report": found.model_dump(mode="json"), "reported": reported}, at=now)
-    return found
-
-
-def _message(found: ModelQuality, line: str, outcome: str, *, at: Microseconds) -> Message | None:
-    worse = dropped(found)
-    skill = None if worse is None or worse.promised is None else worse.promised.skill_over_constant
-    if worse is None or skill is None or skill.value is None:
-        return None
-    return quality_dropped(line, outcome, worse, promised=skill.value, at=at)

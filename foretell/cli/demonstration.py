@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from foretell import home, sample
-from foretell.cli.context import COMMAND_LINE, ensure_account, ensure_key, now_us
+from foretell.cli.context import COMMAND_LINE, ensure_account, ensure_key
 from foretell.cli.output import print_note, progress_bars
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, EventRow
+from shared.contracts.rows import DAY, EventRow, now_us
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, Database

@@ -1,4 +1,4 @@
-from foretell.live_quality.segment_weeks import counted
+from foretell.live_quality.weeks import counted
 from shared.contracts.rows import DAY
 from shared.store import LoggedProbability
 
