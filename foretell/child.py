@@ -20,7 +20,7 @@ from typing import Any
 
 from setproctitle import setproctitle
 
-from shared.http.process import unblock_training_libraries
+from shared.environment import unblock_training_libraries
 
 GRACE_SECONDS = 10.0
 PRELOADED = "foretell.preloaded"

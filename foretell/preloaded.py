@@ -9,7 +9,7 @@ import importlib
 import os
 import signal
 
-from shared.http.process import block_training_libraries
+from shared.environment import block_training_libraries
 
 LOADED = (
     "numpy",

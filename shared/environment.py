@@ -1,6 +1,9 @@
-"""What of its environment a process hands on to those that it starts: each gets only the secrets that it needs."""
+"""What a process has around it: the secrets that it hands on to those it starts, the libraries that it does without."""
 
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Mapping, MutableMapping
+from types import ModuleType
+from typing import Any
 
 from shared.settings import Settings
 
@@ -11,6 +14,9 @@ _REGISTRY_SECRETS = frozenset(
     }
 )
 """How MLflow and its artifact store are opened, beside the registry's URL."""
+BLOCKED = ("pandas", "sklearn", "pyarrow", "dask", "matplotlib", "mlflow")
+SPARSE_TYPES = ("spmatrix", "csr_matrix", "csc_matrix")
+"""All that LightGBM asks of SciPy where nobody brings a sparse matrix."""
 
 
 def secret_settings() -> frozenset[str]:
@@ -34,3 +40,27 @@ def granting(environment: Mapping[str, str], secrets: Collection[str]) -> dict[s
     if "registry_url" not in secrets:
         kept_back |= _REGISTRY_SECRETS
     return {name: value for name, value in environment.items() if name.upper() not in kept_back}
+
+
+def block_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:
+    """Make the libraries of training look absent in this process; those already imported stay.
+
+    SciPy is there by name only: LightGBM cannot be imported without it, and compares types with three of its own.
+    """
+    for name in BLOCKED:
+        modules.setdefault(name, None)
+    if "scipy" not in modules:
+        scipy, sparse = ModuleType("scipy"), ModuleType("scipy.sparse")
+        for name in SPARSE_TYPES:
+            setattr(sparse, name, type(name, (), {"__doc__": "Stands for SciPy's; nothing is ever one."}))
+        scipy.sparse = sparse  # type: ignore[attr-defined]
+        modules["scipy"], modules["scipy.sparse"] = scipy, sparse
+
+
+def unblock_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:
+    """Let a process that was forked from one without the libraries of training import them."""
+    absent = {name for name in BLOCKED if modules.get(name, ...) is None}
+    if getattr(modules.get("scipy"), "__spec__", None) is None:
+        absent |= {name for name in ("scipy", "scipy.sparse") if name in modules}
+    for name in absent:
+        del modules[name]

@@ -50,7 +50,7 @@ def models(sizes: Sequence[int]) -> Table:
 
 
 def _measured(accounts: int, results: "Queue[tuple[float, ...]]") -> None:
-    from shared.http.process import block_training_libraries
+    from shared.environment import block_training_libraries
 
     block_training_libraries()
     with tempfile.TemporaryDirectory() as folder:

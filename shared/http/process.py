@@ -8,16 +8,15 @@ import gc
 import os
 import resource
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from types import ModuleType
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
+from shared.environment import block_training_libraries
 from shared.errors import SettingsRefused
 from shared.http import telemetry
 from shared.http.connections import ConnectionLimits, bounded
@@ -158,39 +157,12 @@ def _connections(wanted: int) -> int:
     return max(1, min(wanted, soft - OTHER_FILES))
 
 
-BLOCKED = ("pandas", "sklearn", "pyarrow", "dask", "matplotlib", "mlflow")
-SPARSE_TYPES = ("spmatrix", "csr_matrix", "csc_matrix")
-"""All that LightGBM asks of SciPy where nobody brings a sparse matrix."""
 ARENAS = 2
 COLLECT_AFTER = (50_000, 20, 20)
 """A call about 1,000 contacts makes some 100,000 tuples at once, none of them garbage that only a collector finds."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _TRIM_BYTES, _MMAP_BYTES = 1 << 24, 1 << 22
 """A call about 1,000 stored contacts takes and frees some 30 MB: given back at once, they cost a sixth of its time."""
-
-
-def block_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:
-    """Make the libraries of training look absent in this process; those already imported stay.
-
-    SciPy is there by name only: LightGBM cannot be imported without it, and compares types with three of its own.
-    """
-    for name in BLOCKED:
-        modules.setdefault(name, None)
-    if "scipy" not in modules:
-        scipy, sparse = ModuleType("scipy"), ModuleType("scipy.sparse")
-        for name in SPARSE_TYPES:
-            setattr(sparse, name, type(name, (), {"__doc__": "Stands for SciPy's; nothing is ever one."}))
-        scipy.sparse = sparse  # type: ignore[attr-defined]
-        modules["scipy"], modules["scipy.sparse"] = scipy, sparse
-
-
-def unblock_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:
-    """Let a process that was forked from one without the libraries of training import them."""
-    absent = {name for name in BLOCKED if modules.get(name, ...) is None}
-    if getattr(modules.get("scipy"), "__spec__", None) is None:
-        absent |= {name for name in ("scipy", "scipy.sparse") if name in modules}
-    for name in absent:
-        del modules[name]
 
 
 def keep_memory_small() -> None:

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from types import ModuleType
 
-from shared.http.process import block_training_libraries, unblock_training_libraries
+from shared.environment import block_training_libraries, unblock_training_libraries
 
 
 def test_libraries_of_training_look_absent_and_loaded_ones_stay() -> None:
@@ -25,7 +25,7 @@ def test_a_process_that_needs_them_can_have_them_back() -> None:
 
 def test_lightgbm_loads_without_them() -> None:
     script = (
-        "from shared.http.process import block_training_libraries as block; block(); import lightgbm, sys;"
+        "from shared.environment import block_training_libraries as block; block(); import lightgbm, sys;"
         "sys.exit(any(sys.modules.get(name) for name in ('pandas', 'sklearn', 'pyarrow', 'dask')))"
     )
 
@@ -36,7 +36,7 @@ def test_scipy_is_there_by_name_only_and_lightgbm_predicts_the_same() -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "if sys.argv[1] == 'lean':\n"
-        "    from shared.http.process import block_training_libraries; block_training_libraries()\n"
+        "    from shared.environment import block_training_libraries; block_training_libraries()\n"
         "import numpy as np, lightgbm\n"
         "booster = lightgbm.Booster(model_file='tests/contract/golden/scoring/lightgbm/model.txt')\n"
         "values = np.arange(3.0 * booster.num_feature()).reshape(3, -1)\n"

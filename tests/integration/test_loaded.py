@@ -58,7 +58,7 @@ def of_specs() -> dict[str, list[str]]:
 def of_services() -> dict[str, list[str]]:
     """What is loaded by the service of each capability."""
     first = (
-        "from services.specs import spec_of; from shared.http.process import block_training_libraries\n"
+        "from services.specs import spec_of; from shared.environment import block_training_libraries\n"
         "from shared.serving.service import create_app; from shared.settings import ServiceSettings"
     )
     scripts = [
