@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
@@ -51,12 +52,13 @@ class AfterIdRoute(APIRoute):
     """A route whose path goes on after an id: `/contacts/a%2Fevents` is the contact `a/events`, not events of `a`."""
 
     def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
-        """Match the path as it was sent: once decoded, the two look the same."""
+        """Match by the path as it was sent: once decoded, a slash within the id looks like one after it."""
         match, child_scope = super().matches(scope)
-        ending = b"%2f" + self.path.rpartition("/")[2].encode()
-        if match is not Match.NONE and scope["raw_path"].lower().endswith(ending):
-            return Match.NONE, {}
-        return match, child_scope
+        ending = self.path.rpartition("/")[2]
+        if match is Match.NONE or ending.startswith("{"):
+            return match, child_scope
+        sent = unquote_to_bytes(scope["raw_path"].rpartition(b"/")[2])
+        return (match, child_scope) if sent == ending.encode() else (Match.NONE, {})
 
 
 _MAC_BYTES = 12

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+import yarl
 
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import SECOND, instant_of
@@ -147,11 +148,33 @@ async def test_a_contact_whose_id_ends_like_the_path_of_events_is_still_shown(ga
     assert (await gateway.request("GET", "/contacts/nobody/events", key))[0] == 404
 
 
-@pytest.mark.parametrize("ending", ["predictions", "export"])
+@pytest.mark.parametrize("ending", ["events", "predictions", "export"])
 async def test_an_id_that_ends_like_another_path_is_a_contact_s(gateway, ending: str) -> None:
     put(gateway, "a", timezone="Europe/Paris")
     put(gateway, f"a/{ending}", timezone="Asia/Tokyo")
-    key = gateway.key(scopes=("read", "admin"))
 
-    assert (await gateway.request("GET", f"/contacts/a%2F{ending}", key))[1]["timezone"] == "Asia/Tokyo"
-    assert "timezone" not in (await gateway.request("GET", f"/contacts/a/{ending}", key))[1]
+    for path in (f"a%2F{ending}", f"a%2f{ending}", f"a%2F{letter_encoded(ending)}", f"a%2F{ending}/"):
+        assert (await shown(gateway, path))[1]["timezone"] == "Asia/Tokyo", path
+
+
+@pytest.mark.parametrize("ending", ["events", "predictions", "export"])
+@pytest.mark.parametrize("contact_id", ["a", "a/events", "a/export/"])
+async def test_what_follows_an_id_is_reached_however_it_is_written(gateway, ending: str, contact_id: str) -> None:
+    put(gateway, contact_id, timezone="Europe/Paris")
+    written = contact_id.replace("/", "%2F")
+
+    for path in (f"{written}/{ending}", f"{contact_id}/{ending}", f"{written}/{letter_encoded(ending)}"):
+        status, found = await shown(gateway, path)
+        assert status == 200, path
+        assert "timezone" not in found, path
+
+
+def letter_encoded(word: str) -> str:
+    return f"%{ord(word[0]):02x}{word[1:]}"
+
+
+async def shown(gateway: Any, path: str) -> tuple[int, Any]:
+    """Ask for a path of contacts exactly as it is written: the client would write it anew."""
+    url = yarl.URL(f"{gateway.url}/contacts/{path}", encoded=True)
+    status, found, _ = await gateway.request("GET", url, gateway.key(scopes=("read", "admin")))
+    return status, found
