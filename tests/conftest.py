@@ -30,6 +30,7 @@ from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.past_rows import DatedValue
 from tests.distribution import OneWaits
 from tests.once import once
+from tests.statements import compile_once
 
 KEY = "k" * 32
 
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
     _keep_files_in_memory()
+    compile_once()
     config.stash[gc_collect_iterations_key] = 1  # CPython finds with one what others need five for, a second each
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)

@@ -153,10 +153,12 @@ def full_log(settings: Settings) -> None:
 def held_rows(settings: Settings) -> list[list[tuple[Any, ...]]]:
     """Read what there is, in an order of its own, and the revision."""
     engine = create_engine(settings.resolved_predictions_url())
-    tables = ("latest_predictions", "prediction_log", "predictions_revision")
-    with engine.connect() as connection:
-        read = [connection.execute(text(f"SELECT * FROM {name}")).mappings() for name in tables]  # noqa: S608
-        found = [sorted(tuple(sorted(row.items(), key=str)) for row in rows) for rows in read]
+    found = []
+    for name in ("latest_predictions", "prediction_log", "predictions_revision"):
+        columns = sorted(column["name"] for column in inspect(engine).get_columns(name))
+        with engine.connect() as connection:
+            rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM {name}")).all()  # noqa: S608
+        found.append(sorted((tuple(row) for row in rows), key=repr))
     engine.dispose()
     return found
 
@@ -185,22 +187,19 @@ def test_a_migration_of_what_is_empty_reports_nothing(settings: Settings) -> Non
     assert reports == []
 
 
-@pytest.mark.parametrize("reports", [1, 3])
-def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(
-    settings: Settings, reports: int
-) -> None:
+def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(settings: Settings) -> None:
     full_log(settings)
     before = held_rows(settings)
     url = "" if settings.store_url is None else settings.store_url.get_secret_value()
 
-    done = subprocess.run([sys.executable, "-c", KILLED, settings.home, url, str(reports)], capture_output=True)
-    after_the_kill = held_rows(settings)
+    for reports in (1, 3):
+        done = subprocess.run([sys.executable, "-c", KILLED, settings.home, url, str(reports)], capture_output=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert held_rows(settings) == before
     migrate(settings)
 
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert after_the_kill == before
     latest, logged, revision = held_rows(settings)
-    assert [latest, logged, revision] == [*before[:2], [(("version_num", "0007"),)]]
+    assert [latest, logged, revision] == [*before[:2], [("0007",)]]
     check(settings)
 
 
