@@ -29,7 +29,7 @@ from bench.serving.account import ACCOUNT, NOTE, OUTCOME, Prepared, kept_or_prep
 from services.specs import spec_of
 from shared.contracts.call import Call
 from shared.errors import ModelNotReady
-from shared.http.process import collect_rarely, keep_memory_small
+from shared.http.process import freeze_loaded, keep_memory_small
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
 from shared.store import open_database
@@ -52,7 +52,7 @@ async def service_of(home: Path) -> Service:
     await service.champions.poll()
     await loaded(service)
     keep_memory_small()
-    collect_rarely()
+    freeze_loaded()
     return service
 
 

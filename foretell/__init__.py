@@ -1,3 +1,3 @@
 """Composition and the command line; no logic of its own."""
 
-import shared  # noqa: F401 - before anything loads numpy: it says how many threads that may use
+import shared  # noqa: F401 - before anything large is loaded: it sets threads and the collector of garbage

@@ -1,3 +1,3 @@
 """One question each, the same few modules in each."""
 
-import shared  # noqa: F401 - before anything loads numpy: it says how many threads that may use
+import shared  # noqa: F401 - before anything large is loaded: it sets threads and the collector of garbage

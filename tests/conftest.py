@@ -42,8 +42,6 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - folders of a run there are nobody else
 MEMORY_BYTES = 4_000_000_000
 """A run of all tests leaves a fifth of it behind."""
 BROWSER = Path(__file__).parent / "browser"
-COLLECT_AFTER = (50_000, 20, 20)
-"""Python's own thresholds are made for small programs: with them a tenth of the time goes into looking for cycles."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -328,9 +326,8 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again, but rarely, and never look at what is there for good."""
+    """Collect garbage again, and never look at what is there for good."""
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
     gc.enable()
 
 

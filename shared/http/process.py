@@ -111,7 +111,7 @@ def run(
         parser.exit(2, f"{name}: {error.detail}\n")
     telemetry.configure(settings.log_level, name)
     app = create_app(settings)
-    collect_rarely()
+    freeze_loaded()
     try:
         with shown_metrics(app.state.metrics.registry, settings):
             server(app, settings, host=given.host, port=given.port).run()
@@ -158,8 +158,6 @@ def _connections(wanted: int) -> int:
 
 
 ARENAS = 2
-COLLECT_AFTER = (50_000, 20, 20)
-"""A call about 1,000 contacts makes some 100,000 tuples at once, none of them garbage that only a collector finds."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _TRIM_BYTES, _MMAP_BYTES = 1 << 24, 1 << 22
 """A call about 1,000 stored contacts takes and frees some 30 MB: given back at once, they cost a sixth of its time."""
@@ -177,11 +175,7 @@ def keep_memory_small() -> None:
             mallopt(option, value)
 
 
-def collect_rarely() -> None:
-    """Let the garbage collector pass over what is loaded by now, and run seldom.
-
-    With Python's own thresholds it took a quarter of the time of a call about 1,000 contacts.
-    """
+def freeze_loaded() -> None:
+    """Let the garbage collector pass over what is loaded by now, which is there for good."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)

@@ -55,8 +55,8 @@ def test_scipy_is_there_by_name_only_and_lightgbm_predicts_the_same() -> None:
 
 def test_a_process_with_rare_collections_frees_cycles_all_the_same() -> None:
     script = (
-        "import gc, weakref; from shared.http.process import collect_rarely, keep_memory_small\n"
-        "keep_memory_small(); collect_rarely()\n"
+        "import gc, weakref; from shared.http.process import freeze_loaded, keep_memory_small\n"
+        "keep_memory_small(); freeze_loaded()\n"
         "class Node: pass\n"
         "one = Node(); one.me = one; seen = weakref.ref(one); del one\n"
         "kept = [[] for _ in range(60_000)]\n"
