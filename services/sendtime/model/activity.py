@@ -206,9 +206,13 @@ class _Prior(NamedTuple):
         found = np.empty((len(counts), len(self.pseudo)))
         for begin in range(0, len(counts), BLOCK):
             rows = slice(begin, begin + BLOCK)
-            gained = (log_gamma(counts[rows, None, :] + self.pseudo) - self.log_gammas).sum(axis=2)
-            whole = log_gamma(counts[rows].sum(axis=1)[:, None] + self.whole)
-            found[rows] = gained + self.log_gamma_of_whole - whole
+            acts = counts[rows]
+            row, place = np.nonzero(acts)  # most people act in few hours, and one without an act gains nothing
+            gained = np.zeros((len(acts), *self.pseudo.shape))
+            pseudo, before = self.pseudo.T[place], self.log_gammas.T[place]
+            gained[row, :, place] = log_gamma(acts[row, place, None] + pseudo) - before
+            whole = log_gamma(acts.sum(axis=1)[:, None] + self.whole)
+            found[rows] = gained.sum(axis=2) + self.log_gamma_of_whole - whole
         return found
 
 
