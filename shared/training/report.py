@@ -325,6 +325,7 @@ def _plain(number: float) -> float | None:
 
 
 _BLUE, _GREY = "#1f5fa8", "#8a8f98"
+DOTS_PER_INCH = 110
 
 
 def plots(report: Report) -> dict[str, bytes]:
@@ -344,7 +345,7 @@ def axes_of(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -358,9 +359,12 @@ def as_percent(*axes: Any) -> None:
 
 
 def png(figure: Any) -> bytes:
-    """Draw a figure as PNG bytes."""
+    """Draw a figure as PNG bytes.
+
+    The canvas draws it once; `savefig` would draw it a second time, only to lay it out.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.canvas.print_png(buffer)
     return buffer.getvalue()
 
 

@@ -1,6 +1,5 @@
 """The report of a run and its plots: how good the model is on later time, beside what a careful marketer would do."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from shared.evaluation.gate import grade, skill
 from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.learners.simple import Vector, chance
 from shared.ties import falling, least
-from shared.training.report import Figures, Report
+from shared.training.report import DOTS_PER_INCH, Figures, Report, png
 
 _WORDS = {
     HIERARCHY: "hierarchy: population, look-alikes, the contact",
@@ -226,15 +225,9 @@ def _axes(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
 
 
 def _percent(share: float, _: object = None) -> str:
@@ -249,7 +242,7 @@ def _week(values: Vector, unit: str, title: str) -> bytes:
     axes.set_xlabel("local hour")
     axes.set_title(title, loc="left", fontsize=11)
     figure.colorbar(image, ax=axes, format=_percent, label=unit)
-    return _png(figure)
+    return png(figure)
 
 
 def _exposure(sent: Vector, answers: Vector) -> bytes:
@@ -267,7 +260,7 @@ def _exposure(sent: Vector, answers: Vector) -> bytes:
     other.yaxis.set_major_formatter(_percent)
     axes.legend(handles=[bars, line], frameon=False, loc="lower left", ncols=2, bbox_to_anchor=(-0.01, 0.99))
     axes.set_title("When was sent, and what an average send would bring", loc="left", fontsize=11, pad=24)
-    return _png(figure)
+    return png(figure)
 
 
 def _reliability_plot(report: Report) -> bytes:
@@ -281,4 +274,4 @@ def _reliability_plot(report: Report) -> bytes:
     axes.yaxis.set_major_formatter(_percent)
     axes.set_title("Reliability: ten groups of equal size", loc="left", fontsize=11)
     axes.legend(frameon=False)
-    return _png(figure)
+    return png(figure)
