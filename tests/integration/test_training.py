@@ -61,7 +61,7 @@ def database(settings: Settings, migrated_files: Path) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def world(simulated: Callable[..., Any]) -> Any:
-    return simulated(900, 400)
+    return simulated(700, 400)
 
 
 @pytest.fixture(scope="module")
