@@ -21,7 +21,7 @@ from shared.training.problem import Problem
 
 ACCOUNT = "learner"
 CONTACTS = 200
-BOOTSTRAPS = ("of_mean", "of_figures")
+BOOTSTRAPS = ("of_means", "of_figures")
 """Functions of shared/evaluation/metrics.py that resample."""
 RUNS = 2
 LOOK_SECONDS = 0.005

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import Grade
 from shared.evaluation.calibration import level
-from shared.evaluation.metrics import Interval, Ranking, losses, of_mean
+from shared.evaluation.metrics import Interval, Matrix, Ranking, losses, of_mean, resamples
 from shared.ties import rounded
 
 Vector = NDArray[np.float64]
@@ -117,20 +117,38 @@ def _ranking(
     areas = np.array([ranking.auc(np.ones(len(rows))) for ranking, rows in zip(rankings, blocks, strict=True)])
     value = float(np.average(areas, weights=weight))
     _, group = np.unique(owner, return_inverse=True)
-    n_groups = int(group.max()) + 1
-    generator = np.random.default_rng(seed)
-    drawn = np.empty(DRAWS)
-    for draw in range(DRAWS):
-        times = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups).astype(np.float64)[group]
-        each = np.array([ranking.auc(times[rows]) for ranking, rows in zip(rankings, blocks, strict=True)])
-        found = np.isfinite(each)
-        drawn[draw] = np.average(each[found], weights=weight[found]) if found.any() else 0.5
+    of_block = [group[rows] for rows in blocks]
+    drawn = np.concatenate(
+        [
+            _averaged(
+                np.stack(
+                    [ranking.aucs(times[:, owners]) for ranking, owners in zip(rankings, of_block, strict=True)], axis=1
+                ),
+                weight,
+            )
+            for times in resamples(int(group.max()) + 1, DRAWS, seed)
+        ]
+    )
     low, high = value + widen * (np.quantile(drawn, (1 - SURE, SURE)) - value)
     if len(areas) > 2:
         spread = np.sqrt(np.average((areas - value) ** 2, weights=weight) / (len(areas) - 1))
         reach = float(spread * stdtrit(len(areas) - 1, OVER_BLOCKS))
         low, high = min(low, value - reach), max(high, value + reach)
     return Interval(value, float(low), float(high))
+
+
+def _averaged(areas: Matrix, weight: Vector) -> Vector:
+    """Average the AUC of the blocks in each draw, shape (k,); 0.5 where none is known.
+
+    Args:
+        areas: shape (k, blocks); NaN where a block has rows of one kind only.
+        weight: of each block, shape (blocks,).
+    """
+    known = np.isfinite(areas)
+    scale = np.where(known, weight, 0.0).sum(axis=1)
+    average = np.full(len(areas), 0.5)
+    np.divide(np.where(known, areas * weight, 0.0).sum(axis=1), scale, out=average, where=scale > 0)
+    return average
 
 
 def _gain(labels: Vector, margin: Vector, owner: NDArray[np.integer], blocks: Sequence[NDArray[np.intp]]) -> Interval:
@@ -163,7 +181,16 @@ def skill(loss: Vector, baseline: Vector, owner: NDArray[np.integer]) -> Interva
         baseline: the baseline's on the same rows, shape (n,).
         owner: contact of each row, shape (n,).
     """
-    gain = of_mean(baseline - loss, owner)
+    return share_of(of_mean(baseline - loss, owner), baseline)
+
+
+def share_of(gain: Interval, baseline: Vector) -> Interval:
+    """Write a mean gain in log loss, with its interval, as a share of the baseline's.
+
+    Args:
+        gain: mean over the rows.
+        baseline: log loss of each row, shape (n,).
+    """
     scale = float(baseline.mean()) or 1.0
     return Interval(gain.value / scale, gain.low / scale, gain.high / scale)
 

@@ -1,6 +1,6 @@
 """How good probabilities are: log loss, Brier, ranking, lift, calibration. Each formula says where it comes from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shared.ties import falling, rounded
 
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 EPSILON = 1e-12
 
 
@@ -97,11 +98,24 @@ class Ranking:
 
     def auc(self, weights: Vector) -> float:
         """Return the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
+        return float(self.aucs(weights[None])[0])
+
+    def aucs(self, weights: Matrix) -> Vector:
+        """Return the AUC of each of several weighings.
+
+        Args:
+            weights: how often each row counts, shape (k, n).
+
+        Returns:
+            Shape (k,); NaN where only rows of one kind count.
+        """
         positives, rows = self._counted(weights)
         negatives = rows - positives
-        pairs = positives.sum() * negatives.sum()
-        above = np.cumsum(positives) - positives / 2
-        return float(negatives @ above / pairs) if pairs else float("nan")
+        above = np.cumsum(positives, axis=-1) - positives / 2
+        pairs = positives.sum(axis=-1) * negatives.sum(axis=-1)
+        area = np.full(len(weights), np.nan)
+        np.divide(np.vecdot(negatives, above), pairs, out=area, where=pairs != 0)
+        return area
 
     def average_precision(self, weights: Vector) -> float:
         """Return the average precision when each row counts as often as its weight; NaN without positives."""
@@ -121,10 +135,13 @@ class Ranking:
         hits = np.interp(top, np.concatenate([[0.0], np.cumsum(rows)]), np.concatenate([[0.0], np.cumsum(positives)]))
         return float(hits / top / (positives.sum() / total))
 
-    def _counted(self, weights: Vector) -> tuple[Vector, Vector]:
-        """Count positives and rows of each step."""
-        ranked = weights[self._order]
-        return np.add.reduceat(ranked * self._labels, self._steps), np.add.reduceat(ranked, self._steps)
+    def _counted(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Count positives and rows of each step, along the last axis."""
+        ranked = weights[..., self._order]
+        positives = ranked * self._labels
+        if len(self._steps) == len(self._order):
+            return positives, ranked
+        return np.add.reduceat(positives, self._steps, axis=-1), np.add.reduceat(ranked, self._steps, axis=-1)
 
 
 def calibration_line(
@@ -257,6 +274,28 @@ class Interval:
         }
 
 
+DRAWN_AT_ONCE = 50_000
+"""Contacts that are drawn in one go: many, for each go has its cost; what is computed of them stays in the cache."""
+
+
+def resamples(contacts: int, draws: int, seed: int) -> Iterator[Matrix]:
+    """Draw as many contacts as there are, with replacement, again and again.
+
+    Args:
+        contacts: how many there are.
+        draws: how many resamples.
+        seed: of the resampling.
+
+    Yields:
+        How often each contact was drawn in each of some resamples, shape (k, contacts); together `draws` rows.
+    """
+    generator = np.random.default_rng(seed)
+    most = max(1, DRAWN_AT_ONCE // contacts)
+    for begin in range(0, draws, most):
+        drawn = generator.integers(0, contacts, (min(most, draws - begin), contacts))
+        yield np.array([np.bincount(one, minlength=contacts) for one in drawn], dtype=np.float64)
+
+
 def of_mean(
     values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, seed: int = 0, share: float = 0.975
 ) -> Interval:
@@ -269,15 +308,43 @@ def of_mean(
         seed: of the resampling.
         share: of the resamples that lie below the upper bound, and above the lower one.
     """
+    return of_means([values], owner, draws=draws, seed=seed, share=share)[0]
+
+
+def of_means(
+    columns: Sequence[Vector],
+    owner: NDArray[np.integer],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    share: float = 0.975,
+) -> list[Interval]:
+    """Bootstrap the means of several values a row, by contact, on the same resamples.
+
+    Args:
+        columns: each shape (n,).
+        owner: contact of each row, shape (n,).
+        draws: how many resamples.
+        seed: of the resampling.
+        share: of the resamples that lie below the upper bound, and above the lower one.
+
+    Returns:
+        The interval of each column, which is what `of_mean` says of it alone.
+    """
     _, group = np.unique(owner, return_inverse=True)
     n_groups = int(group.max()) + 1
-    sums = np.bincount(group, weights=values, minlength=n_groups)
+    sums = [np.bincount(group, weights=values, minlength=n_groups) for values in columns]
     sizes = np.bincount(group, minlength=n_groups).astype(np.float64)
-    generator = np.random.default_rng(seed)
-    means = np.empty(draws)
-    for draw in range(draws):
-        weight = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups)
-        means[draw] = (weight @ sums) / (weight @ sizes)
+    means = np.concatenate(
+        [
+            [[weight @ total for total in sums] / (weight @ sizes) for weight in some]
+            for some in resamples(n_groups, draws, seed)
+        ]
+    )
+    return [_of_draws(values, drawn, share) for values, drawn in zip(columns, means.T, strict=True)]
+
+
+def _of_draws(values: Vector, means: Vector, share: float) -> Interval:
     low, high = np.quantile(means, (1 - share, share))
     return Interval(*(round(float(figure), DECIMALS) for figure in (values.mean(), low, high)))
 
@@ -298,13 +365,11 @@ def of_figures(
         seed: of the resampling.
     """
     _, group = np.unique(owner, return_inverse=True)
-    n_groups = int(group.max()) + 1
-    generator = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {}
-    for _ in range(draws):
-        times = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups).astype(np.float64)
-        for name, value in figures(times[group]).items():
-            drawn.setdefault(name, []).append(value)
+    for some in resamples(int(group.max()) + 1, draws, seed):
+        for times in some:
+            for name, value in figures(times[group]).items():
+                drawn.setdefault(name, []).append(value)
     return {name: _interval(whole, np.array(drawn[name])) for name, whole in figures(np.ones(len(owner))).items()}
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
-from shared.evaluation.gate import TOO_GOOD_AUC, Signal, calibration_holds, grade, signal, skill
-from shared.evaluation.metrics import Interval, of_figures, of_mean
+from shared.evaluation.gate import TOO_GOOD_AUC, Signal, calibration_holds, grade, share_of, signal
+from shared.evaluation.metrics import Interval, of_figures, of_means
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Rule, Vector, chance
 from shared.ties import falling, least
@@ -121,28 +121,32 @@ def report(
     constant = metrics.losses(labels, chance(competition.constant[rows]))
     others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
     best_other = least([constant, *others], lambda other: other.mean())
-    over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
+    plain = _plain_loss(competition, problem.labels, constant)
+    own_loss, brier, over_constant, over_rule, over_other = of_means(
+        [loss, (chance(margin) - labels) ** 2, constant - loss, plain - loss, best_other - loss], owner
+    )
+    skill = share_of(over_rule, plain)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
     found = signal(labels, margin, owner, problem.blocks, chained=problem.chained)
-    figures = _figures(labels, margin, owner)
+    figures = _figures(labels, margin, owner, brier)
     slope = figures["calibration_slope"]
     assert isinstance(slope, Interval)  # noqa: S101 - resampled, as every figure of `_figures` is
     return Report(
         winner=winner.label,
         kind=winner.kind,
-        grade=max(grade(over_rule, positive_contacts=positives, slope=slope), most) if found.usable else "D",
+        grade=max(grade(skill, positive_contacts=positives, slope=slope), most) if found.usable else "D",
         usable=found.usable,
         data=_counts(problem, rows),
         candidates=_candidates(problem, competition, constant),
         figures={
             **figures,
             "auc_within_blocks": found.ranking,
-            "log_loss": of_mean(loss, owner),
+            "log_loss": own_loss,
             "log_loss_constant": float(constant.mean()),
-            "skill_over_constant": skill(loss, constant, owner),
+            "skill_over_constant": share_of(over_constant, constant),
             "skill_within_blocks": found.gain,
-            "skill_over_plain_rule": over_rule,
-            "skill_over_best_other": skill(loss, best_other, owner),
+            "skill_over_plain_rule": skill,
+            "skill_over_best_other": share_of(over_other, best_other),
             **(other_rankings or {}),
         },
         blocks=_blocks(problem, loss, constant, found),
@@ -169,7 +173,7 @@ def _plain_loss(competition: Competition, labels: Vector, constant: Vector) -> V
     return least([constant, *rules], lambda loss: loss.mean())
 
 
-def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
+def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32], brier: Interval) -> dict[str, Interval | float]:
     probability = chance(margin)
     ranking = metrics.Ranking(labels, margin)
     line = metrics.calibration_line(labels, margin)
@@ -187,7 +191,7 @@ def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[s
 
     return {
         **of_figures(figures_of, owner),
-        "brier": of_mean((probability - labels) ** 2, owner),
+        "brier": brier,
         "calibration_error": metrics.calibration_error(labels, probability),
         "calibration_error_if_perfect": metrics.perfect_calibration_error(probability),
     }
@@ -325,6 +329,7 @@ def _plain(number: float) -> float | None:
 
 
 _BLUE, _GREY = "#1f5fa8", "#8a8f98"
+DOTS_PER_INCH = 110
 
 
 def plots(report: Report) -> dict[str, bytes]:
@@ -344,7 +349,7 @@ def axes_of(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -358,9 +363,12 @@ def as_percent(*axes: Any) -> None:
 
 
 def png(figure: Any) -> bytes:
-    """Draw a figure as PNG bytes."""
+    """Draw a figure as PNG bytes.
+
+    The canvas draws it once; `savefig` would draw it a second time, only to lay it out.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.canvas.print_png(buffer)
     return buffer.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Recommendations end to end: trained on a real store, asked through the real service, withdrawn, erased."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -49,8 +50,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[
 
 
 @pytest.fixture(scope="module")
-def database(settings: ServiceSettings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: ServiceSettings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()

@@ -1,6 +1,7 @@
 """Training end to end: from a real store to a registered version, and the gate between two of them."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from shared.errors import BadRequest, FileRefused, InsufficientData
 from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 from shared.training.elsewhere import adopt, adoptable_outcome, export_frames
 from shared.training.frames_folder import Manifest
 from shared.training.material import Material, framed, scanned
@@ -51,8 +52,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[
 
 
 @pytest.fixture(scope="module")
-def database(settings: Settings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: Settings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()
@@ -60,7 +61,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def world(simulated: Callable[..., Any]) -> Any:
-    return simulated(900, 400)
+    return simulated(700, 400)
 
 
 @pytest.fixture(scope="module")

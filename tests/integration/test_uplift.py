@@ -1,6 +1,7 @@
 """Uplift from the store: a holdout, decisions about messages and a send plan are read, learned from and served."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import AccountStore, AssignmentRow, Database, migrate, open_database
+from shared.store import AccountStore, AssignmentRow, Database, open_database
 from shared.training.material import scanned
 from shared.training.recipe import train
 
@@ -48,8 +49,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[
 
 
 @pytest.fixture(scope="module")
-def database(settings: ServiceSettings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: ServiceSettings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()

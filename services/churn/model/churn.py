@@ -222,7 +222,8 @@ class ChurnModel:
         n = len(hazard)
         known = [day for day in query.horizons if not self.is_flat and day <= self.periods.last_day]
         at = self.leaving(self.periods.cumulative(hazard, known)).tolist() if known else [[]] * n
-        horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in query.horizons] for one in at]
+        by_day = [dict(zip(known, one, strict=True)) for one in at]
+        horizons = [[(day, one.get(day)) for day in query.horizons] for one in by_day]
         if not query.survival or self.is_flat:
             return horizons, [[] for _ in range(n)]
         steps = list(range(CURVE_STEP_DAYS, int(self.periods.last_day) + 1, CURVE_STEP_DAYS))

@@ -50,18 +50,41 @@ class Pooling:
     half_life_days: float = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stages:
     """A contact's share of each slot as more and more is looked at; each sums to 1, shape (n, 168)."""
 
-    population: Vector
-    """Shape (168,)."""
-    lookalike: Matrix
-    hours: Matrix
-    days: Matrix
-    """The last stage: the answer."""
+    activity: "Activity"
+    prior_hours: Matrix
+    """What the look-alikes say of each contact's hours, shape (n, 24)."""
+    prior_days: Matrix
+    """The same of its weekdays, shape (n, 7)."""
+    own_hours: Matrix
+    """With what the contact did, shape (n, 24)."""
+    own_days: Matrix
+    """Shape (n, 7)."""
     evidence: Vector
     """Weighted acts of each contact, shape (n,)."""
+
+    @property
+    def population(self) -> Vector:
+        """Return what is common, shape (168,)."""
+        return self.activity.population
+
+    @cached_property
+    def lookalike(self) -> Matrix:
+        """Return the week of the look-alikes."""
+        return self.activity.week(self.prior_hours, self.prior_days)
+
+    @cached_property
+    def hours(self) -> Matrix:
+        """Return the same with the contact's own hours."""
+        return self.activity.week(self.own_hours, self.prior_days)
+
+    @cached_property
+    def days(self) -> Matrix:
+        """Return the last stage, which is the answer: with its own weekdays too."""
+        return self.activity.week(self.own_hours, self.own_days)
 
 
 @dataclass(frozen=True)
@@ -108,7 +131,7 @@ class Activity:
         hours, days = share @ self.group_hours, share @ self.group_days
         level = replace(self, group_share=share)
         for _ in range(LEVELLING):
-            bent = level._week(hours[None], days[None])[0]
+            bent = level.week(hours[None], days[None])[0]
             level = replace(level, population=bent)
         return level
 
@@ -139,15 +162,12 @@ class Activity:
         total = counts.sum(axis=1, keepdims=True)
         own_hours = smoothed(by_hour(counts), self.pooling.smoothing) + self.pooling.strength * prior_hours
         own_days = by_day(counts) + self.pooling.day_strength * prior_days
-        own_hours, own_days = (
+        return Stages(
+            self,
+            prior_hours,
+            prior_days,
             own_hours / (total + self.pooling.strength),
             own_days / (total + self.pooling.day_strength),
-        )
-        return Stages(
-            self.population,
-            self._week(prior_hours, prior_days),
-            self._week(own_hours, prior_days),
-            self._week(own_hours, own_days),
             total[:, 0],
         )
 
@@ -157,9 +177,9 @@ class Activity:
 
     def group_weeks(self) -> Matrix:
         """Return the share of each slot for each group of look-alikes, shape (k, 168)."""
-        return self._week(self.group_hours, self.group_days)
+        return self.week(self.group_hours, self.group_days)
 
-    def _week(self, hours: Matrix, days: Matrix) -> Matrix:
+    def week(self, hours: Matrix, days: Matrix) -> Matrix:
         """Bend the population's week to given hours and weekdays, shape (n, 168)."""
         odd_hours = hours / by_hour(self.population)
         odd_days = days / by_day(self.population)
@@ -206,9 +226,13 @@ class _Prior(NamedTuple):
         found = np.empty((len(counts), len(self.pseudo)))
         for begin in range(0, len(counts), BLOCK):
             rows = slice(begin, begin + BLOCK)
-            gained = (log_gamma(counts[rows, None, :] + self.pseudo) - self.log_gammas).sum(axis=2)
-            whole = log_gamma(counts[rows].sum(axis=1)[:, None] + self.whole)
-            found[rows] = gained + self.log_gamma_of_whole - whole
+            acts = counts[rows]
+            row, place = np.nonzero(acts)  # most people act in few hours, and one without an act gains nothing
+            gained = np.zeros((len(acts), *self.pseudo.shape))
+            pseudo, before = self.pseudo.T[place], self.log_gammas.T[place]
+            gained[row, :, place] = log_gamma(acts[row, place, None] + pseudo) - before
+            whole = log_gamma(acts.sum(axis=1)[:, None] + self.whole)
+            found[rows] = gained.sum(axis=2) + self.log_gamma_of_whole - whole
         return found
 
 

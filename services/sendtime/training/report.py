@@ -1,6 +1,5 @@
 """The report of a run and its plots: how good the model is on later time, beside what a careful marketer would do."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,11 @@ from services.sendtime.training.material import SendTimeMaterial
 from services.sendtime.training.timing import LearnedTiming, loss_of
 from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
-from shared.evaluation.gate import grade, skill
-from shared.evaluation.metrics import Interval, of_figures, of_mean
+from shared.evaluation.gate import grade, share_of
+from shared.evaluation.metrics import Interval, of_figures, of_mean, of_means
 from shared.learners.simple import Vector, chance
 from shared.ties import falling, least
-from shared.training.report import Figures, Report
+from shared.training.report import DOTS_PER_INCH, Figures, Report, png
 
 _WORDS = {
     HIERARCHY: "hierarchy: population, look-alikes, the contact",
@@ -42,7 +41,9 @@ def of_answers(material: SendTimeMaterial, learned: LearnedTiming, others: Share
     owner = sends.owner[found.rows]
     loss, constant = loss_of(found, found.served), loss_of(found, found.constant)
     plain = least((constant, loss_of(found, found.slots), loss_of(found, found.level)), lambda other: other.mean())
-    over_rule, over_constant = skill(loss, plain, owner), skill(loss, constant, owner)
+    untimed = loss_of(found, found.without_timing)
+    own_loss, *gains = of_means([loss, plain - loss, constant - loss, untimed - loss], owner)
+    over_rule, over_constant, from_timing = map(share_of, gains, (plain, constant, untimed))
     positives = len(np.unique(sends.owner[sends.engaged > 0]))
     return Report(
         winner=f"{_WORDS[timing.kind]} ({timing.engagement})",
@@ -62,11 +63,11 @@ def of_answers(material: SendTimeMaterial, learned: LearnedTiming, others: Share
         candidates=_candidates(learned),
         figures={
             **_ranked(found.labels, found.served, owner),
-            "log_loss": of_mean(loss, owner),
+            "log_loss": own_loss,
             "log_loss_constant": float(constant.mean()),
             "skill_over_constant": over_constant,
             "skill_over_plain_rule": over_rule,
-            "gain_from_timing": skill(loss, loss_of(found, found.without_timing), owner),
+            "gain_from_timing": from_timing,
             "activity_log_loss": of_mean(-np.log(others.personal), others.owner),
             "activity_log_loss_population": float(-np.log(others.population).mean()),
         },
@@ -81,7 +82,8 @@ def of_activity(material: SendTimeMaterial, shares: Shares) -> Report:
     """Report on a model of when contacts are active, where their sends are not known."""
     loss, population, uniform = (-np.log(part) for part in (shares.personal, shares.population, shares.uniform))
     plain = least((uniform, population), lambda other: other.mean())
-    over_rule, over_uniform = skill(loss, plain, shares.owner), skill(loss, uniform, shares.owner)
+    own_loss, *gains = of_means([loss, plain - loss, uniform - loss], shares.owner)
+    over_rule, over_uniform = map(share_of, gains, (plain, uniform))
     return Report(
         winner=_WORDS["activity"],
         kind="activity",
@@ -100,7 +102,7 @@ def of_activity(material: SendTimeMaterial, shares: Shares) -> Report:
             {"label": _WORDS["activity"], "kind": "activity", "log_loss": float(loss.mean()), "served": True},
         ],
         figures={
-            "log_loss": of_mean(loss, shares.owner),
+            "log_loss": own_loss,
             "log_loss_population": float(population.mean()),
             "log_loss_constant": float(uniform.mean()),
             "skill_over_constant": over_uniform,
@@ -226,15 +228,9 @@ def _axes(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
 
 
 def _percent(share: float, _: object = None) -> str:
@@ -249,7 +245,7 @@ def _week(values: Vector, unit: str, title: str) -> bytes:
     axes.set_xlabel("local hour")
     axes.set_title(title, loc="left", fontsize=11)
     figure.colorbar(image, ax=axes, format=_percent, label=unit)
-    return _png(figure)
+    return png(figure)
 
 
 def _exposure(sent: Vector, answers: Vector) -> bytes:
@@ -267,7 +263,7 @@ def _exposure(sent: Vector, answers: Vector) -> bytes:
     other.yaxis.set_major_formatter(_percent)
     axes.legend(handles=[bars, line], frameon=False, loc="lower left", ncols=2, bbox_to_anchor=(-0.01, 0.99))
     axes.set_title("When was sent, and what an average send would bring", loc="left", fontsize=11, pad=24)
-    return _png(figure)
+    return png(figure)
 
 
 def _reliability_plot(report: Report) -> bytes:
@@ -281,4 +277,4 @@ def _reliability_plot(report: Report) -> bytes:
     axes.yaxis.set_major_formatter(_percent)
     axes.set_title("Reliability: ten groups of equal size", loc="left", fontsize=11)
     axes.legend(frameon=False)
-    return _png(figure)
+    return png(figure)

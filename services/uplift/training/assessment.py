@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from services.uplift.model.effects import QUANTILES, EffectCurve, Matrix, Vector
 from services.uplift.training.learners import ExperimentTable, doubly_robust, learned
 from shared.evaluation.gate import FOLDS_WIDEN
-from shared.evaluation.metrics import Interval, of_mean
+from shared.evaluation.metrics import Interval, of_mean, of_means
 from shared.training.material import Split
 
 Rows = NDArray[np.intp]
@@ -140,7 +140,7 @@ def wider(one: Interval, times: float) -> Interval:
 
 def gains_line(gained: Vector, place: Vector, owner: NDArray[np.int32]) -> list[Interval]:
     """Return what treating the first 10 %, 20 % to 100 % brings, per contact of all, with intervals."""
-    return [of_mean(np.where(place >= 1 - level, gained, 0.0), owner, draws=400) for level in LEVELS]
+    return of_means([np.where(place >= 1 - level, gained, 0.0) for level in LEVELS], owner, draws=400)
 
 
 def curve_of(gained: Vector, place: Vector, predicted: Vector, owner: NDArray[np.int32], smaller: int) -> EffectCurve:

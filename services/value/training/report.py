@@ -15,8 +15,8 @@ from services.value.training.assessment import HALVES, Assessed, measured_interv
 from services.value.training.material import ValueMaterial
 from services.value.training.stage import FrameTable
 from shared.contracts.rows import instant_of
-from shared.evaluation.gate import grade, skill
-from shared.evaluation.metrics import Interval, average_ranks, of_figures, of_mean
+from shared.evaluation.gate import grade, share_of
+from shared.evaluation.metrics import Interval, average_ranks, of_figures, of_means
 from shared.features import ColumnRead, Learned, LeftOut
 from shared.ties import falling, least
 
@@ -98,15 +98,16 @@ def report(
     loss = np.abs(served - actual)
     baselines = {PLAIN: np.abs(found.plain - actual), CONSTANT: np.abs(found.constant - actual)}
     best = least(list(baselines.values()), lambda one: float(one.mean()))
-    gain = skill(loss, best, owner)
+    error, gained, coverage = of_means([loss, best - loss, _covered(material, found)], owner)
+    gain = share_of(gained, best)
     buyers = len(np.unique(owner[actual > 0]))
     figures: dict[str, Interval | float] = {
-        "mean_absolute_error": of_mean(loss, owner),
+        "mean_absolute_error": error,
         "mean_absolute_error_plain_rule": float(baselines[PLAIN].mean()),
         "mean_absolute_error_constant": float(baselines[CONSTANT].mean()),
         "skill_over_plain_rule": gain,
         **of_figures(_Totals(served, raw, actual), owner),
-        "interval_coverage": of_mean(_covered(material, found), owner),
+        "interval_coverage": coverage,
     }
     usable = gain.low > 0
     return ValueReport(

@@ -1,5 +1,6 @@
 """A store with contacts of every sort, and a running service with versions made by hand."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from shared.features import Feature, FeatureSet
 from shared.learners import Logistic
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 from shared.timeline.risk import Episode
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -70,8 +71,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
 
 
 @pytest.fixture(scope="module")
-def database(settings: ServiceSettings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: ServiceSettings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()

@@ -1,5 +1,6 @@
 """What the registry hands out answers a table as the service answers contacts, with the season and without it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,15 @@ def version(*, seasonal: bool, contractual: bool) -> ChurnModel:
 
 @pytest.mark.parametrize(("seasonal", "contractual"), [(False, True), (True, False)], ids=["plain", "season"])
 def test_a_registered_version_answers_a_table_in_any_order_as_it_was_registered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, seasonal: bool, contractual: bool
+    tmp_path: Path,
+    with_registry: Callable[[Path], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    seasonal: bool,
+    contractual: bool,
 ) -> None:
     model = version(seasonal=seasonal, contractual=contractual)
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=with_registry(tmp_path))
     model.save(tmp_path / "artifact")
     registered = MlflowRegistry.of(settings).register(
         "demo",

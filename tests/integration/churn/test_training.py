@@ -1,6 +1,7 @@
 """Churn end to end: from a real store to a registered version, and the gate between two of them."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from shared.errors import InsufficientData
 from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 from shared.training.material import scanned
 from shared.training.recipe import Run, train
 from shared.training.versions import Model, Published, mismatch
@@ -67,8 +68,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[
 
 
 @pytest.fixture(scope="module")
-def database(settings: Settings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: Settings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()

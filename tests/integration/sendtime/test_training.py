@@ -1,5 +1,6 @@
 """Send time end to end: from a real store to a registered version, and the gate between two of them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, Microseconds
 from shared.registry.fetch import artifacts
 from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, Database, open_database
 from shared.training.recipe import train
 
 START: Microseconds = 1_736_121_600_000_000
 """6 January 2025, a Monday."""
-CONTACTS, CAMPAIGNS, EVERY = 200, 40, 3
+CONTACTS, CAMPAIGNS, EVERY = 160, 40, 3
 HALF: Microseconds = START + CAMPAIGNS // 2 * EVERY * DAY
 END: Microseconds = START + CAMPAIGNS * EVERY * DAY
 
@@ -51,8 +52,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[
 
 
 @pytest.fixture(scope="module")
-def database(settings: Settings) -> Iterator[Database]:
-    migrate(settings)
+def database(settings: Settings, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, settings.home, dirs_exist_ok=True)
     database = open_database(settings)
     yield database
     database.close()

@@ -22,7 +22,7 @@ def world(*, together: bool) -> Material:
     """Make contacts with two attributes that matter only together, or each for itself."""
     draw = np.random.default_rng(4)
     facts, events = {}, []
-    for number in range(500):
+    for number in range(300):
         name, (one, other) = f"c{number:03}", draw.normal(size=2)
         attributes = tuple(DatedValue(key, 0, float(value)) for key, value in (("first", one), ("second", other)))
         facts[name] = ContactFacts(created_at=STARTS, attributes=attributes)

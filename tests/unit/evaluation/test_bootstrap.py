@@ -2,9 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import stats
 
-from shared.evaluation.metrics import Interval, of_figures, of_mean
+from shared.evaluation.metrics import DRAWN_AT_ONCE, Interval, of_figures, of_mean, of_means, resamples
 
 
 def test_the_interval_of_a_mean_is_that_of_scipy_when_each_row_is_a_contact() -> None:
@@ -69,3 +70,21 @@ def test_a_figure_that_no_draw_has_is_written_as_null() -> None:
 
 def test_an_interval_reads_as_a_sentence_part() -> None:
     assert str(Interval(0.7123, 0.69, 0.733)) == "0.712 (0.690 to 0.733)"
+
+
+@pytest.mark.parametrize("contacts", [1, 7, DRAWN_AT_ONCE // 3, DRAWN_AT_ONCE + 1])
+def test_a_resample_draws_as_many_contacts_as_there_are_one_draw_after_the_other(contacts: int) -> None:
+    again = np.random.default_rng(5)
+
+    drawn = np.concatenate(list(resamples(contacts, draws=4, seed=5)))
+
+    assert drawn.shape == (4, contacts)
+    for times in drawn:
+        assert_array_equal(times, np.bincount(again.integers(0, contacts, contacts), minlength=contacts))
+
+
+def test_several_means_are_each_what_it_is_alone() -> None:
+    draw = np.random.default_rng(0)
+    columns, owner = [draw.normal(size=500), draw.gamma(2.0, size=500)], draw.integers(0, 90, 500)
+
+    assert of_means(columns, owner, share=0.9) == [of_mean(values, owner, share=0.9) for values in columns]

@@ -61,6 +61,18 @@ def test_weights_count_like_repeated_rows(seed: int, n: int, levels: int) -> Non
 
 
 @cases
+def test_several_weighings_are_ranked_as_each_is_alone(seed: int, n: int, levels: int) -> None:
+    labels, margin = drawn(seed, n, levels)
+    ranking, weights = metrics.Ranking(labels, margin), np.random.default_rng(seed).integers(0, 2, (5, n)).astype(float)
+
+    areas = ranking.aucs(weights)
+
+    for area, times in zip(areas, weights, strict=True):
+        again = np.repeat(np.arange(n), times.astype(int))
+        assert area == pytest.approx(metrics.auc(labels[again], margin[again]), nan_ok=True)
+
+
+@cases
 def test_the_order_of_rows_changes_no_figure(seed: int, n: int, levels: int) -> None:
     labels, margin = drawn(seed, n, levels)
     mixed = np.random.default_rng(seed + 1).permutation(n)

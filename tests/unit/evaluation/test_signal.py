@@ -93,3 +93,14 @@ def test_folds_have_to_rank_more_surely_than_blocks_of_time() -> None:
     assert in_folds.ranking.value == in_time.ranking.value
     assert in_folds.ranking.low < in_time.ranking.low - 0.01
     assert in_folds.gain == in_time.gain
+
+
+def test_a_block_that_a_draw_leaves_without_a_positive_does_not_count_in_it() -> None:
+    labels, own = world(0.8)
+    labels[1:500] = 0.0
+    labels[0] = 1.0
+
+    found = signal(labels, 0.8 * own, OWNER, BLOCKS)
+
+    assert np.isfinite((found.ranking.low, found.ranking.high)).all()
+    assert found.usable

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from foretell.cli.greeting import ExampleRequest, base_url, example_requests, gr
 from shared.contracts.call import new_key
 from shared.contracts.rows import ContactRow
 from shared.settings import Settings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, open_database
 
 
 def test_the_greeting_holds_a_request_that_can_be_pasted(tmp_path: Path) -> None:
@@ -94,8 +95,8 @@ CREATED = 1_700_000_000_000_000
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    migrate(Settings(home=tmp_path))
+def database(tmp_path: Path, migrated_files: Path) -> Iterator[Database]:
+    shutil.copytree(migrated_files, tmp_path, dirs_exist_ok=True)
     database = open_database(Settings(home=tmp_path))
     yield database
     database.close()
