@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 from sqlalchemy import URL
 
 from foretell.batch_models import loaded
@@ -24,6 +25,7 @@ KEY = b"an identity key of the tests, long enough"
 NOW = 1_780_272_000 * SECOND
 BATCH = "bat_0123456789abcdef"
 CONTACTS = 25
+WORKERS = 2
 ALL = ContactSelection("all")
 
 
@@ -88,6 +90,27 @@ def batching(settings: Settings, database: Database, golden_models: dict[str, Pa
     opened = open_database(settings, KEY)
     yield Batching(settings, opened, opened.of("default"), BatchFiles(settings.files_folder))
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def started_cluster() -> Iterator[LocalCluster]:
+    """Each worker process loads the libraries anew, for three seconds of a processor: it is started once."""
+    with LocalCluster(
+        n_workers=WORKERS,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",
+        memory_limit=0,
+        protocol="tcp://",
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def cluster(started_cluster: LocalCluster) -> LocalCluster:
+    """Two worker processes of one thread each; one that died is started again, as Kubernetes does."""
+    started_cluster.wait_for_workers(WORKERS, timeout=120)
+    return started_cluster
 
 
 @pytest.fixture
