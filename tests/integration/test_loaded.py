@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import pytest
 
@@ -82,7 +81,7 @@ GROUPS = {
 }
 
 
-@cache
+@pytest.fixture(scope="module")
 def loaded_by() -> dict[str, list[list[str]]]:
     """The modules of a new process after each script, by group."""
     done = subprocess.run(
@@ -110,30 +109,36 @@ def of_others(name: str, modules: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_spec_loads_neither_training_nor_a_library_of_models_nor_another_capability(name: str) -> None:
-    modules = loaded_by()["specs"][NAMES.index(name)]
+def test_a_spec_loads_neither_training_nor_a_library_of_models_nor_another_capability(
+    loaded_by: dict[str, list[list[str]]], name: str
+) -> None:
+    modules = loaded_by["specs"][NAMES.index(name)]
 
     assert [module for module in modules if module in HEAVY or module.startswith(f"services.{name}.train")] == []
     assert of_others(name, modules) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_service_loads_nothing_of_another_capability_nor_of_training(name: str) -> None:
-    modules = loaded_by()["services"][NAMES.index(name)]
+def test_a_service_loads_nothing_of_another_capability_nor_of_training(
+    loaded_by: dict[str, list[list[str]]], name: str
+) -> None:
+    modules = loaded_by["services"][NAMES.index(name)]
 
     assert of_others(name, modules) == []
     assert [module for module in modules if module in {"mlflow", "pandas", "sklearn", "shared.training"}] == []
 
 
-def test_a_training_loads_nothing_of_another_capability() -> None:
-    (modules,) = loaded_by()["training"]
+def test_a_training_loads_nothing_of_another_capability(loaded_by: dict[str, list[list[str]]]) -> None:
+    (modules,) = loaded_by["training"]
 
     assert f"services.{TRAINED}.training" in modules
     assert of_others(TRAINED, modules) == []
 
 
 @pytest.mark.parametrize("name", PREVIEWED)
-def test_counting_an_outcome_before_its_training_loads_no_library_of_models(name: str) -> None:
-    modules = loaded_by()["previews"][PREVIEWED.index(name)]
+def test_counting_an_outcome_before_its_training_loads_no_library_of_models(
+    loaded_by: dict[str, list[list[str]]], name: str
+) -> None:
+    modules = loaded_by["previews"][PREVIEWED.index(name)]
 
     assert [module for module in modules if module in {"mlflow", "pandas", "sklearn", "lightgbm", "matplotlib"}] == []
