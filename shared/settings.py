@@ -14,7 +14,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.capabilities import TABLE
 from shared.errors import SettingsRefused
@@ -63,6 +63,18 @@ class Settings(BaseSettings):
     """Settings that every process shares; each is read from `FORETELL_<NAME>`."""
 
     model_config = SettingsConfigDict(env_prefix="FORETELL_", frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look at arguments and the environment only; of files there are none, and looking takes as long again."""
+        return init_settings, env_settings
 
     home: Path = Path("var")
     """Folder of the embedded setup: store, registry, keys, cache, logs."""

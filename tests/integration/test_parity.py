@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,35 +67,74 @@ def model() -> ScoringModel:
     )
 
 
-def test_mlflow_models_serve_gives_the_same_probabilities(
-    model: ScoringModel, tmp_path: Path, unused_tcp_port: int
-) -> None:
-    settings = Settings(home=tmp_path / "home")
+@pytest.fixture
+def settings(tmp_path: Path, with_registry: Callable[[Path], Path]) -> Settings:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Settings(home=with_registry(home))
+
+
+@pytest.fixture
+def uri(model: ScoringModel, settings: Settings, tmp_path: Path) -> str:
+    """Where MLflow finds the model."""
     model.save(tmp_path / "artifact")
-    version = (
-        MlflowRegistry.of(settings)
-        .register(
-            "demo",
-            ModelName("scoring", "parity"),
-            tmp_path / "artifact",
-            RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
-        )
-        .version
-    )
-    matrix = _matrix(60, seed=7)
-    matrix[::7, 0] = np.nan
-
-    served = _served(settings, f"models:/demo.scoring.parity/{version}", unused_tcp_port, matrix)
-
-    np.testing.assert_allclose(served, model.predict_matrix(matrix), rtol=0, atol=1e-9)
+    run = RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs)
+    registry = MlflowRegistry.of(settings)
+    version = registry.register("demo", ModelName("scoring", "parity"), tmp_path / "artifact", run).version
+    return f"models:/demo.scoring.parity/{version}"
 
 
-def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.ndarray:
-    """Ask `mlflow models serve`, with the columns in another order than the model's."""
+@pytest.fixture
+def matrix() -> np.ndarray:
+    values = _matrix(60, seed=7)
+    values[::7, 0] = np.nan
+    return values
+
+
+def _invocation(matrix: np.ndarray) -> bytes:
+    """What MLflow is asked, with the columns in another order than the model's."""
     rows = [[None if np.isnan(value) else value for value in row[::-1]] for row in matrix.tolist()]
     for row in rows:
         row[0] = None if row[0] is None else (*PLANS, "never seen")[int(row[0])]
-    body = json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
+    return json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
+
+
+def _assert_same(answers: Any, model: ScoringModel, matrix: np.ndarray) -> None:
+    served = np.array([answer["probability"] for answer in answers])
+    np.testing.assert_allclose(served, model.predict_matrix(matrix), rtol=0, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_the_app_that_mlflow_serves_gives_the_same_probabilities(
+    model: ScoringModel,
+    settings: Settings,
+    uri: str,
+    matrix: np.ndarray,
+    asgi: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mlflow import pyfunc
+    from mlflow.pyfunc import scoring_server
+
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")  # as it sets it, but for this test alone
+    with MlflowRegistry.of(settings).connected():
+        app = scoring_server.init(pyfunc.load_model(uri))
+
+    reply = await asgi(app).send("POST", "/invocations", _invocation(matrix), {"Content-Type": "application/json"})
+
+    assert reply.status == 200, reply.body
+    _assert_same(reply.json["predictions"], model, matrix)
+
+
+@pytest.mark.slow
+def test_mlflow_models_serve_gives_the_same_probabilities(
+    model: ScoringModel, settings: Settings, uri: str, matrix: np.ndarray, unused_tcp_port: int
+) -> None:
+    _assert_same(_served(settings, uri, unused_tcp_port, _invocation(matrix)), model, matrix)
+
+
+def _served(settings: Settings, uri: str, port: int, body: bytes) -> Any:
+    """Ask `mlflow models serve`, a process of its own."""
     environment = {
         "MLFLOW_TRACKING_URI": MlflowRegistry.of(settings).url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -108,8 +148,7 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
         start_new_session=True,
     )
     try:
-        answers = _answer(server, f"http://127.0.0.1:{port}/invocations", body)
-        return np.array([answer["probability"] for answer in answers])
+        return _answer(server, f"http://127.0.0.1:{port}/invocations", body)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)

@@ -1,9 +1,7 @@
 """The registry with a real MLflow on SQLite, and what a service gets from it by its child process."""
 
 import asyncio
-import os
-import subprocess
-import sys
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from shared.contracts.outcome import ModelName
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
-from shared.registry.fetch import artifacts
+from shared.registry.fetch import artifacts, main
 from shared.registry.registration import MlflowRegistry, Registered, RegisteredRun
 from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
@@ -108,22 +106,14 @@ async def test_a_service_gets_an_artifact_by_a_child_process(settings: ServiceSe
     assert digest_of(found) == registered.digest
 
 
-async def test_a_damaged_cache_is_fetched_again(settings: ServiceSettings, registered: Registered) -> None:
-    child = RegistryChild(settings)
-    found = await child(row(registered), registered.version, registered.digest)
-    (found / "model.json").write_text("")
-
-    again = await child(row(registered), registered.version, registered.digest)
-
-    assert digest_of(again) == registered.digest
-
-
 async def test_one_child_says_of_each_artifact_whether_it_is_fetched_refused_or_away(
     settings: ServiceSettings, registered: Registered
 ) -> None:
     child, known = RegistryChild(settings), row(registered)
+    found = await child(known, registered.version, registered.digest)
+    (found / "model.json").write_text("")
 
-    refused, away, fetched = await asyncio.gather(
+    refused, away, fetched_again = await asyncio.gather(
         child(known, registered.version, "0" * 64),
         child(known, "99", "1" * 64),
         child(known, registered.version, registered.digest),
@@ -133,18 +123,14 @@ async def test_one_child_says_of_each_artifact_whether_it_is_fetched_refused_or_
     assert isinstance(refused, ArtifactRefused)
     assert isinstance(away, RegistryUnavailable)
     assert away.members["cause"].startswith("MlflowException (RESOURCE_DOES_NOT_EXIST)")
-    assert fetched == settings.cache_folder / registered.digest
+    assert fetched_again == found
+    assert digest_of(found) == registered.digest
 
 
-def fetch(home: Path, asked: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shared.registry.fetch"],
-        input=asked,
-        env={**os.environ, "FORETELL_HOME": str(home), **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def fetch(wanted: str) -> tuple[int, str]:
+    """Do what the child does with what it is asked: its exit code, and what it answers."""
+    answers = io.StringIO()
+    return main(io.StringIO(wanted), answers), answers.getvalue()
 
 
 def wanted(version: str, digest: str) -> str:
@@ -154,20 +140,19 @@ def wanted(version: str, digest: str) -> str:
 
 
 def test_the_child_answers_line_by_line_in_the_order_in_which_requests_came(
-    settings: Settings, registered: Registered
+    settings: Settings, registered: Registered, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    child = fetch(
-        settings.home,
-        wanted(registered.version, "0" * 64) + wanted("99", "1" * 64) + wanted(registered.version, registered.digest),
+    monkeypatch.setenv("FORETELL_HOME", str(settings.home))
+
+    code, written = fetch(
+        wanted(registered.version, "0" * 64) + wanted("99", "1" * 64) + wanted(registered.version, registered.digest)
     )
 
-    answers = [Fetched.model_validate_json(line) for line in child.stdout.splitlines()]
+    answers = [Fetched.model_validate_json(line) for line in written.splitlines()]
     assert [answer.result for answer in answers] == ["refused", "unavailable", "fetched"]
-    assert child.returncode == 0
-    assert "Traceback" not in child.stderr
+    assert code == 0
+    assert capsys.readouterr().out == ""
 
 
-def test_the_child_refuses_what_it_cannot_read(settings: Settings) -> None:
-    child = fetch(settings.home, '{"account": "demo"}\n')
-
-    assert (child.returncode, child.stdout) == (2, "")
+def test_the_child_refuses_what_it_cannot_read() -> None:
+    assert fetch('{"account": "demo"}\n') == (2, "")

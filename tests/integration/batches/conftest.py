@@ -2,19 +2,24 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from distributed import LocalCluster
 from sqlalchemy import URL
 
 from foretell.batch_models import loaded
+from services.specs import spec_of
 from shared.batches.files import BatchFiles, BatchFolder
 from shared.batches.request import BatchRequest, ContactSelection
 from shared.batches.run import BatchRun
 from shared.contracts.outcome import ModelName
 from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
 from shared.registry.artifact import digest_of
+from shared.serving.capability_spec import CapabilitySpec
 from shared.settings import Settings
 from shared.store import AccountStore, BatchRow, Database, Lease, open_database
 from tests.e2e.golden_home import GOLDEN, MODELS, copied
@@ -24,6 +29,7 @@ KEY = b"an identity key of the tests, long enough"
 NOW = 1_780_272_000 * SECOND
 BATCH = "bat_0123456789abcdef"
 CONTACTS = 25
+WORKERS = 2
 ALL = ContactSelection("all")
 
 
@@ -88,6 +94,46 @@ def batching(settings: Settings, database: Database, golden_models: dict[str, Pa
     opened = open_database(settings, KEY)
     yield Batching(settings, opened, opened.of("default"), BatchFiles(settings.files_folder))
     opened.close()
+
+
+@cache
+def loading_once(capability: str) -> CapabilitySpec:
+    """Return the spec of a capability; each of its artifacts is loaded once, wherever a copy of it lies."""
+    spec, models = spec_of(capability), dict[str, Any]()
+
+    def load(folder: Path) -> Any:
+        if folder.name not in models:
+            models[folder.name] = spec.load(folder)
+        return models[folder.name]
+
+    return replace(spec, load=load)
+
+
+@pytest.fixture(autouse=True)
+def models_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the golden models, which lie in folders named by their digests, from one life of a batch to the next."""
+    monkeypatch.setattr("foretell.batch_models.spec_of", loading_once)
+
+
+@pytest.fixture(scope="session")
+def started_cluster() -> Iterator[LocalCluster]:
+    """Each worker process loads the libraries anew, for three seconds of a processor: it is started once."""
+    with LocalCluster(
+        n_workers=WORKERS,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",
+        memory_limit=0,
+        protocol="tcp://",
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def cluster(started_cluster: LocalCluster) -> LocalCluster:
+    """Two worker processes of one thread each; one that died is started again, as Kubernetes does."""
+    started_cluster.wait_for_workers(WORKERS, timeout=120)
+    return started_cluster
 
 
 @pytest.fixture

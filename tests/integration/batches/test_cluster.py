@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,15 +28,6 @@ def settings(tmp_path: Path, copied_files: Path) -> Settings:
     for file in copied_files.iterdir():
         shutil.copy(file, tmp_path)
     return Settings(home=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    """Two worker processes of one thread each; one that dies is started again, as Kubernetes does."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
-    ) as started:
-        yield started
 
 
 def wanted(batching: Batching, folder: Path, *, capability: str = "scoring", format: str = "parquet"):

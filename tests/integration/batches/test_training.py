@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from shared.features import matrix
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
 from shared.settings import Settings
-from shared.store import AccountStore
+from shared.store import AccountStore, open_database
 from shared.timeline import Pasts
 from shared.training.material import framed, scanned
 from shared.training.refit import RefitRequest
@@ -42,12 +43,9 @@ def settings(tmp_path: Path, copied_files: Path) -> Settings:
     return Settings(home=tmp_path)
 
 
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
-    ) as started:
-        yield started.scheduler_address
+@pytest.fixture
+def scheduler(cluster: LocalCluster) -> str:
+    return str(cluster.scheduler_address)
 
 
 def read(
@@ -120,6 +118,32 @@ def test_an_export_of_another_account_is_not_learned_from(batching: Batching, tm
         TrainingExport.of(tmp_path / "export", account="other", most_contacts=10)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What a training learned of an account from its store, and an export of that."""
+
+    export: Path
+    pasts: Pasts
+    now: int
+    material: Any
+    fit: Any
+
+
+@pytest.fixture(scope="module")
+def learned(
+    files_with_account: Path, tmp_path_factory: pytest.TempPathFactory, simulated: Callable[..., Any]
+) -> Iterator[Callable[[str], Learned]]:
+    """Train a capability, once: `learned("scoring")`."""
+    world, home = simulated(300, 300), tmp_path_factory.mktemp("simulated")
+    shutil.copytree(files_with_account, home, dirs_exist_ok=True)
+    database = open_database(Settings(home=home))
+    fill(database.of("default"), world)
+    export(database.of("default"), home / "export", BUCKETS, at=world.until)
+    pasts = scanned(database.of("default"))
+    yield cache(lambda name: Learned(home / "export", pasts, world.until, *trained(name, pasts, now=world.until)))
+    database.close()
+
+
 def fill(store: AccountStore, world: Any) -> None:
     contacts = [
         ContactRow(contact_id, fact.created_at, attributes=(AttributeRow("plan", fact.attributes[0].value, 0),))
@@ -129,55 +153,54 @@ def fill(store: AccountStore, world: Any) -> None:
     store.events.add_bulk([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
 
 
+def trained(capability: str, pasts: Pasts, *, now: int) -> tuple[Any, Any]:
+    """Train; return what is learned from, and what came of it."""
+    if capability == "scoring":
+        frames = framed(WON, pasts, now=now)
+        return frames, fitted(frames, now=now)
+    material = churn_material(QUIET, pasts, now=now)
+    return material, churn_fitted(material, now=now)
+
+
 @pytest.mark.parametrize("capability", ["scoring", pytest.param("churn", marks=pytest.mark.slow)])
 def test_a_model_learned_from_an_export_answers_as_one_learned_from_the_store(
-    database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str, capability: str
+    learned: Callable[[str], Learned], scheduler: str, capability: str
 ) -> None:
-    world, store = simulated(300, 300), database.of("default")
-    fill(store, world)
-    export(store, tmp_path / "export", BUCKETS, at=world.until)
-    train = partial(learned, capability, now=world.until)
+    first = learned(capability)
 
-    values, from_store = train(scanned(store))
-    again, from_export = train(read(tmp_path / "export", scheduler=scheduler))
+    pasts = read(first.export, scheduler=scheduler)
+    _, fit = trained(capability, pasts, now=first.now)
 
-    np.testing.assert_allclose(again, values, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(from_export, from_store, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(fit.problem.matrix, first.fit.problem.matrix, rtol=0, atol=1e-9)
+    expected = answers(capability, first.fit, first.pasts, now=first.now)
+    np.testing.assert_allclose(answers(capability, fit, pasts, now=first.now), expected, rtol=0, atol=1e-9)
 
 
-def learned(capability: str, pasts: Pasts, *, now: int) -> tuple[Any, Any]:
-    """Train; return the matrix, and the margins or hazards of each contact at the end."""
+def answers(capability: str, fit: Any, pasts: Pasts, *, now: int) -> Any:
+    """Compute the margins or hazards of each contact at the end."""
     contact, cutoffs = np.arange(len(pasts), dtype=np.int32), np.full(len(pasts), now, dtype=np.int64)
-    if capability == "scoring":
-        fit: Any = fitted(framed(WON, pasts, now=now), now=now)
-        return fit.problem.matrix, fit.model.margins(matrix(fit.model.feature_set, pasts, contact, cutoffs))
-    fit = churn_fitted(churn_material(QUIET, pasts, now=now), now=now)
-    return fit.problem.matrix, fit.model.hazard(matrix(fit.model.feature_set, pasts, contact, cutoffs), cutoffs)
+    values = matrix(fit.model.feature_set, pasts, contact, cutoffs)
+    return fit.model.margins(values) if capability == "scoring" else fit.model.hazard(values, cutoffs)
 
 
 def test_trees_that_won_are_grown_on_all_frames_on_the_workers_that_made_them(
-    database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str
+    learned: Callable[[str], Learned], scheduler: str
 ) -> None:
-    world, store = simulated(300, 300), database.of("default")
-    fill(store, world)
-    export(store, tmp_path / "export", BUCKETS, at=world.until)
-    pasts = scanned(store)
-    stuff = framed(WON, pasts, now=world.until)
-    names = fitted(stuff, now=world.until).model
+    first = learned("scoring")
+    frames, names = first.material.frames, first.fit.model
     shape = TreeShape(leaves=7, min_rows=20)
-    since, features = int(stuff.frames.cutoff.min()), (names.feature_set, names.inputs)
-    request = RefitRequest(WON, since, world.until, len(stuff.frames), *features, shape, rounds=30, seed=1)
-    half = TrainingExport.of(tmp_path / "export", account="default", most_contacts=150)
-    frames = len(stuff.frames)
+    since, features = int(frames.cutoff.min()), (names.feature_set, names.inputs)
+    request = RefitRequest(WON, since, first.now, len(frames), *features, shape, rounds=30, seed=1)
+    half = TrainingExport.of(first.export, account="default", most_contacts=150)
 
-    grown = BucketRefit(scheduler, half, frames)(request)
-    few = BucketRefit(scheduler, half, 2 * frames)(request)
+    grown = BucketRefit(scheduler, half, len(frames))(request)
+    few = BucketRefit(scheduler, half, 2 * len(frames))(request)
 
-    values = names.inputs.filled(matrix(names.feature_set, pasts, stuff.frames.contact, stuff.frames.cutoff))
+    values = names.inputs.filled(matrix(names.feature_set, first.pasts, frames.contact, frames.cutoff))
     columns = Columns(names.feature_set.names, names.feature_set.categorical)
-    here = Trees.fit(values, stuff.frames.label, columns, shape=shape, rounds=30, seed=1)
+    here = Trees.fit(values, frames.label, columns, shape=shape, rounds=30, seed=1)
     assert few is None
     assert grown is not None
-    assert grown.frames == frames
+    assert grown.frames == len(frames)
     assert "machines" not in grown.learner.text
     assert np.corrcoef(grown.learner.margins(values), here.margins(values))[0, 1] > 0.9

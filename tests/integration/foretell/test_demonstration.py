@@ -1,12 +1,13 @@
 """The sample, loaded for real into a store."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from foretell import home
+from foretell import home, sample
 from foretell.cli.context import ensure_key, opened_database
 from foretell.cli.demonstration import ACCOUNT, NOTES, OUTCOMES, is_answered, is_fresh, load
 from shared.registry.artifact import digest_of
@@ -17,9 +18,16 @@ DAYS = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Database]]:
+def tables() -> sample.Tables:
+    """The sample as it is published; to read it takes as long as to load a part of it."""
+    return sample.read_tables()
+
+
+@pytest.fixture(scope="module")
+def loaded(tables: sample.Tables, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Database]]:
     settings = Settings(home=tmp_path_factory.mktemp("sample") / "var")
-    with opened_database(settings) as (_, database):
+    with pytest.MonkeyPatch.context() as patch, opened_database(settings) as (_, database):
+        patch.setattr(sample, "read_tables", lambda: tables)
         load(settings, database)
         yield settings, database
 
@@ -91,15 +99,23 @@ def test_a_home_without_the_sample_is_not_fresh(tmp_path: Path) -> None:
         assert not is_fresh(settings, database, now=datetime.now(UTC))
 
 
-def test_a_key_that_clients_have_outlives_the_store(loaded: tuple[Settings, Database]) -> None:
-    settings, database = loaded
-    text = ensure_key(database, settings, ACCOUNT)
+def test_a_key_that_clients_have_outlives_the_store(
+    tables: sample.Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, few = Settings(home=tmp_path / "var"), replace(tables, baskets=tables.baskets.tail(2_000))
+    monkeypatch.setattr(sample, "read_tables", lambda: few)
+    with opened_database(settings) as (_, database):
+        load(settings, database)
+        text = ensure_key(database, settings, ACCOUNT)
 
-    load(settings, database)
+        load(settings, database)
 
-    assert database.of(ACCOUNT).keys.all() == []
-    assert ensure_key(database, settings, ACCOUNT) == text
-    known = database.of(ACCOUNT).keys.all()
+        before = database.of(ACCOUNT).keys.all()
+        again = ensure_key(database, settings, ACCOUNT)
+        known = database.of(ACCOUNT).keys.all()
+
+    assert before == []
+    assert again == text
     assert [row.public_id for row in known] == [text.split("_")[1]]
 
 

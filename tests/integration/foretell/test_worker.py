@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from foretell.background.loops import Loop, Loops
 from foretell.worker import health_server
 from shared.contracts.call import CALL_HEADER, SignedContent, verified
 from shared.errors import ClockSkew, UpstreamUnavailable
-from shared.settings import Settings, WorkerSettings
-from shared.store import ChampionRow, migrate
+from shared.settings import WorkerSettings
+from shared.store import ChampionRow
+from tests.e2e.installation import forked, until
 
 KEY = "k" * 64
 ANSWER = {
@@ -164,22 +166,23 @@ def test_the_bound_port_answers_health_and_counts() -> None:
         assert fetched(port, "/healthz")[0] == 503
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_ends_cleanly_when_stopped(tmp_path: Path, number: signal.Signals) -> None:
-    migrate(Settings(home=tmp_path))
-    environment = {
-        **os.environ,
-        "FORETELL_HOME": str(tmp_path),
-        "FORETELL_SIGNING_KEY": KEY,
-        "FORETELL_IDENTITY_KEY": KEY,
-    }
+@pytest.fixture
+def environment(tmp_path: Path, migrated_files: Path) -> dict[str, str]:
+    """The environment of a worker on a home of its own."""
+    shutil.copytree(migrated_files, tmp_path, dirs_exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    keys = {"FORETELL_SIGNING_KEY": KEY, "FORETELL_IDENTITY_KEY": KEY}
+    return {**kept, **keys, "FORETELL_HOME": str(tmp_path)}
+
+
+def test_the_process_starts_by_itself_and_ends_cleanly_when_stopped(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "foretell", "worker"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         started = json.loads(process.stdout.readline())
-        process.send_signal(number)
+        process.terminate()
         rest = process.stdout.read()
 
     assert started["event"] == "worker.started"
@@ -187,12 +190,26 @@ def test_the_process_ends_cleanly_when_stopped(tmp_path: Path, number: signal.Si
     assert json.loads(rest.splitlines()[-1])["event"] == "worker.stopped"
 
 
-def test_without_the_signing_key_it_says_so(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
-    environment["FORETELL_IDENTITY_KEY"] = KEY
-    ended = subprocess.run(
-        [sys.executable, "-m", "foretell", "worker"], env=environment, capture_output=True, text=True, check=False
-    )
+def test_a_forked_one_ends_cleanly_when_interrupted(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    process = forked("foretell", "worker", environment=environment, log=log)
+    assert until(lambda: log.exists() and "worker.started" in log.read_text())
+    assert process.pid is not None
 
-    assert ended.returncode == 2
-    assert ended.stderr == "foretell: FORETELL_SIGNING_KEY is not set: set it in the environment of this process.\n"
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+
+    assert process.exitcode == 0
+    assert json.loads(log.read_text().splitlines()[-1])["event"] == "worker.stopped"
+
+
+def test_without_the_signing_key_it_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+    del environment["FORETELL_SIGNING_KEY"]
+    process = forked("foretell", "worker", environment=environment, log=tmp_path / "worker.log")
+
+    process.join(60)
+
+    assert process.exitcode == 2
+    assert (tmp_path / "worker.log").read_text() == (
+        "foretell: FORETELL_SIGNING_KEY is not set: set it in the environment of this process.\n"
+    )

@@ -2,8 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
+import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from sqlalchemy import insert, select
 
 from shared.contracts.rows import EventRow, now_us
 from shared.settings import Settings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, open_database
 from shared.store.change_detection import LastKnownStateTable
 from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
+from tests.e2e.installation import forked
 
 CONTACTS = [f"c-{number:04}" for number in range(3_000)]
 WITHIN_SECONDS = 60.0
@@ -77,11 +79,10 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Database]:
+def store(tmp_path: Path, migrated_files: Path) -> Iterator[Database]:
     """An account with contacts, a champion, and a subscription that nobody delivers to."""
-    settings = Settings(home=tmp_path)
-    migrate(settings)
-    database = open_database(settings)
+    shutil.copytree(migrated_files, tmp_path, dirs_exist_ok=True)
+    database = open_database(Settings(home=tmp_path))
     database.create_account("default", created_at=1)
     database.of("default").models.promote("scoring", "customer", "1", "digest", at=1, reason="first")
     record(database, "first")
@@ -101,7 +102,7 @@ def record(database: Database, name: str) -> None:
     database.of("default").events.add([EventRow(one, name, "order_placed", at, at) for one in CONTACTS])
 
 
-def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
+def started(home: Path, service: Service) -> ForkServerProcess:
     environment = {
         **os.environ,
         "FORETELL_HOME": str(home),
@@ -111,7 +112,7 @@ def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
         "FORETELL_RESCORE_DEBOUNCE_SECONDS": "0.2",
         "FORETELL_RESCORE_SHARE": "1",
     }
-    return subprocess.Popen([sys.executable, "-m", "foretell", "worker"], env=environment, stdout=subprocess.DEVNULL)
+    return forked("foretell", "worker", environment=environment, log=home / "worker.log")
 
 
 def stand(database: Database, state: str) -> bool:
@@ -126,9 +127,10 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: ForkServerProcess) -> None:
     process.terminate()
-    process.wait(WITHIN_SECONDS)
+    process.join(WITHIN_SECONDS)
+    assert process.exitcode == 0
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
@@ -144,7 +146,8 @@ def test_every_change_is_reported_once_however_often_the_worker_is_killed(
     for number in range(kills):
         worker = started(tmp_path, service)
         setattr(service, "after" if number % 2 else "before", worker.kill)
-        worker.wait(WITHIN_SECONDS)
+        worker.join(WITHIN_SECONDS)
+        assert worker.exitcode == -signal.SIGKILL
         service.before = service.after = lambda: None
     worker = started(tmp_path, service)
     wait_until(lambda: stand(store, "high") and not store.stale_accounts())
