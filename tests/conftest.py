@@ -333,8 +333,11 @@ def pytest_collection_finish() -> None:
 
 WAITING = ("tests/e2e/", "tests/browser/", "tests/integration/foretell/")
 """Files below wait for processes more than they compute."""
-TOGETHER = {"tests/contract/test_registry_tables.py": "tests/contract/test_every_capability.py"}
-"""Both look at models of all capabilities: another worker would train them again."""
+TOGETHER = {
+    "tests/contract/test_registry_tables.py": "tests/contract/test_every_capability.py",
+    "tests/contract/test_wire.py": "tests/contract/test_every_capability.py",
+}
+"""They look at models of all capabilities: another worker would train them again."""
 LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 
