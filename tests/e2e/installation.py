@@ -76,6 +76,17 @@ class Installation:
             timeout=400,
         )
 
+    def types(self, *words: str) -> str:
+        """Run a line that ends well in this process, for another one would load all libraries; what it printed."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
     def start(self) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", "foretell", "up"],
@@ -157,23 +168,12 @@ def read_greeting(process: "subprocess.Popen[str]") -> str:
 
 
 def train_in(folder: Path) -> None:
-    """Import files, define an outcome, train a model and promote it, in this process: another loads all libraries."""
+    """Import files, define an outcome, train a model and promote it."""
     installation = Installation(folder / "var", free_ports())
     contacts, events = write_files(folder)
     files = ("--contacts", str(contacts), "--events", str(events))
-    first, _ = json.loads(_typed(installation, "import", *files, "--static", "country", "--json"))
+    first, _ = json.loads(installation.types("import", *files, "--static", "country", "--json"))
     assert (first["new"], first["rejected"]) == (CONTACTS, 1)
     event = ("--event", "order_placed", "--within", "30d", "--repeatable")
-    _typed(installation, "outcomes", "set", "order", *event)
-    _typed(installation, "train", "scoring", "--outcome", "order")
-
-
-def _typed(installation: Installation, *words: str) -> str:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("FORETELL_")]:
-            patch.delenv(name)
-        for name, value in installation.environment.items():
-            patch.setenv(name, value)
-        result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    installation.types("outcomes", "set", "order", *event)
+    installation.types("train", "scoring", "--outcome", "order")

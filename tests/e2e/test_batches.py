@@ -194,11 +194,8 @@ def test_the_command_line_writes_what_the_worker_does(
 ) -> None:
     out = tmp_path / "scores.ndjson"
 
-    done = running.foretell(
-        "predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1]
-    )
+    running.types("predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1])
 
-    assert done.returncode == 0, done.stderr
     assert out.read_bytes() == undisturbed
 
 

@@ -66,11 +66,11 @@ def test_a_bad_row_lies_in_the_rejects_file_and_the_same_files_again_change_noth
     (file,) = (trained.home / "rejects" / "default").iterdir()
     rejects = file.read_text().splitlines()
 
-    again = trained.foretell("import", "--events", str(folder / "events.csv"), "--json")
+    again = trained.types("import", "--events", str(folder / "events.csv"), "--json")
 
     assert rejects[0].startswith("line,reason,id,")
     assert rejects[1].startswith(f"{CONTACTS + 2},")
-    assert json.loads(again.stdout)[0]["new"] == 0
+    assert json.loads(again)[0]["new"] == 0
 
 
 def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
