@@ -28,7 +28,7 @@ from shared.values.words import same_name_key
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
-CONTACTS, DAYS = 300, 120
+CONTACTS, DAYS = 200, 120
 CONTRACTS = ("month-to-month", "one year", "two year")
 ATTRIBUTES = ("salary", "rate", "Total Charges", "contract", "news letter", "member_since")
 CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
@@ -249,7 +249,8 @@ def test_the_model_looks_at_every_attribute_of_this_test(served: Served) -> None
     assert served.highest > 2 * served.lowest
 
 
-MANY = settings(suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=settings.default.max_examples // 2, suppress_health_check=list(HealthCheck))
+"""Each of four models is asked as many."""
 
 
 @MANY
