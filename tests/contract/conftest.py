@@ -28,9 +28,9 @@ from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
-CONTACTS = 200
+CONTACTS = 140
 ITEMS = 20
-DAYS = 130
+DAYS = 110
 SALT = "1" * 32
 """By it few contacts that tests ask about are in the control group of messages, and no stranger is."""
 MESSAGES = ("message-a", "message-b", "message-c")
