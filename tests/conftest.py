@@ -30,6 +30,7 @@ from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.past_rows import DatedValue
 from tests.distribution import OneWaits
 from tests.once import once
+from tests.pictures import draw_where_looked_at
 from tests.statements import compile_once
 
 KEY = "k" * 32
@@ -301,6 +302,7 @@ def _is_counted(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    draw_where_looked_at(_folder(item))
     measured = None if _is_counted(item) else coverage.Coverage.current()
     with _uncounted(measured):
         return (yield)
