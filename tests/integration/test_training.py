@@ -211,6 +211,7 @@ def test_noise_is_registered_and_never_promoted(
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
+    assert published.report.grade == "D"
     assert store.models.champion("scoring", "won") is None
     assert [row.version for row in store.models.versions("scoring", "won")] == [published.version]
     assert told[-1] == ("done", 1.0)
