@@ -29,7 +29,7 @@ from shared.training.material import Material, framed, scanned
 from shared.training.recipe import Run, train
 from shared.training.versions import Model, Published, mismatch
 
-WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
+WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=30)
 FIRST_BLOCK_ENDS = 160 * DAY
 
 
