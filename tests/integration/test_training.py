@@ -29,7 +29,7 @@ from shared.training.material import Material, framed, scanned
 from shared.training.recipe import Run, train
 from shared.training.versions import Model, Published, mismatch
 
-WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
+WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=30)
 FIRST_BLOCK_ENDS = 160 * DAY
 
 
@@ -211,6 +211,7 @@ def test_noise_is_registered_and_never_promoted(
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
+    assert published.report.grade == "D"
     assert store.models.champion("scoring", "won") is None
     assert [row.version for row in store.models.versions("scoring", "won")] == [published.version]
     assert told[-1] == ("done", 1.0)

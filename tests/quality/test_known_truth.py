@@ -35,8 +35,14 @@ def stuff(world: Any) -> Material:
 
 
 @pytest.fixture(scope="module")
-def fit(world: Any, stuff: Material) -> ScoringFit:
-    return fitted(stuff, now=world.until)
+def parts() -> list[float]:
+    """The progress that the training reported."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def fit(world: Any, stuff: Material, parts: list[float]) -> ScoringFit:
+    return fitted(stuff, now=world.until, progress=lambda _, part: parts.append(part))
 
 
 def interval(fit: ScoringFit, name: str) -> Interval:
@@ -90,18 +96,12 @@ def test_the_reference_places_the_judged_frames_evenly(fit: ScoringFit) -> None:
     assert np.median(fit.model.reference.scores(margins)) == pytest.approx(50, abs=1)
 
 
-@pytest.fixture(scope="module")
-def small(simulated: Callable[..., Any]) -> tuple[Material, ScoringFit, list[float]]:
-    """A small account, what was fitted on it, and the progress that was reported."""
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_model(simulated: Callable[..., Any]) -> None:
     world = simulated(250, 200, seed=3)
-    stuff, parts = framed(WON, world.pasts, now=world.until), []
-    return stuff, fitted(stuff, now=NOW, progress=lambda _, part: parts.append(part)), parts
+    stuff = framed(WON, world.pasts, now=world.until)
 
-
-def test_the_same_seed_gives_the_same_model(small: tuple[Material, ScoringFit, list[float]]) -> None:
-    stuff, first, _ = small
-
-    second = fitted(stuff, now=NOW)
+    first, second = fitted(stuff, now=NOW), fitted(stuff, now=NOW)
 
     assert first.report.to_json() == second.report.to_json()
     for one, other in zip(first.competition.entries, second.competition.entries, strict=True):
@@ -109,15 +109,15 @@ def test_the_same_seed_gives_the_same_model(small: tuple[Material, ScoringFit, l
         assert one.refit() == other.refit() if one.kind == Trees.kind else True
 
 
-def test_progress_only_moves_forward(small: tuple[Material, ScoringFit, list[float]]) -> None:
-    _, _, parts = small
-
+@pytest.mark.usefixtures("fit")
+def test_progress_only_moves_forward(parts: list[float]) -> None:
     assert parts == sorted(parts)
     assert parts[0] >= 0
     assert parts[-1] <= 1
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])
 def test_noise_has_no_usable_signal(simulated: Callable[..., Any], seed: int) -> None:
     world = simulated(300, 240, seed=seed, signal=False)
 
@@ -165,6 +165,7 @@ def test_flat_data_says_that_time_was_not_tested(flat: ScoringFit) -> None:
     assert flat.report.notes[0].startswith("Flat data without times")
 
 
+@pytest.mark.slow
 def test_an_allowed_leak_is_used_and_not_called_one() -> None:
     fit = fitted(flat_world(), allowed={"tags"}, now=NOW)
 

@@ -35,14 +35,14 @@ def assert_left_out_and_asked_about(name: str, seed: int) -> None:
     assert figure(fit, "auc") < figure(fit, "auc_with_suspects") - 0.03
 
 
-@pytest.mark.parametrize("name", made.LEAKS)
+@pytest.mark.parametrize("name", ["signed_by", "Lead Quality", "zeta"])
 def test_a_column_that_knows_the_future_is_left_out_and_questioned(name: str) -> None:
     assert_left_out_and_asked_about(name, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", made.LEAKS)
-@pytest.mark.parametrize("seed", range(2, 12))
+@pytest.mark.parametrize("seed", range(1, 12))
 def test_every_column_that_knows_the_future_is_left_out_and_questioned(name: str, seed: int) -> None:
     assert_left_out_and_asked_about(name, seed)
 
@@ -55,6 +55,7 @@ def test_a_column_changed_after_the_outcome_is_left_out_whatever_its_name_and_st
     assert leak.endswith("and it was mostly filled in or changed after the outcome")
 
 
+@pytest.mark.slow
 def test_a_churn_table_asks_the_same_question_with_both_figures() -> None:
     stuff = made.with_leak("duration", 1)
 
@@ -131,7 +132,9 @@ def test_a_result_too_good_to_be_true_is_called_that_for_scoring_and_for_churn()
     answer = {"allowed": {"zeta"}}
     churn = churn_material(made.GONE, stuff.pasts, now=made.NOW)
 
-    reports = [fit_of(stuff, **answer).report, churn_fitted(churn, now=made.NOW, **answer).report]
+    fits = [fit_of(stuff, **answer), churn_fitted(churn, now=made.NOW, **answer)]
 
-    for report in reports:
-        assert sum("too good to be true" in note for note in report.notes) == 1
+    for fit in fits:
+        assert sum("too good to be true" in note for note in fit.report.notes) == 1
+        assert "zeta" in fit.model.feature_set.names
+        assert not fit.report.leaks

@@ -45,7 +45,7 @@ def test_noise_with_dates_and_a_rising_base_rate_is_refused(seed: int) -> None:
         (made.noise_of_categories, 1),
         (made.stepping_noise, 1),
         (made.churn_table_of_noise, 1),
-        (made.contract_noise, 1),
+        pytest.param(made.contract_noise, 1, marks=pytest.mark.slow),
     ],
 )
 def test_noise_of_every_kind_is_refused(world: Callable[[int], Any], seed: int) -> None:

@@ -22,7 +22,14 @@ from shared.training.material import framed
 START = 20_000 * DAY
 UNTIL = START + 240 * DAY
 IDS = [f"c-{number:03}" for number in range(130)]
-AGAIN = Outcome(name="again", capability="scoring", event_types=("order_placed",), horizon_days=30, repeatable=True)
+AGAIN = Outcome(
+    name="again",
+    capability="scoring",
+    event_types=("order_placed",),
+    horizon_days=30,
+    every_days=30,
+    repeatable=True,
+)
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
 
 

@@ -24,7 +24,7 @@ from shared.training.material import scanned
 from shared.training.recipe import Run, train
 from shared.training.versions import Model, Published, mismatch
 
-LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
+LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=30)
 START: Microseconds = 1_700_000_000_000_000
 FIRST_ENDS = 90 * DAY
 

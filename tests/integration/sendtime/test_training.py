@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from shared.registry.registration import MlflowRegistry
 from shared.settings import Settings
 from shared.store import AccountStore, Database, open_database
 from shared.training.recipe import train
+from shared.training.versions import Published
 
 START: Microseconds = 1_736_121_600_000_000
 """6 January 2025, a Monday."""
@@ -67,14 +70,34 @@ def filled(database: Database, name: str, events: list[EventRow]) -> AccountStor
     return store
 
 
+@dataclass(frozen=True)
+class Trained:
+    """An account of which two versions were trained, the second on twice as long a past."""
+
+    store: AccountStore
+    first: Published
+    second: Published
+
+
+@pytest.fixture(scope="module")
+def trained(database: Database, settings: Settings) -> Callable[[str], Trained]:
+    """Train on the mailings or the orders, once each."""
+
+    @cache
+    def of(name: str) -> Trained:
+        store = filled(database, name, {"mailings": mailings, "orders": orders}[name]())
+        first, second = (train(RECIPE, database.of(name), MlflowRegistry.of(settings), now=now) for now in (HALF, END))
+        return Trained(store, first, second)
+
+    return of
+
+
 @pytest.mark.parametrize(("name", "default"), [("mailings", "click"), ("orders", None)])
 def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
-    database: Database, settings: Settings, tmp_path: Path, name: str, default: str | None
+    trained: Callable[[str], Trained], settings: Settings, tmp_path: Path, name: str, default: str | None
 ) -> None:
-    store = filled(database, name, mailings() if default else orders())
-
-    first = train(RECIPE, database.of(name), MlflowRegistry.of(settings), now=HALF)
-    second = train(RECIPE, database.of(name), MlflowRegistry.of(settings), now=END)
+    made = trained(name)
+    store, first, second = made.store, made.first, made.second
 
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
@@ -93,14 +116,15 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
     assert ("groups" in row.report["evidence"]) == (default is not None)
 
 
-def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
-    store = filled(database, "still", orders())
+def test_a_challenger_without_news_is_kept_and_not_promoted(
+    database: Database, settings: Settings, trained: Callable[[str], Trained]
+) -> None:
+    made = trained("orders")
 
-    train(RECIPE, database.of("still"), MlflowRegistry.of(settings), now=END)
-    again = train(RECIPE, database.of("still"), MlflowRegistry.of(settings), now=END)
+    again = train(RECIPE, database.of("orders"), MlflowRegistry.of(settings), now=END)
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason
-    champion = store.models.champion("sendtime", "")
+    champion = made.store.models.champion("sendtime", "")
     assert champion is not None
-    assert champion.version == "1"
+    assert champion.version == made.second.version

@@ -74,7 +74,7 @@ def calibrated(problem: Problem, make: Callable[[Problem], CandidateEntry]) -> l
     return [replace(entry, judges=judges)]
 
 
-@pytest.mark.parametrize("block", [1, 3])
+@pytest.mark.parametrize("block", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
     laid: Any, make: Callable[[Problem], CandidateEntry], honest: Curves, block: int
 ) -> None:

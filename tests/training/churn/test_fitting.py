@@ -149,8 +149,7 @@ def test_the_reference_places_the_judged_frames_evenly(shop: tuple[ChurnMaterial
 def test_what_the_curve_shows_can_be_drawn(
     shop: tuple[ChurnMaterial, ChurnFit], flat: tuple[ChurnMaterial, ChurnFit]
 ) -> None:
-    for contractual in (True, False):
-        assert curve_plot(shop[1].curve, contractual=contractual).startswith(b"\x89PNG")
+    assert curve_plot(shop[1].curve, contractual=False).startswith(b"\x89PNG")
     assert flat[1].curve == {}
 
 
@@ -177,7 +176,7 @@ def test_flat_data_makes_a_version_without_time(flat: tuple[ChurnMaterial, Churn
     assert np.corrcoef(risk, fit.problem.matrix[:, 0])[0, 1] < -0.9  # who spends stays
 
 
-def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> None:
+def test_a_column_that_knows_who_left_is_left_out_until_allowed_and_the_outcome_s_own_always(flat_world: Any) -> None:
     world = flat_world()
     facts = {
         name: fact._replace(
@@ -187,18 +186,11 @@ def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> 
     }
 
     material = churn_material(FLAT, replace(world, facts=facts).pasts, now=NOW)
-    kept, allowed = fitted(material, now=NOW), fitted(material, now=NOW, allowed={"closed_by"})
+    kept, allowed = fitted(material, now=NOW), fitted(material, now=NOW, allowed={"closed_by", "gone"})
 
     assert [leak.split(":")[0] for leak in kept.report.leaks] == ["closed_by"]
     assert kept.model.feature_set.names == ("spend",)
     assert set(allowed.model.feature_set.names) == {"spend", "closed_by"}
-
-
-def test_the_outcome_s_own_attribute_is_never_a_feature(flat_world: Any) -> None:
-    world = flat_world()
-    material = churn_material(FLAT, world.pasts, now=NOW)
-
-    assert "gone" not in fitted(material, now=NOW, allowed={"gone"}).model.feature_set.names
 
 
 def test_the_same_seed_gives_the_same_version(flat: tuple[ChurnMaterial, ChurnFit]) -> None:

@@ -81,4 +81,5 @@ def test_trees_stay_as_they_are_where_there_are_no_more_frames(stuff: Material, 
     fit = fitted(stuff, now=UNTIL, refit=lambda _: None)
 
     assert fit.model.learner == plain.model.learner
+    assert fit.report.to_json() == plain.report.to_json()
     assert not [note for note in fit.report.notes if "once more on all" in note]

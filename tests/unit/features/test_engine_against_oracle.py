@@ -26,11 +26,10 @@ from tests.unit.features.worlds import (
 )
 
 
-@pytest.mark.parametrize("features", [FEATURES, WHOLE], ids=["lines", "whole orders"])
-@given(world=worlds())
+@given(world=worlds(), features=st.sampled_from((FEATURES, WHOLE)))
 @lasting
 def test_every_kind_of_feature_is_what_the_oracle_counts(
-    features: FeatureSet, world: World, oracle: Callable[..., float]
+    world: World, features: FeatureSet, oracle: Callable[..., float]
 ) -> None:
     found = world.answers(features=features)
     joined = features.whole_orders

@@ -36,16 +36,10 @@ def scalar_answers(world: World, features: FeatureSet = FEATURES) -> np.ndarray:
     return np.array([plan.row(past_of[name], cutoff) for name, cutoff in world.frames])
 
 
-@given(world=worlds())
+@given(world=worlds(), features=st.sampled_from([FEATURES, WHOLE]))
 @lasting
-def test_every_number_is_the_engine_s(world: World) -> None:
-    assert_same(scalar_answers(world), world.answers())
-
-
-@given(world=worlds())
-@lasting
-def test_every_number_of_whole_orders_is_the_engine_s(world: World) -> None:
-    assert_same(scalar_answers(world, WHOLE), world.answers(features=WHOLE))
+def test_every_number_is_the_engine_s(world: World, features: FeatureSet) -> None:
+    assert_same(scalar_answers(world, features), world.answers(features=features))
 
 
 @given(world=worlds(), kinds=st.sets(st.sampled_from(get_args(Kind))), every=st.sampled_from([FEATURES, WHOLE]))
@@ -85,6 +79,7 @@ def test_many_lines_of_one_order_add_up_to_the_same_last_bit_either_way() -> Non
     assert found == matrix(sums, pasts, np.zeros(1, dtype=np.int32), np.array([CUTOFF])).tolist()[0]
 
 
+@pytest.mark.slow
 @given(world=worlds())
 @lasting
 def test_every_number_is_the_oracle_s(world: World, oracle: Callable[..., float]) -> None:
@@ -96,6 +91,7 @@ def test_every_number_is_the_oracle_s(world: World, oracle: Callable[..., float]
     np.testing.assert_allclose(found, np.array(wanted, dtype=np.float64), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(world=worlds(), data=st.data())
 @lasting
 def test_shuffled_rows_change_nothing(world: World, data: st.DataObject) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.outcome import Moment, Outcome
@@ -89,7 +89,6 @@ steps = st.integers(0, 40).map(lambda half_days: half_days * DAY // 2)
     ),
     until=st.integers(0, 60),
 )
-@settings(deadline=None, max_examples=300)
 def test_frames_and_labels_are_what_the_rules_say(
     events: list[tuple[str, str, int]], created: dict[str, int | None], wanted: Outcome, until: int
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.outcome import Outcome
@@ -124,7 +124,6 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     outcome=outcomes(),
     until=st.integers(0, 60),
 )
-@settings(deadline=None, max_examples=300)
 def test_frames_and_waits_are_what_the_rules_say(
     events: list[Event], created: dict[str, int | None], outcome: Outcome, until: int
 ) -> None:
@@ -144,7 +143,6 @@ def test_frames_and_waits_are_what_the_rules_say(
     wanted=st.sampled_from(EPISODES),
     day=st.integers(0, 20),
 )
-@settings(deadline=None, max_examples=200)
 def test_nothing_at_or_after_the_cutoff_changes_who_is_at_risk(
     events: list[Event], later: list[Event], created: dict[str, int], wanted: Episode, day: int
 ) -> None:
@@ -154,7 +152,6 @@ def test_nothing_at_or_after_the_cutoff_changes_who_is_at_risk(
     assert asked(wanted, [*before, *after], day, created) == asked(wanted, before, day, created)
 
 
-@settings(deadline=None)
 @given(
     events=st.lists(st.tuples(st.sampled_from(TYPES), st.integers(-30, 30).map(lambda days: days * DAY)), max_size=8),
     created=st.one_of(st.none(), st.integers(-30, 30).map(lambda days: days * DAY)),

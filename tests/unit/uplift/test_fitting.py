@@ -66,6 +66,7 @@ def test_the_report_holds_every_rule_with_its_interval_and_the_check_of_the_lot(
     assert found["data"]["chances"] == "as planned"
 
 
+@pytest.mark.slow
 def test_plots_are_pictures(mailing_material: UpliftMaterial, mailing_fit: UpliftFit) -> None:
     drawn = plots(report(mailing_material, mailing_fit))
 
