@@ -149,7 +149,8 @@ def test_the_reference_places_the_judged_frames_evenly(shop: tuple[ChurnMaterial
 def test_what_the_curve_shows_can_be_drawn(
     shop: tuple[ChurnMaterial, ChurnFit], flat: tuple[ChurnMaterial, ChurnFit]
 ) -> None:
-    assert curve_plot(shop[1].curve, contractual=False).startswith(b"\x89PNG")
+    for contractual in (True, False):
+        assert curve_plot(shop[1].curve, contractual=contractual).startswith(b"\x89PNG")
     assert flat[1].curve == {}
 
 
