@@ -1,6 +1,8 @@
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,21 @@ def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(se
 
 ROWS = 12_000
 """More than two statements of a migration write."""
+FORKS = """
+import json, os, sys
+import alembic.command
+import shared.settings, shared.store
+
+for line in sys.stdin:
+    script, arguments = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        sys.argv[1:] = arguments
+        exec(script, {})
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+"""Runs each script in a process of its own, forked from one that has loaded what they all import."""
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -137,6 +154,22 @@ def kill_after(*report):
 
 migrate(Settings(home=home, store_url=SecretStr(url) if url else None), progress=kill_after)
 """
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[..., int]]:
+    """Run a script with its arguments in a process of its own; gives its exit code, negative for a signal."""
+    with subprocess.Popen([sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        given, answers = process.stdin, process.stdout
+
+        def exit_code(script: str, *arguments: str | Path) -> int:
+            given.write(json.dumps([script, [str(one) for one in arguments]]).encode() + b"\n")
+            given.flush()
+            return int(answers.readline())
+
+        yield exit_code
 
 
 def full_log(settings: Settings) -> None:
@@ -187,14 +220,15 @@ def test_a_migration_of_what_is_empty_reports_nothing(settings: Settings) -> Non
     assert reports == []
 
 
-def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(settings: Settings) -> None:
+def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(
+    settings: Settings, run: Callable[..., int]
+) -> None:
     full_log(settings)
     before = held_rows(settings)
     url = "" if settings.store_url is None else settings.store_url.get_secret_value()
 
     for reports in (1, 3):
-        done = subprocess.run([sys.executable, "-c", KILLED, settings.home, url, str(reports)], capture_output=True)
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert run(KILLED, settings.home, url, str(reports)) == -signal.SIGKILL
         assert held_rows(settings) == before
     migrate(settings)
 
@@ -215,7 +249,7 @@ downgrade(Settings(home=Path(sys.argv[1])), revision="0006")
 """
 
 
-def test_a_log_of_any_size_is_written_anew_in_little_memory(tmp_path: Path) -> None:
+def test_a_log_of_any_size_is_written_anew_in_little_memory(tmp_path: Path, run: Callable[..., int]) -> None:
     settings = Settings(home=tmp_path)
     migrate(settings, revision="0006")
     engine = create_engine(settings.resolved_predictions_url())
@@ -226,9 +260,7 @@ def test_a_log_of_any_size_is_written_anew_in_little_memory(tmp_path: Path) -> N
             connection.execute(text(f"INSERT INTO {name} ({', '.join(LOGGED)}) VALUES ({values})"), rows)  # noqa: S608
     engine.dispose()
 
-    done = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY, tmp_path], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr
+    assert run(IN_LITTLE_MEMORY, tmp_path) == 0
 
 
 @pytest.mark.parametrize("name", ["store", "predictions"])
