@@ -100,17 +100,13 @@ def row(registered: Registered) -> RememberedRow:
     return RememberedRow(*WHERE, registered.version, registered.digest, None, None)
 
 
-async def test_a_service_gets_an_artifact_by_a_child_process(settings: ServiceSettings, registered: Registered) -> None:
-    found = await RegistryChild(settings)(row(registered), registered.version, registered.digest)
-
-    assert digest_of(found) == registered.digest
-
-
 async def test_one_child_says_of_each_artifact_whether_it_is_fetched_refused_or_away(
     settings: ServiceSettings, registered: Registered
 ) -> None:
     child, known = RegistryChild(settings), row(registered)
+
     found = await child(known, registered.version, registered.digest)
+    assert digest_of(found) == registered.digest
     (found / "model.json").write_text("")
 
     refused, away, fetched_again = await asyncio.gather(
