@@ -4,8 +4,8 @@ import pytest
 
 from shared.contracts.rows import DAY
 from shared.errors import Conflict
-from shared.store import Database, ReportLease, ReportRow
-from shared.store.attribution import MOST_KEPT, MOST_OPEN
+from shared.store import Database, ReportLease, ReportRow, attribution
+from shared.store.attribution import MOST_OPEN
 
 NOW = 20_000 * DAY
 
@@ -46,9 +46,11 @@ def test_who_lost_the_lease_changes_nothing(database: Database) -> None:
     assert reports.end(quick, "completed", "{}", at=NOW + 7)
 
 
-def test_so_many_may_wait_and_the_oldest_of_those_kept_go(database: Database) -> None:
+def test_so_many_may_wait_and_the_oldest_of_those_kept_go(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    most_kept = MOST_OPEN + 10
+    monkeypatch.setattr(attribution, "MOST_KEPT", most_kept)
     reports = database.of("default").experiments.attribution
-    for number in range(MOST_KEPT - MOST_OPEN + 2):
+    for number in range(most_kept - MOST_OPEN + 2):
         lease = ReportLease(f"r-{number:03}", "me")
         reports.request(row(lease.report_id, NOW + number), made_after=0)
         reports.take(lease, at=NOW, until=NOW + 1)
@@ -58,5 +60,5 @@ def test_so_many_may_wait_and_the_oldest_of_those_kept_go(database: Database) ->
 
     with pytest.raises(Conflict, match="20 attribution reports wait"):
         reports.request(row("one-more", NOW + DAY), made_after=0)
-    assert len(reports.all()) == MOST_KEPT
+    assert len(reports.all()) == most_kept
     assert (reports.find("r-001"), reports.find("r-002") is not None) == (None, True)
