@@ -106,7 +106,7 @@ def test_pasts_from_columns_are_those_from_rows(batching: Batching, tmp_path: Pa
 
 
 @pytest.mark.parametrize("capability", [name for name in NAMES if spec_of(name).as_of_now is None])
-@pytest.mark.parametrize("reasons", [0, 2])
+@pytest.mark.parametrize("reasons", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_predictions_from_buckets_are_those_from_the_store(
     batching: Batching, tmp_path: Path, capability: str, reasons: int
 ) -> None:
