@@ -16,6 +16,7 @@ from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
 from shared.store import check, downgrade, migrate, open_database
 from shared.store.migration import FOLDER, newest_revision
+from shared.store.migrations import steps
 
 
 def tables(settings: Settings) -> set[str]:
@@ -120,8 +121,8 @@ def test_the_log_and_the_latest_predictions_stay_as_they_are_in_another_order(se
     assert (after, before) == (held, held)
 
 
-ROWS = 12_000
-"""More than two statements of a migration write."""
+AT_ONCE, ROWS = 500, 1_200
+"""How many rows one statement of a migration writes here, and more than two of them write."""
 FORKS = """
 import json, os, sys
 import alembic.command
@@ -143,8 +144,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from shared.settings import Settings
 from shared.store import migrate
+from shared.store.migrations import steps
 
-home, url, reports = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+home, url, reports, steps.AT_ONCE = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 seen = []
 
 def kill_after(*report):
@@ -172,10 +174,15 @@ def run() -> Iterator[Callable[..., int]]:
         yield exit_code
 
 
+@pytest.fixture(autouse=True)
+def _few_rows_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "AT_ONCE", AT_ONCE)
+
+
 def full_log(settings: Settings) -> None:
     migrate(settings, revision="0006")
     engine = create_engine(settings.resolved_predictions_url())
-    rows = [{**LOGGED, "contact_id": f"c{number * 7_919 % ROWS}", "asked_at": number // 500} for number in range(ROWS)]
+    rows = [{**LOGGED, "contact_id": f"c{number * 7_919 % ROWS}", "asked_at": number // 50} for number in range(ROWS)]
     with engine.begin() as connection:
         for name in ("latest_predictions", "prediction_log"):
             values = ", ".join(f":{column}" for column in LOGGED)
@@ -204,9 +211,9 @@ def test_a_migration_reports_its_long_steps_and_counts_rows(settings: Settings) 
 
     counted = [report for report in reports if report[0] == "prediction_log: writing rows in a new order"]
     if settings.store_url is None:
-        assert counted == [(counted[0][0], done, ROWS) for done in (0, 5_000, 10_000, 12_000)]
-    steps = [step for step, done, total in reports if total is None]
-    assert steps[-2:] == [
+        assert counted == [(counted[0][0], done, ROWS) for done in (0, 500, 1_000, 1_200)]
+    uncounted = [step for step, done, total in reports if total is None]
+    assert uncounted[-2:] == [
         "prediction_log: making the index ix_prediction_log_past",
         "latest_predictions: making the index ix_latest_predictions_segment",
     ]
@@ -228,7 +235,7 @@ def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_nex
     url = "" if settings.store_url is None else settings.store_url.get_secret_value()
 
     for reports in (1, 3):
-        assert run(KILLED, settings.home, url, str(reports)) == -signal.SIGKILL
+        assert run(KILLED, settings.home, url, str(reports), str(AT_ONCE)) == -signal.SIGKILL
         assert held_rows(settings) == before
     migrate(settings)
 
