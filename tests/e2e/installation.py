@@ -25,7 +25,7 @@ from foretell.child import launched
 from foretell.cli.app import app
 from shared.capabilities import TABLE
 
-CONTACTS = 240
+CONTACTS = 120
 NOW = datetime.now(UTC).replace(microsecond=0)
 KNOWN_SINCE = NOW - timedelta(days=300)
 

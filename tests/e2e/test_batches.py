@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -35,16 +36,27 @@ ASKED = {"capabilities": ["scoring"], "contacts": "all", "outcome": "customer", 
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Everything on two golden models and some thousand contacts."""
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Two golden models and some thousand contacts."""
     folder = golden_home(tmp_path_factory.mktemp("batches") / "var", registered=False, capabilities=MODELS)
     fill(folder)
-    installation = Installation(folder, free_ports(), SETTINGS)
-    process = installation.start()
-    read_greeting(process)
-    yield installation
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    return Installation(folder, free_ports(), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def up(installation: Installation) -> Iterator["subprocess.Popen[str]"]:
+    """What runs everything."""
+    with installation.start() as process:
+        read_greeting(process)
+        yield process
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def running(installation: Installation, up: "subprocess.Popen[str]") -> Installation:
+    """Everything on it."""
+    assert up.poll() is None
+    return installation
 
 
 def fill(home: Path) -> None:
@@ -131,10 +143,12 @@ def killed_in_the_middle(installation: Installation, victim: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(running: Installation, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def undisturbed(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What the command line writes about everybody: nothing happens to it."""
     out = tmp_path_factory.mktemp("undisturbed") / "scores.ndjson"
-    running.types("predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1])
+    installation.types(
+        "predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1]
+    )
     return out.read_bytes()
 
 
@@ -215,3 +229,19 @@ def closed(installation: Installation, batch: str) -> tuple[int, Any]:
         with error:
             return error.code, json.load(error)
     return 200, {}
+
+
+def test_it_stops_its_children_though_nobody_reads_what_it_writes(
+    installation: Installation, up: "subprocess.Popen[str]"
+) -> None:
+    """The last test: it ends what the others work with."""
+    started = psutil.Process(up.pid).children(recursive=True)
+    before = [child for child in started if child.cmdline()[0].startswith("foretell: ")]
+    assert worker_of(installation) in before
+    assert up.stdout is not None
+    up.stdout.close()
+
+    up.terminate()
+    up.wait(timeout=120)
+
+    assert not any(child.is_running() for child in before)

@@ -1,4 +1,7 @@
-"""From files to an answer over HTTP, with the processes, sockets and signals that a user has."""
+"""From files to an answer over HTTP, with the processes, sockets and signals that a user has.
+
+And from the webhook of an email platform to an event, a changed score, and a signed delivery.
+"""
 
 import json
 import signal
@@ -11,7 +14,9 @@ import pytest
 
 from shared.capabilities import TABLE
 from tests.e2e.installation import CONTACTS, Installation, free_ports, read_greeting, until
+from tests.e2e.open_door import Receiver, click, coldest, listening
 
+CLICKS = 90
 Process = subprocess.Popen[str]
 
 
@@ -31,8 +36,24 @@ def end(started: list[tuple[Process, str]]) -> None:
     started.clear()
 
 
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with listening(receiver := Receiver()) as receiver.url:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def source(trained: Installation, receiver: Receiver) -> str:
+    """Where an email platform sends clicks; the receiver has subscribed before anything is started."""
+    trained.more.update(FORETELL_WEBHOOK_ALLOW_PRIVATE="true", FORETELL_RESCORE_DEBOUNCE_SECONDS="0.5")
+    wanted = ("--on", "score.band_changed", "--on", "batch.completed")
+    receiver.secret = trained.types("subscriptions", "add", receiver.url, *wanted).strip()
+    secret = ("--secret", "postmark:Wg7rTzq2-mPx9Lc4")
+    return trained.types("sources", "add", "newsletter", "--provider", "postmark", *secret).strip()
+
+
 @pytest.fixture
-def up(trained: Installation, started: list[tuple[Process, str]]) -> Process:
+def up(trained: Installation, source: str, started: list[tuple[Process, str]]) -> Process:
     """Everything runs, and is left to the next test unless this one ends it."""
     if not started or started[-1][0].poll() is not None:
         process = trained.start()
@@ -73,6 +94,35 @@ def test_a_bad_row_lies_in_the_rejects_file_and_the_same_files_again_change_noth
     assert json.loads(again)[0]["new"] == 0
 
 
+def test_a_second_one_on_the_same_home_is_refused(trained: Installation, up: Process) -> None:
+    second = trained.foretell("up", "--port", str(free_ports()))
+
+    assert second.returncode == 1
+    assert f"(process {up.pid}) already runs" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("up")
+def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(
+    trained: Installation, receiver: Receiver, source: str
+) -> None:
+    assert until(lambda: bool(receiver.of("batch.completed")), seconds=300), "everybody has been scored"
+    cold = coldest(trained)
+    contact_id = str(cold["contact_id"])
+
+    answers = [click(source, contact_id, number) for number in range(CLICKS)]
+    again = click(source, contact_id, 0)
+
+    assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0, "notes": {}}] * CLICKS
+    assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0, "notes": {}}
+    assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=300), "the change is told"
+    told = receiver.of("score.band_changed", contact_id)[-1]
+    assert (told["previous_band"], told["cause"]) == (cold["band"], "events")
+    assert told["score"] > cold["score"]
+    (now,) = trained.score(contact_id)[1]["predictions"]
+    assert now["band"] == told["band"]
+
+
 def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
     trained: Installation, up: Process, started: list[tuple[Process, str]]
 ) -> None:
@@ -111,14 +161,7 @@ def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
     assert not any(child.is_running() for child in before.values())
 
 
-def test_a_second_one_on_the_same_home_is_refused(trained: Installation, up: Process) -> None:
-    second = trained.foretell("up", "--port", str(free_ports()))
-
-    assert second.returncode == 1
-    assert f"(process {up.pid}) already runs" in second.stderr
-    assert second.stderr.count("\n") == 1
-
-
+@pytest.mark.slow
 def test_no_process_outlives_a_parent_that_was_killed(up: Process) -> None:
     before = children(up)
 
@@ -138,16 +181,3 @@ def test_a_port_that_is_taken_is_one_sentence(down: Installation) -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"foretell: Port {down.port} (gateway) is taken")
     assert refused.stderr.count("\n") == 1
-
-
-def test_it_stops_its_children_though_nobody_reads_what_it_writes(down: Installation) -> None:
-    process = down.start()
-    read_greeting(process)
-    before = children(process)
-    assert process.stdout is not None
-    process.stdout.close()
-
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=120)
-
-    assert not any(child.is_running() for child in before.values())
