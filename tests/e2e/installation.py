@@ -18,6 +18,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -155,6 +156,20 @@ def until(condition: Callable[[], bool], *, seconds: float = 180.0) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def children(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
+    """Find the processes of `up` by the module they run, services by their capability."""
+    found = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            words = " ".join(child.cmdline()).split()
+        except psutil.NoSuchProcess:
+            continue
+        if words[:1] == ["foretell:"]:
+            module, first = words[1:3]
+            found[first if module == "services" else module] = child
+    return found
 
 
 def read_greeting(process: "subprocess.Popen[str]") -> str:

@@ -19,7 +19,7 @@ from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.settings import Settings
 from shared.store import open_database
 from tests.e2e.golden_home import golden_home
-from tests.e2e.installation import Installation, free_ports, read_greeting, until
+from tests.e2e.installation import Installation, children, free_ports, read_greeting, until
 
 CONTACTS = 8_000
 """Two parts: enough for a kill between the first and the last."""
@@ -235,13 +235,12 @@ def test_it_stops_its_children_though_nobody_reads_what_it_writes(
     installation: Installation, up: "subprocess.Popen[str]"
 ) -> None:
     """The last test: it ends what the others work with."""
-    started = psutil.Process(up.pid).children(recursive=True)
-    before = [child for child in started if child.cmdline()[0].startswith("foretell: ")]
-    assert worker_of(installation) in before
+    before = children(up)
+    assert before["foretell"] == worker_of(installation)
     assert up.stdout is not None
     up.stdout.close()
 
     up.terminate()
     up.wait(timeout=120)
 
-    assert not any(child.is_running() for child in before)
+    assert not any(child.is_running() for child in before.values())

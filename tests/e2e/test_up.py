@@ -9,11 +9,10 @@ import socket
 import subprocess
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from shared.capabilities import TABLE
-from tests.e2e.installation import CONTACTS, Installation, free_ports, read_greeting, until
+from tests.e2e.installation import CONTACTS, Installation, children, free_ports, read_greeting, until
 from tests.e2e.open_door import Receiver, click, coldest, listening
 
 CLICKS = 90
@@ -66,20 +65,6 @@ def down(trained: Installation, started: list[tuple[Process, str]]) -> Installat
     """Nothing runs."""
     end(started)
     return trained
-
-
-def children(process: Process) -> dict[str, psutil.Process]:
-    """The processes of `up` by the module they run, services by their capability."""
-    found = {}
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            words = " ".join(child.cmdline()).split()
-        except psutil.NoSuchProcess:
-            continue
-        if words[:1] == ["foretell:"]:
-            module, first = words[1:3]
-            found[first if module == "services" else module] = child
-    return found
 
 
 def test_a_bad_row_lies_in_the_rejects_file_and_the_same_files_again_change_nothing(trained: Installation) -> None:
