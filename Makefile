@@ -65,7 +65,7 @@ up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
 train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem (segmentation has none)
 	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
-test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (6 to 9 minutes on 2 cores); ARGS goes to pytest
+test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (5 to 7 minutes on 2 cores); ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' $(SPREAD) $(ARGS)
 
 coverage: $(DEV) $(GENERATORS) ## Run the same tests and hold the floor of branch coverage; ARGS goes to pytest
