@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import Grade
 from shared.evaluation.calibration import level
-from shared.evaluation.metrics import Interval, Matrix, Ranking, losses, of_mean, resamples
+from shared.evaluation.metrics import Interval, Ranking, losses, of_mean, resamples
 from shared.ties import rounded
 
 Vector = NDArray[np.float64]
@@ -117,18 +117,10 @@ def _ranking(
     areas = np.array([ranking.auc(np.ones(len(rows))) for ranking, rows in zip(rankings, blocks, strict=True)])
     value = float(np.average(areas, weights=weight))
     _, group = np.unique(owner, return_inverse=True)
-    of_block = [group[rows] for rows in blocks]
-    drawn = np.concatenate(
-        [
-            _averaged(
-                np.stack(
-                    [ranking.aucs(times[:, owners]) for ranking, owners in zip(rankings, of_block, strict=True)], axis=1
-                ),
-                weight,
-            )
-            for times in resamples(int(group.max()) + 1, DRAWS, seed)
-        ]
-    )
+    drawn = []
+    for times in resamples(int(group.max()) + 1, DRAWS, seed, rows=max(map(len, blocks))):
+        each = [ranking.aucs(times.take(group[rows], axis=1)) for ranking, rows in zip(rankings, blocks, strict=True)]
+        drawn += [_averaged(areas, weight) for areas in np.stack(each, axis=1)]
     low, high = value + widen * (np.quantile(drawn, (1 - SURE, SURE)) - value)
     if len(areas) > 2:
         spread = np.sqrt(np.average((areas - value) ** 2, weights=weight) / (len(areas) - 1))
@@ -137,18 +129,10 @@ def _ranking(
     return Interval(value, float(low), float(high))
 
 
-def _averaged(areas: Matrix, weight: Vector) -> Vector:
-    """Average the AUC of the blocks in each draw, shape (k,); 0.5 where none is known.
-
-    Args:
-        areas: shape (k, blocks); NaN where a block has rows of one kind only.
-        weight: of each block, shape (blocks,).
-    """
+def _averaged(areas: Vector, weight: Vector) -> float:
+    """Average the AUC of the blocks, shape (blocks,), where it is known; 0.5 where it is of none."""
     known = np.isfinite(areas)
-    scale = np.where(known, weight, 0.0).sum(axis=1)
-    average = np.full(len(areas), 0.5)
-    np.divide(np.where(known, areas * weight, 0.0).sum(axis=1), scale, out=average, where=scale > 0)
-    return average
+    return float(np.average(areas[known], weights=weight[known])) if known.any() else 0.5
 
 
 def _gain(labels: Vector, margin: Vector, owner: NDArray[np.integer], blocks: Sequence[NDArray[np.intp]]) -> Interval:

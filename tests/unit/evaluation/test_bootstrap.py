@@ -83,6 +83,15 @@ def test_a_resample_draws_as_many_contacts_as_there_are_one_draw_after_the_other
         assert_array_equal(times, np.bincount(again.integers(0, contacts, contacts), minlength=contacts))
 
 
+def test_resamples_are_spread_over_so_many_rows_only_as_fit_at_once() -> None:
+    rows = DRAWN_AT_ONCE // 3
+
+    some = list(resamples(10, draws=7, seed=5, rows=rows))
+
+    assert [len(one) for one in some] == [3, 3, 1]
+    assert_array_equal(np.concatenate(some), np.concatenate(list(resamples(10, draws=7, seed=5))))
+
+
 def test_several_means_are_each_what_it_is_alone() -> None:
     draw = np.random.default_rng(0)
     columns, owner = [draw.normal(size=500), draw.gamma(2.0, size=500)], draw.integers(0, 90, 500)
