@@ -25,6 +25,7 @@ from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.past_rows import DatedValue
 from shared.training.material import framed
 from shared.values.words import same_name_key
+from tests.conftest import QUICK_EXAMPLES
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
@@ -249,8 +250,9 @@ def test_the_model_looks_at_every_attribute_of_this_test(served: Served) -> None
     assert served.highest > 2 * served.lowest
 
 
-MANY = settings(max_examples=settings.default.max_examples // 2, suppress_health_check=list(HealthCheck))
-"""Each of four models is asked as many."""
+OFTEN = settings.default.max_examples
+MANY = settings(max_examples=OFTEN // 2 if OFTEN <= QUICK_EXAMPLES else OFTEN, suppress_health_check=list(HealthCheck))
+"""Each of four models is asked as many: half of the usual every day."""
 
 
 @MANY

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,8 +149,18 @@ def test_the_child_answers_line_by_line_in_the_order_in_which_requests_came(
     answers = [Fetched.model_validate_json(line) for line in written.splitlines()]
     assert [answer.result for answer in answers] == ["refused", "unavailable", "fetched"]
     assert code == 0
-    assert capsys.readouterr().out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
 
 
 def test_the_child_refuses_what_it_cannot_read() -> None:
-    assert fetch('{"account": "demo"}\n') == (2, "")
+    child = subprocess.run(
+        [sys.executable, "-m", "shared.registry.fetch"],
+        input='{"account": "demo"}\n',
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (child.returncode, child.stdout) == (2, "")
