@@ -167,13 +167,27 @@ MAX_SEGMENT = 128
 _SENTENCES = {
     "extra_forbidden": "This field is not known here; leave it out.",
     "missing": "This field is required.",
-    "timezone_aware": "Give the time a zone, such as 2026-06-01T09:30:00Z.",
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "Send a JSON object."),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"), "Send a JSON array."),
+    "too_long": "At most {max_length} may be sent here.",
+    "too_short": "At least {min_length} must be sent here.",
+    "none_required": "Send null.",
+    "bool_parsing": "Send true or false.",
+    "int_parsing": "Send an integer.",
+    "float_parsing": "Send a number.",
     "finite_number": "Give a finite number.",
-    "model_type": "Send a JSON object.",
-    "dict_type": "Send a JSON object.",
-    "list_type": "Send a JSON array.",
     "string_unicode": "Send text that is valid Unicode.",
+    "timezone_aware": "Give the time a zone, such as 2026-06-01T09:30:00Z.",
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "Give a date, such as 2026-06-01."),
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"),
+        "Give a time, such as 2026-06-01T09:30:00Z.",
+    ),
+    "time_delta_type": "Give a duration, such as P30D.",
+    "uuid_type": "Send a UUID.",
+    "url_type": "Send a URL.",
 }
+"""What a kind of mistake asks for where pydantic says it in the words of its authors' language."""
 _SHAPES = {
     r"^[a-z][a-z0-9_]{0,63}$": (
         "Write it in small letters of a to z, digits and underscores, beginning with a letter, such as order_placed; "
@@ -190,15 +204,15 @@ def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "")
     """Turn pydantic's error details into JSON pointers; the first twenty mistakes are named.
 
     Args:
-        errors: from `ValidationError.errors()`.
+        errors: from `ValidationError.errors()`, their context too.
         within: what was validated; distinguishes names in the data from pydantic's own names of union members.
         prefix: pointer of the validated part within the body, such as `/contacts/3`.
 
     Returns:
         `pointer` (RFC 6901) and `detail`, each pair once, in order.
 
-    >>> mistakes([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
-    [{'pointer': '/size', 'detail': 'Not a number'}]
+    >>> mistakes([{"loc": ("size", "int"), "msg": "Input should be ...", "type": "int_parsing"}], {"size": "x"})
+    [{'pointer': '/size', 'detail': 'Send an integer.'}]
     """
     found = dict.fromkeys((prefix + pointer, sentence) for pointer, sentence in _reported_once(errors, within))
     return [{"pointer": pointer, "detail": detail} for pointer, detail in found][:MAX_MISTAKES]
@@ -246,7 +260,10 @@ def _sentence(entry: Mapping[str, Any]) -> str:
     shape = _SHAPES.get(entry.get("ctx", {}).get("pattern", ""))
     if shape is not None:
         return shape
-    return _SENTENCES.get(entry["type"], str(entry["msg"]).removeprefix("Value error, "))
+    ours = _SENTENCES.get(entry["type"])
+    if ours is None:
+        return str(entry["msg"]).removeprefix("Value error, ")
+    return ours.format_map(entry.get("ctx", {}))
 
 
 def repeatable_id(raw: Any) -> str | None:

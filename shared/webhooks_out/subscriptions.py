@@ -131,7 +131,7 @@ def _checked(connector: str | None, event_types: Sequence[str], settings: Mappin
         written: dict[str, Any] = json.loads(read.model_dump_json())
         json.dumps(written, allow_nan=False).encode()
     except ValidationError as error:
-        entries = [{**entry} for entry in error.errors(include_url=False, include_context=False)]
+        entries = [{**entry} for entry in error.errors(include_url=False)]
         raise BadRequest(
             "The settings do not fit the connector; `errors` says where.",
             errors=mistakes(entries, dict(settings), "/settings"),

@@ -7,6 +7,7 @@ full run asks them all.
 """
 
 import json
+import re
 import socket
 import threading
 import time
@@ -47,6 +48,7 @@ EXAMPLES, MANY_EXAMPLES = 1, 400
 EACH = 64
 """Of the cases of one kind that an operation is asked every day: the first, then each sixty-fourth. A wrong type of
 each field of each object makes thousands that end in the same lines of ours."""
+WORDS_OF_PYTHON = re.compile("valid (list|tuple|set|dict)|(List|Tuple|Dictionary) should|timedelta|instance of|be None")
 PUBLISHED = json.loads((Path(__file__).parent / "openapi" / "gateway.json").read_text())
 OPERATIONS = sorted(f"{method.upper()} {path}" for path, methods in PUBLISHED["paths"].items() for method in methods)
 
@@ -57,8 +59,17 @@ def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Respons
         raise AssertionError(f"{response.status_code}: {response.text}")
 
 
+def no_word_of_python(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:
+    """Refuse a mistake told in words that a client of another language does not know."""
+    if 400 <= response.status_code < 500 and response.content:
+        told = [entry["detail"] for entry in response.json().get("errors", ())]
+        if any(WORDS_OF_PYTHON.search(detail) for detail in told):
+            raise AssertionError(f"{response.status_code}: {told}")
+
+
 CHECKS = [
     no_server_error,
+    no_word_of_python,
     checks.status_code_conformance,
     checks.content_type_conformance,
     checks.response_headers_conformance,

@@ -75,7 +75,7 @@ async def _similar(request: Request) -> Response:
     try:
         wanted = SimilarRequest.model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
     champion = await service.champions.of(call.account, "")
     store = service.store.of(call.account)

@@ -98,7 +98,7 @@ def _read(content: Any) -> PlanRequest:
     try:
         plan_request = PlanRequest.model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
     if len(set(plan_request.contact_ids)) < len(plan_request.contact_ids):
         sentence = "A contact is named twice; name each once."

@@ -1,5 +1,10 @@
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from shared.contracts.contact import ContactInput
 from shared.contracts.validation import mistakes
@@ -43,6 +48,52 @@ def test_a_class_of_ours_is_not_named_to_a_client() -> None:
         ContactInput.model_validate(None)
 
     assert mistakes(raised.value.errors(), None) == [{"pointer": "", "detail": "Send a JSON object."}]
+
+
+class Asked(BaseModel):
+    """A field of each kind whose mistake pydantic names in words of Python."""
+
+    pair: tuple[int, ...] = ()
+    some: list[int] = []
+    unlike: set[int] = set()
+    frozen: frozenset[int] = frozenset()
+    named: dict[str, int] = {}
+    mapped: Mapping[str, int] = {}
+    inner: "Asked | None" = None
+    nothing: None = None
+    few: Annotated[tuple[int, ...], Field(min_length=2, max_length=3)] = (1, 2)
+    at: datetime | None = None
+    day: date | None = None
+    lasting: timedelta | None = None
+    known: UUID | None = None
+    whole: int = 0
+    part: float = 0.0
+    told: bool = False
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "detail"),
+    [
+        *((field, "30", "Send a JSON array.") for field in ("pair", "some", "unlike", "frozen", "few")),
+        *((field, "30", "Send a JSON object.") for field in ("named", "mapped", "inner")),
+        ("nothing", 1, "Send null."),
+        ("few", [1], "At least 2 must be sent here."),
+        ("few", [1, 2, 3, 4], "At most 3 may be sent here."),
+        *(("at", value, "Give a time, such as 2026-06-01T09:30:00Z.") for value in ("soon", {}, "2026-06-01T25:00")),
+        *(("day", value, "Give a date, such as 2026-06-01.") for value in ("soon", {})),
+        ("lasting", {}, "Give a duration, such as P30D."),
+        ("known", 1, "Send a UUID."),
+        ("whole", "x", "Send an integer."),
+        ("part", "x", "Send a number."),
+        ("told", "x", "Send true or false."),
+    ],
+)
+def test_a_mistake_is_described_without_words_of_python(field: str, value: object, detail: str) -> None:
+    body = {field: value}
+    with pytest.raises(ValidationError) as raised:
+        Asked.model_validate(body)
+
+    assert mistakes(raised.value.errors(), body) == [{"pointer": f"/{field}", "detail": detail}]
 
 
 def test_a_name_of_a_megabyte_is_not_sent_back() -> None:
