@@ -1,5 +1,7 @@
 """What a process needs to know of its surroundings: frozen, read once at an entry point, no default for a secret."""
 
+import difflib
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -41,6 +43,20 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _upstream(template: str) -> str:
+    try:
+        return _address(template.format(name="scoring", port=8001)) and template
+    except (LookupError, AttributeError, ValueError):
+        raise ValueError("it must read like http://{name}:8000 or http://127.0.0.1:{port}") from None
+
+
+def _origins(origins: str) -> str:
+    named = [origin.strip() for origin in origins.split(",")]
+    if not all(re.fullmatch(r"|\*|https?://[^\s/?#*]+/?", origin) for origin in named):
+        raise ValueError("it must read like https://crm.example.com,https://app.example.com, without paths, or be *")
+    return origins
+
+
 def _folder(url: str) -> str:
     path = url.removeprefix("file://")
     if "://" in path or not path:
@@ -54,6 +70,10 @@ def _scheduler(url: str) -> str:
     return url
 
 
+PREFIX = "FORETELL_"
+OPTIONS = ("account", "debug", "bench_cache")
+"""What else is read from the environment under that prefix: options of the command line."""
+Port = Annotated[int, Field(ge=1, le=65_535)]
 PublicUrl = Annotated[str, AfterValidator(_address)]
 RedisUrl = Annotated[SecretStr, _beginning("redis://", "rediss://")]
 DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg://")]
@@ -62,7 +82,7 @@ DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg:
 class Settings(BaseSettings):
     """Settings that every process shares; each is read from `FORETELL_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="FORETELL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", allow_inf_nan=False)
 
     @classmethod
     def settings_customise_sources(
@@ -111,13 +131,13 @@ class Settings(BaseSettings):
     registry_artifacts: str | None = None
     """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
 
-    port: PositiveInt = 8000
+    port: Port = 8000
     """Port of the gateway; services of the embedded setup take the ports that follow."""
 
     public_url: PublicUrl | None = None
     """How the gateway is reached from outside, such as https://foretell.example.com; None: as requests name it."""
 
-    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    metrics_port: Port | None = None
     """Port of `/metrics`, in the embedded setup the gateway's; None: metrics are shown nowhere."""
 
     metrics_host: str = "127.0.0.1"
@@ -245,7 +265,7 @@ class UpstreamSettings(SigningSettings, DeliverySettings):
     identity_key: SecretStr = Field(min_length=32)
     """Key of the hash under which e-mail addresses are kept, and of the seal on secrets of webhooks."""
 
-    upstream: str = "http://127.0.0.1:{port}"
+    upstream: Annotated[str, AfterValidator(_upstream)] = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
 
     idempotency_hours: PositiveFloat = 24.0
@@ -286,7 +306,7 @@ class GatewaySettings(UpstreamSettings):
     batches_open: PositiveInt = 20
     """How many batches of an account may wait or run at once, and how many uploaded files may wait to be loaded."""
 
-    cors_origins: str | None = None
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = None
     """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
 
 
@@ -338,6 +358,15 @@ class WorkerSettings(UpstreamSettings):
     retrain_value_days: NonNegativeFloat = 14.0
     """The same of value."""
 
+    retrain_uplift_days: NonNegativeFloat = 14.0
+    """The same of uplift."""
+
+    retrain_recommendations_days: NonNegativeFloat = 14.0
+    """The same of recommendations."""
+
+    retrain_messages_days: NonNegativeFloat = 14.0
+    """The same of messages."""
+
     retrain_drift_days: NonNegativeFloat = 3.0
     """How many days after its last training a model is trained again since its inputs have drifted; 0: never."""
 
@@ -379,23 +408,55 @@ def service_port(gateway_port: int, name: str) -> int:
 
 
 Kind = TypeVar("Kind", bound=Settings)
+_NEAR = 0.8
+_SENTENCES = {
+    "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it must be a whole number of fewer digits",
+    "float_parsing": "it must be a number",
+    "finite_number": "it must be a finite number",
+    "bool_parsing": "it must be true or false",
+    "greater_than": "it must be above {gt}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "too_short": "it must have at least {min_length} characters",
+}
+"""What a kind of mistake asks for; our own checks raise such sentences."""
 
 
 def read(kind: type[Kind], **values: Any) -> Kind:
     """Read settings from the environment; keyword values win.
 
     Raises:
-        SettingsRefused: something is missing or out of bounds; names the first one, never its value.
+        SettingsRefused: something is missing, out of bounds or misspelt; names the first one, never its value.
     """
+    _refuse_misspelt()
     try:
         return kind(**values)
     except ValidationError as error:
         raise SettingsRefused(_sentence(error)) from None
 
 
+def _refuse_misspelt() -> None:
+    """Refuse a variable that is nearly a setting: it would change nothing, and nobody would know.
+
+    Names that are like none stay out of it: others set some, such as Kubernetes for each of its services.
+    """
+    known = {name.upper() for name in (*OPTIONS, *_fields(Settings))}
+    for name in sorted(name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR) if name not in known else []
+        if near:
+            raise SettingsRefused(f"{PREFIX}{name} is not a setting; {PREFIX}{near[0]} is.")
+
+
+def _fields(kind: type[Settings]) -> set[str]:
+    return set(kind.model_fields).union(*map(_fields, kind.__subclasses__()))
+
+
 def _sentence(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
-    name = f"FORETELL_{'.'.join(str(part) for part in problem['loc']).upper()}"
+    name = PREFIX + ".".join(str(part) for part in problem["loc"]).upper()
     if problem["type"] == "missing":
         return f"{name} is not set: set it in the environment of this process."
-    return f"{name} is wrong: {problem['msg'].removeprefix('Value error, ')}."
+    ours = _SENTENCES.get(problem["type"])
+    wrong = problem["msg"].removeprefix("Value error, ") if ours is None else ours.format_map(problem.get("ctx", {}))
+    return f"{name} is wrong: {wrong}."
