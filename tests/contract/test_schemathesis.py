@@ -8,7 +8,6 @@ full run asks them all.
 
 import json
 import re
-import socket
 import threading
 import time
 from collections import Counter
@@ -41,6 +40,7 @@ from shared.errors import RegistryUnavailable
 from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, VersionRow, migrate, open_database
+from tests.socket_server import listening
 
 SECRET = "a secret of the tests, long enough"
 LONG_AGO = 1_750_000_000 * SECOND
@@ -294,7 +294,7 @@ class QuietServer(uvicorn.Server):
 @contextmanager
 def served(app: FastAPI) -> Iterator[int]:
     """Serve an app from a thread; gives its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening()
     server = QuietServer(
         uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1, timeout_keep_alive=3_600)
     )

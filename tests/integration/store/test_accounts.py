@@ -245,7 +245,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "experiments.holdouts.find": store.experiments.holdouts.find("spring"),
         "experiments.holdouts.active": store.experiments.holdouts.active("churn", "x", at=2),
         "experiments.holdouts.has_events": store.experiments.holdouts.has_events("order_placed"),
-        "experiments.holdouts.population": list(store.experiments.holdouts.population(99)),
+        "experiments.holdouts.population": [sorted(ids) for ids in store.experiments.holdouts.population(99)],
         "experiments.holdouts.reached": list(store.experiments.holdouts.reached(["order_placed"], 0, 99)),
         "experiments.holdouts.reached_before": list(store.experiments.holdouts.reached_before(["order_placed"], 99)),
         "predictions.first_probabilities": list(store.predictions.first_probabilities("scoring", "x", (0, 99))),
