@@ -45,10 +45,8 @@ $(PRODUCT): requirements.lock pyproject.toml .ci/install
 	@.ci/install requirements.lock
 	@touch $@
 
-# Compiled ahead, on all cores: else each worker of the tests compiles the same libraries. A few hold files for other Pythons.
 $(DEV): requirements-dev.lock pyproject.toml .ci/install
 	@.ci/install requirements-dev.lock
-	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $(PRODUCT) $@
 
 # Without them (no network) the tests that need them are skipped, which .ci/run refuses.
