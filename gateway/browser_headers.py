@@ -47,11 +47,11 @@ def with_cors(app: ASGIApp, *, origins: str | None) -> ASGIApp:
 
     Args:
         app: the gateway, or a route of it.
-        origins: separated by commas; `*` for any, None for none.
+        origins: as the setting holds them, separated by commas; `*` for any, None for none.
     """
-    named = [origin.strip().rstrip("/") for origin in (origins or "").split(",") if origin.strip()]
-    if not named:
+    if not origins:
         return app
+    named = origins.split(",")
     return CORSMiddleware(
         app, allow_origins=named, allow_methods=_METHODS, allow_headers=_SENT, expose_headers=_SHOWN, max_age=600
     )

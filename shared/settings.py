@@ -45,16 +45,19 @@ def _address(url: str) -> str:
 
 def _upstream(template: str) -> str:
     try:
-        return _address(template.format(name="scoring", port=8001)) and template
+        _address(template.format(name="scoring", port=8001))
     except (LookupError, AttributeError, ValueError):
         raise ValueError("it must read like http://{name}:8000 or http://127.0.0.1:{port}") from None
+    return template.rstrip("/")
 
 
 def _origins(origins: str) -> str:
-    named = [origin.strip() for origin in origins.split(",")]
-    if not all(re.fullmatch(r"|\*|https?://[^\s/?#*]+/?", origin) for origin in named):
+    """Return them as browsers send them: in small letters, without the port that goes without saying."""
+    named = [origin.strip().lower().rstrip("/") for origin in origins.split(",") if origin.strip()]
+    # A browser extension has an origin too: chrome-extension://...
+    if not all(re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#*@]+", origin) for origin in named):
         raise ValueError("it must read like https://crm.example.com,https://app.example.com, without paths, or be *")
-    return origins
+    return ",".join(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin) for origin in named)
 
 
 def _folder(url: str) -> str:
@@ -71,7 +74,7 @@ def _scheduler(url: str) -> str:
 
 
 PREFIX = "FORETELL_"
-OPTIONS = ("account", "debug", "bench_cache")
+OPTIONS = ("account", "debug")
 """What else is read from the environment under that prefix: options of the command line."""
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PublicUrl = Annotated[str, AfterValidator(_address)]
@@ -442,10 +445,13 @@ def _refuse_misspelt() -> None:
     Names that are like none stay out of it: others set some, such as Kubernetes for each of its services.
     """
     known = {name.upper() for name in (*OPTIONS, *_fields(Settings))}
-    for name in sorted(name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR) if name not in known else []
-        if near:
-            raise SettingsRefused(f"{PREFIX}{name} is not a setting; {PREFIX}{near[0]} is.")
+    for variable in sorted(os.environ):
+        prefix, _, name = variable.upper().partition("_")
+        if prefix + "_" == PREFIX and name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+        if near and difflib.get_close_matches(prefix + "_", [PREFIX], cutoff=_NEAR):
+            raise SettingsRefused(f"{variable} is not a setting; {PREFIX}{near[0]} is.")
 
 
 def _fields(kind: type[Settings]) -> set[str]:

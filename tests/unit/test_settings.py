@@ -1,5 +1,8 @@
+import re
+
 import pytest
 
+from shared.capabilities import TABLE
 from shared.errors import SettingsRefused
 from shared.settings import GatewaySettings, ServiceSettings, Settings, SigningSettings, WorkerSettings, read
 
@@ -75,6 +78,9 @@ def test_nothing_waits_for_ever(field: str) -> None:
         ("FORETELL_CORS_ORIGIN", "FORETELL_CORS_ORIGINS"),
         ("FORETELL_RETRAIN_CHRUN_DAYS", "FORETELL_RETRAIN_CHURN_DAYS"),
         ("FORETELL_ACOUNT", "FORETELL_ACCOUNT"),
+        ("FORTELL_STORE_URL", "FORETELL_STORE_URL"),
+        ("FORETEL_SIGNING_KEYS", "FORETELL_SIGNING_KEY"),
+        ("foretell_store_ulr", "FORETELL_STORE_URL"),
     ],
 )
 def test_a_misspelt_setting_is_refused_and_the_right_one_named(
@@ -91,7 +97,10 @@ def test_a_misspelt_setting_is_refused_and_the_right_one_named(
 @pytest.mark.parametrize(
     "variable",
     [
+        "foretell_log_level",
         "FORETELL_API_KEY",
+        "MLFLOW_STORE_URL",
+        "FORECAST_STORE_URL",
         "FORETELL_URL",
         "FORETELL_VERSION",
         "FORETELL_IMAGE_TAG",
@@ -104,9 +113,9 @@ def test_a_misspelt_setting_is_refused_and_the_right_one_named(
     ],
 )
 def test_names_like_no_setting_are_left_alone(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv(variable, "INFO")
 
-    read(Settings)
+    assert read(Settings) == Settings()
 
 
 @pytest.mark.parametrize("address", ["abc", "http://{nme}:8000", "{", "http://{name}:8000/?a", "http://{port.real.x}"])
@@ -130,6 +139,30 @@ def test_origins_that_no_browser_sends_are_refused(origins: str) -> None:
         read(GatewaySettings, **KEYS, cors_origins=origins)
 
 
-@pytest.mark.parametrize("origins", ["", "*", "https://a.example/,", "https://a.example:8443, http://localhost:3000"])
-def test_origins_are_separated_by_commas(origins: str) -> None:
-    assert read(GatewaySettings, **KEYS, cors_origins=origins).cors_origins == origins
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("", ""),
+        ("*", "*"),
+        ("https://a.example/,", "https://a.example"),
+        ("https://a.example:8443, http://localhost:3000", "https://a.example:8443,http://localhost:3000"),
+        ("https://CRM.Example.com:443,http://a.example:80/", "https://crm.example.com,http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+def test_origins_are_kept_as_browsers_send_them(given: str, origins: str) -> None:
+    assert read(GatewaySettings, **KEYS, cors_origins=given).cors_origins == origins
+
+
+def test_the_address_of_a_service_ends_without_a_slash() -> None:
+    assert read(GatewaySettings, **KEYS, upstream="http://{name}:8000/").upstream_of("churn") == "http://churn:8000"
+
+
+def test_a_capability_is_trained_again_when_its_setting_says_so() -> None:
+    named = [field for field in WorkerSettings.model_fields if re.fullmatch("retrain_(?!drift).*_days", field)]
+    settings = read(WorkerSettings, **KEYS, **{field: 3 + place for place, field in enumerate(named)})
+
+    days = {f"retrain_{line.name}_days": settings.retrain_days(line.name) for line in TABLE}
+    assert {field: days[field] for field in named} == {field: 3 + place for place, field in enumerate(named)}
