@@ -49,7 +49,7 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, ForetellError):
         return error.detail
     if isinstance(error, ValidationError):
-        return _validation_sentence(error)
+        return f"{error.title}: {first_mistake(error)}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"The package {package} is missing: install Foretell with `pip install foretell[train]`."
@@ -61,11 +61,13 @@ def sentence_of(error: Exception) -> str:
     )
 
 
-def _validation_sentence(error: ValidationError) -> str:
+def first_mistake(error: ValidationError) -> str:
+    """Say what the first mistake is and where, as an answer of the API would."""
+    from shared.contracts.validation import sentence
+
     problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{error.title}{f', {place}' if place else ''}: {message}."
+    place, detail = ".".join(str(part) for part in problem["loc"]), sentence(problem).rstrip(".")
+    return f"{place}: {detail}." if place else f"{detail[:1].upper()}{detail[1:]}."
 
 
 class OneSentence(TyperGroup):

@@ -23,6 +23,7 @@ from foretell.cli.data import (
     import_options,
     load_files,
 )
+from foretell.cli.failures import first_mistake
 from foretell.cli.message_report import REPORT_EXAMPLES, report
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
 from shared.contracts.rows import now_us
@@ -256,10 +257,7 @@ def _checked(fields: dict[str, Any]) -> "Any":
     try:
         return MessageVariantFields.model_validate(fields).given()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise BadRequest(f"{place}: {message}" if place else f"{message[:1].upper()}{message[1:]}.") from error
+        raise BadRequest(first_mistake(error)) from error
 
 
 def _known(stored: "StoredMessage | None", message_id: str) -> "StoredMessage":

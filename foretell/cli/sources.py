@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foretell.cli.failures import first_mistake
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, duration, examples
 from shared.contracts.rows import HOUR, now_us
 from shared.errors import BadRequest, Conflict, NotFound
@@ -197,9 +198,7 @@ def _checked(kind: Any, **fields: Any) -> Any:
     try:
         return kind(**fields)
     except ValidationError as error:
-        first: Mapping[str, Any] = error.errors(include_url=False, include_input=False)[0]
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise BadRequest(f"{first['loc'][0]} does not fit: {message}.") from None
+        raise BadRequest(first_mistake(error)) from None
 
 
 def _print_next_steps(provider: "Provider", settings: "Settings") -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foretell.cli.failures import first_mistake
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
 from shared.contracts.rows import now_us
 from shared.errors import BadRequest, Conflict, NotFound
@@ -192,14 +193,12 @@ def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
 def _fields(**given: Any) -> Any:
     from pydantic import ValidationError
 
-    from shared.contracts.validation import mistakes
     from shared.webhooks_out.subscription_schemas import SubscriptionFields
 
     try:
         return SubscriptionFields.model_validate(given)
     except ValidationError as error:
-        first = mistakes([{**entry} for entry in error.errors(include_url=False)], given)[0]
-        raise BadRequest(f"{first['pointer'].lstrip('/')}: {first['detail']}") from error
+        raise BadRequest(first_mistake(error)) from error
 
 
 def _object(text: str | None) -> dict[str, Any]:

@@ -168,24 +168,23 @@ _SENTENCES = {
     "extra_forbidden": "This field is not known here; leave it out.",
     "missing": "This field is required.",
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "Send a JSON object."),
-    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"), "Send a JSON array."),
-    "too_long": "At most {max_length} may be sent here.",
-    "too_short": "At least {min_length} must be sent here.",
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "Send a JSON array."),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "Send true or false."),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "Send an integer."),
+    **dict.fromkeys(("float_type", "float_parsing"), "Send a number."),
+    "string_type": "Send a string.",
     "none_required": "Send null.",
-    "bool_parsing": "Send true or false.",
-    "int_parsing": "Send an integer.",
-    "float_parsing": "Send a number.",
+    "too_long": "Give at most {max_length}.",
+    "too_short": "Give at least {min_length}.",
     "finite_number": "Give a finite number.",
     "string_unicode": "Send text that is valid Unicode.",
     "timezone_aware": "Give the time a zone, such as 2026-06-01T09:30:00Z.",
-    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "Give a date, such as 2026-06-01."),
+    **dict.fromkeys(("date_type", "date_from_datetime_inexact"), "Give a date, such as 2026-06-01."),
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing"), "Give a date, such as 2026-06-01 ({error})."),
+    "datetime_type": "Give a time, such as 2026-06-01T09:30:00Z.",
     **dict.fromkeys(
-        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"),
-        "Give a time, such as 2026-06-01T09:30:00Z.",
+        ("datetime_parsing", "datetime_from_date_parsing"), "Give a time, such as 2026-06-01T09:30:00Z ({error})."
     ),
-    "time_delta_type": "Give a duration, such as P30D.",
-    "uuid_type": "Send a UUID.",
-    "url_type": "Send a URL.",
 }
 """What a kind of mistake asks for where pydantic says it in the words of its authors' language."""
 _SHAPES = {
@@ -194,7 +193,32 @@ _SHAPES = {
         "at most 64 characters."
     ),
     r"^[a-z0-9_]{1,63}$": "Write it in small letters of a to z, digits and underscores; at most 63 characters.",
+    r"^[a-z0-9_-]{1,63}$": (
+        "Write it in small letters of a to z, digits, underscores and hyphens; at most 63 characters."
+    ),
+    r"^[a-z0-9][a-z0-9_-]{0,38}$": (
+        "Write it in small letters of a to z, digits, underscores and hyphens, beginning with a letter or a digit; "
+        "at most 39 characters."
+    ),
+    r"^[A-Za-z][A-Za-z0-9_]{0,99}$": (
+        "Write it in letters of A to Z, digits and underscores, beginning with a letter; at most 100 characters."
+    ),
+    r"^[^\x00-\x1f\x7f]*$": "Write it in one line, without control characters.",
+    r"^[A-Za-z0-9-]{1,64}$": "Write it in letters of A to Z, digits and hyphens; at most 64 characters.",
+    r"^[\x20-\x7e]{1,4000}$": "Write 1 to 4,000 characters of ASCII in one line.",
+    r"^[\x20-\x7e]+$": "Write it in ASCII, in one line.",
+    r"^[A-Za-z0-9_]{1,64}$": "Give an id as it was answered: letters of A to Z, digits and underscores.",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "Give a time of day from 00:00 to 23:59, such as 09:30.",
     r"^[A-Z]{3}$": "Give the currency's code of three capital letters, such as EUR.",
+    r"^s\d{1,9}$": "Give the id of a segment, such as s3.",
+    r"^[1-9][0-9]{0,8}$": "Give the number of a version, such as 7.",
+    r"^\d{1,18}$": "Give the number of a version, such as 7.",
+    r"^(channel|campaign|message|properties\.[^\x00-\x1f]{1,100})$": (
+        "Give channel, campaign, message or properties.NAME."
+    ),
+    r"^[a-z][a-z0-9_]{0,63}(,[a-z][a-z0-9_]{0,63}){0,9}$": (
+        "Give one to ten event types, separated by commas, such as order_placed,order_shipped."
+    ),
 }
 """What a pattern asks for, in plain words."""
 _BARE, _DATED = "function-before[scalar()", "DatedScalar"
@@ -227,7 +251,7 @@ def _reported_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator
             continue
         if last == _DATED and entry["type"] == "model_type":
             continue
-        yield pointer, NAMED_TWICE if value is REPEATED else _sentence(entry)
+        yield pointer, NAMED_TWICE if value is REPEATED else sentence(entry)
 
 
 def _place(entry: Mapping[str, Any], within: Any) -> tuple[str, Any]:
@@ -256,7 +280,15 @@ def escaped(part: int | str) -> str:
     return written.replace("~", "~0").replace("/", "~1")
 
 
-def _sentence(entry: Mapping[str, Any]) -> str:
+def sentence(entry: Mapping[str, Any]) -> str:
+    """Say what a mistake asks for.
+
+    Args:
+        entry: of `ValidationError.errors()`, its context too.
+
+    >>> sentence({"type": "too_long", "msg": "Tuple should ...", "ctx": {"max_length": 10}})
+    'Give at most 10.'
+    """
     shape = _SHAPES.get(entry.get("ctx", {}).get("pattern", ""))
     if shape is not None:
         return shape

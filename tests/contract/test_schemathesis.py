@@ -48,7 +48,9 @@ EXAMPLES, MANY_EXAMPLES = 1, 400
 EACH = 64
 """Of the cases of one kind that an operation is asked every day: the first, then each sixty-fourth. A wrong type of
 each field of each object makes thousands that end in the same lines of ours."""
-WORDS_OF_PYTHON = re.compile("valid (list|tuple|set|dict)|(List|Tuple|Dictionary) should|timedelta|instance of|be None")
+WORDS_OF_PYTHON = re.compile(
+    "valid (list|tuple|set|dict)|(List|Tuple|Dictionary) should|[Dd]atetime|instance of|be None"
+)
 PUBLISHED = json.loads((Path(__file__).parent / "openapi" / "gateway.json").read_text())
 OPERATIONS = sorted(f"{method.upper()} {path}" for path, methods in PUBLISHED["paths"].items() for method in methods)
 

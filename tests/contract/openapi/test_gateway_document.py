@@ -2,11 +2,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator, validate
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gateway.app import create_app
 from gateway.openapi import as_3_0, saved_service_document
@@ -14,6 +15,7 @@ from gateway.openapi.document import operations
 from gateway.openapi.services import FOLDER
 from services.specs import spec_of
 from shared.capabilities import TABLE
+from shared.contracts.validation import sentence
 from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 
@@ -64,6 +66,45 @@ def test_it_is_valid_3_1(document: dict[str, Any]) -> None:
 
 def test_written_as_3_0_it_is_valid_3_0(document: dict[str, Any]) -> None:
     validate(as_3_0(document), cls=OpenAPIV30SpecValidator)
+
+
+def test_what_a_pattern_asks_for_is_in_words_where_people_write(document: dict[str, Any]) -> None:
+    written = [media["schema"] for place, media in media_types(document) if place.endswith(" request")]
+    written += [
+        parameter
+        for _, _, operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] != "path"  # ids: nobody makes them up
+    ]
+    patterns = {pattern for schema in written for pattern in patterns_in(schema, document, set())}
+
+    assert len(patterns) > 10
+    assert {pattern for pattern in patterns if "pattern" in wanted(pattern)} == set()
+
+
+def patterns_in(schema: Any, document: dict[str, Any], seen: set[str]) -> Iterator[str]:
+    """Every pattern of a schema and of those that it refers to."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from patterns_in(one, document, seen)
+    if not isinstance(schema, dict):
+        return
+    if isinstance(schema.get("pattern"), str):
+        yield schema["pattern"]
+    yield from schema.get("patternProperties", ())
+    reference = schema.get("$ref")
+    if reference is not None and reference not in seen:
+        seen.add(reference)
+        yield from patterns_in(document["components"]["schemas"][reference.rsplit("/", 1)[1]], document, seen)
+    for one in schema.values():
+        yield from patterns_in(one, document, seen)
+
+
+def wanted(pattern: str) -> str:
+    """Say what a pattern asks for, as an answer does."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Annotated[str, Field(pattern=pattern)]).validate_python("\n\n")
+    return sentence(caught.value.errors()[0])
 
 
 def test_every_capability_of_the_table_is_in_it(document: dict[str, Any]) -> None:

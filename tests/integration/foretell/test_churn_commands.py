@@ -116,7 +116,7 @@ def test_outcomes_of_churn_and_of_scoring_may_share_a_name(foretell) -> None:
         ("--capability churn --event a --at b+1h", "leave at and repeatable out"),
         ("--capability churn --silence a --for 36h", "whole days"),
         ("--capability churn --silence a --for 366d", "between 1 and 365"),
-        ("--capability churn --silence Not-Snake", "match pattern"),
+        ("--capability churn --silence Not-Snake", "silence.0: Write it in small letters of a to z, "),
         ("--capability churn --silence ,", "Give one of --event TYPE"),
         ("--capability churn --silence a --bands 1,2", "three rising numbers such as 1,2,4"),
         ("--capability churn --silence a --bands 1,2,3,4", "three rising numbers such as 1,2,4"),

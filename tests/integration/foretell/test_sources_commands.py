@@ -43,7 +43,10 @@ def test_what_cannot_be_a_source_is_refused_with_a_sentence(foretell: Command) -
     for words, message in [
         (("sources", "add", "mail", "--provider", "nobody", "--secret", "x"), "use brevo"),
         (ADD, "Give a secret"),
-        (("sources", "add", "No Name", "--provider", "postmark", "--secret", "x"), "name does not fit"),
+        (
+            ("sources", "add", "No Name", "--provider", "postmark", "--secret", "x"),
+            "name: Write it in small letters of a to z, ",
+        ),
         (("sources", "show", "nobody"), "no source 'nobody'"),
         (("sources", "rotate", "nobody"), "Give the new secret"),
         (("dead-letters", "show", "dl_0"), "no dead letter 'dl_0'"),

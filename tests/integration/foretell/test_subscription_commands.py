@@ -79,7 +79,7 @@ def test_a_trial_that_is_not_taken_fails_and_says_what_came_back(foretell, recei
     [
         (["http://1.1.1.1", "--on", KIND], "https"),
         (["https://127.0.0.1", "--on", KIND], "FORETELL_WEBHOOK_ALLOW_PRIVATE"),
-        (["https://1.1.1.1", "--on", "x"], "event_types/0"),
+        (["https://1.1.1.1", "--on", "x"], "event_types.0: Input should be 'score.band_changed'"),
         (["https://1.1.1.1", "--on", KIND, "--connector", "sap"], "connector"),
         (["https://1.1.1.1", "--on", KIND, "--settings", "{"], "not JSON"),
         (["https://1.1.1.1", "--on", KIND, "--settings", "[]"], "not a JSON object"),

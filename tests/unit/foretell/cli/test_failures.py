@@ -1,9 +1,12 @@
+from typing import Any
+
 import pytest
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from typer.testing import CliRunner
 
 from foretell.cli.failures import ExitCode, OneSentence, exit_code_of, sentence_of
+from shared.contracts.outcome import Outcome
 from shared.errors import BadRequest, Conflict, ForetellError, InsufficientData, NotFound, SettingsRefused
 
 
@@ -70,7 +73,22 @@ def test_other_validation_names_the_field() -> None:
     with pytest.raises(ValueError, match="size") as caught:
         Thing(size="many")
 
-    assert sentence_of(caught.value).startswith("Thing, size: Input should be a valid integer")
+    assert sentence_of(caught.value) == "Thing: size: Send an integer."
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"event_types": tuple(f"e{number}" for number in range(11))}, "event_types: Give at most 10."),
+        ({"name": "Won!"}, "name: Write it in small letters of a to z, digits and underscores; at most 63 characters."),
+        ({"event_types": ("order placed",)}, "event_types.0: Write it in small letters of a to z, "),
+    ],
+)
+def test_a_wrong_outcome_is_described_as_by_the_api(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Outcome(**{"name": "won", "capability": "scoring", "event_types": ("order_placed",), **fields})
+
+    assert sentence_of(caught.value).startswith(f"Outcome: {sentence}")
 
 
 def test_a_missing_package_says_how_to_install_it() -> None:
