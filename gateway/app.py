@@ -1,14 +1,14 @@
 """The application that clients talk to: it authenticates, records, reads and forwards. It never predicts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import cache, partial
 
 import aiohttp
 from anyio import CapacityLimiter, Semaphore
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
@@ -34,10 +34,12 @@ from gateway.items import routes as items
 from gateway.keys import routes as keys
 from gateway.messages import routes as messages
 from gateway.metrics import GatewayMetrics
+from gateway.models import cards as model_cards
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
 from gateway.models import routes as models
 from gateway.models import shadow as model_shadows
+from gateway.models import thresholds as model_thresholds
 from gateway.outcomes import routes as outcomes
 from gateway.outcomes.samples import SampleCache
 from gateway.predict_all.routes import PredictAll
@@ -132,43 +134,22 @@ def _flat_route(path: str, handler: Handler, settings: GatewaySettings, metrics:
     return with_cors(route, origins=settings.cors_origins)
 
 
-@cache
-def _routes() -> tuple[BaseRoute, ...]:
-    """Return the routes of all subjects; their parameters are analysed once a process, however many apps it builds."""
-    router = APIRouter()
+def _routes() -> Iterator[BaseRoute]:
+    """Yield the routes of all subjects, in the order in which a request is compared with them.
+
+    Not through `include_router`, which compares a request with all routes of a router twice.
+    """
+    often = (events, webhooks)
     # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions, privacy, events)
-    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    predicted = (
-        data_report,
-        models,
-        model_commands,
-        model_quality,
-        model_shadows,
-        segments,
-        batches,
-        holdouts,
-        attribution,
-    )
-    general = (
-        contacts,
-        items,
-        messages,
-        imports,
-        outcomes,
-        *predicted,
-        *incoming,
-        *outgoing,
-        keys,
-        activity,
-        audit,
-        health,
-        pages,
-        console,
-    )
-    for part in (*specific, *general):
-        router.include_router(part.router)
-    return tuple(router.routes)
+    specific = (predictions, privacy)
+    integrations = (sources, dead_letters, subscriptions, deliveries)
+    learned = (models, model_cards, model_thresholds, model_commands, model_quality, model_shadows, segments)
+    measured = (data_report, outcomes, holdouts, attribution)
+    offered = (items, messages)
+    long_work = (batches, imports)
+    around = (keys, activity, audit, health, pages, console)
+    for part in (*often, *specific, contacts, *integrations, *learned, *measured, *offered, *long_work, *around):
+        yield from part.router.routes
 
 
 def _lifespan(

@@ -6,14 +6,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
-from gateway.models import cards, thresholds
 from gateway.models.catalogue import model_answer
 from gateway.models.schemas import ModelList
 from shared.capabilities import CapabilityName
 
 router = APIRouter()
-router.include_router(cards.router)
-router.include_router(thresholds.router)
 OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
 
 
