@@ -28,6 +28,7 @@ from shared.settings import Settings
 from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.past_rows import DatedValue
+from tests.compiling import begin_with_other_tests, load_libraries
 from tests.distribution import OneWaits
 from tests.once import once
 from tests.pictures import draw_where_looked_at
@@ -54,8 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
+    load_libraries()
+    begin_with_other_tests(config)
     _keep_files_in_memory()
     compile_once()
+    config.pluginmanager.register(Examples())
     config.stash[gc_collect_iterations_key] = 1  # CPython finds with one what others need five for, a second each
     most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
     settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
@@ -235,9 +239,17 @@ def simulated() -> Callable[..., World]:
     return _simulated
 
 
+class Examples:
+    """Leaves out the files of the product without examples: to look through them takes each worker a second."""
+
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        is_product = collection_path.suffix == ".py" and config.rootpath / "tests" not in collection_path.parents
+        return True if is_product and b">>> " not in collection_path.read_bytes() else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Look for examples in the product alone: to look through the tests takes each worker a second."""
+    """Look for examples in the product alone."""
     return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
@@ -344,10 +356,14 @@ TOGETHER = {
 LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the folders whose files take longest, so that all workers end together."""
+    """Begin with the folders whose files take longest, so that all workers end together; in each, in one order.
+
+    Before pytest puts together, over files, what has the same parameter of the session: a model of each capability.
+    """
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(_folder(item), len(places)))
+    items.sort(key=lambda item: (places.get(_folder(item), len(places)), item.path))
 
 
 @pytest.hookimpl(optionalhook=True)
