@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, inspect, text
 from shared.contracts.call import Deadline
 from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
-from shared.store import check, downgrade, migrate, open_database
+from shared.store import Database, check, downgrade, migrate, open_database
 from shared.store.migration import FOLDER, newest_revision
 from shared.store.migrations import steps
 
@@ -28,10 +28,15 @@ def tables(settings: Settings) -> set[str]:
     return found
 
 
-def test_tables_as_migrated_are_tables_as_declared(settings: Settings) -> None:
-    migrate(settings)
+def test_tables_as_migrated_are_tables_as_declared_and_making_them_reports_nothing(settings: Settings) -> None:
+    reports = list[tuple[str, int, int | None]]()
+
+    migrate(settings, progress=lambda *report: reports.append(report))
 
     check(settings)
+    assert reports == []
+    # On PostgreSQL both live in one database.
+    assert {"events", "prediction_log", "store_revision", "predictions_revision"} <= tables(settings)
 
 
 def test_up_down_up_leaves_what_up_leaves(settings: Settings) -> None:
@@ -47,15 +52,10 @@ def test_up_down_up_leaves_what_up_leaves(settings: Settings) -> None:
     check(settings)
 
 
-def test_migrating_twice_keeps_the_rows(settings: Settings) -> None:
-    migrate(settings)
-    database = open_database(settings)
-    database.create_account("default", created_at=1)
-
+def test_migrating_twice_keeps_the_rows(settings: Settings, database: Database) -> None:
     migrate(settings)
 
     assert [account.name for account in database.accounts()] == ["default"]
-    database.close()
 
 
 LOGGED = {
@@ -219,14 +219,6 @@ def test_a_migration_reports_its_long_steps_and_counts_rows(settings: Settings) 
     ]
 
 
-def test_a_migration_of_what_is_empty_reports_nothing(settings: Settings) -> None:
-    reports = list[tuple[str, int, int | None]]()
-
-    migrate(settings, progress=lambda *report: reports.append(report))
-
-    assert reports == []
-
-
 def test_a_migration_killed_in_the_middle_leaves_what_was_and_is_done_by_the_next(
     settings: Settings, run: Callable[..., int]
 ) -> None:
@@ -292,12 +284,6 @@ def test_files_of_this_release_are_found_so_while_somebody_writes(tmp_path: Path
     writer.engine.dispose()
 
 
-def test_two_databases_can_live_in_one_postgresql(settings: Settings) -> None:
-    migrate(settings)
-
-    assert {"events", "prediction_log", "store_revision", "predictions_revision"} <= tables(settings)
-
-
 def test_a_store_that_is_not_migrated_says_what_to_do(settings: Settings) -> None:
     database = open_database(settings)
 
@@ -332,8 +318,8 @@ def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_a_store_of_a_newer_release_says_what_to_do(settings: Settings) -> None:
-    migrate(settings)
     engine = create_engine(settings.resolved_store_url())
     with engine.begin() as connection:
         connection.execute(text("UPDATE store_revision SET version_num = '9999'"))
