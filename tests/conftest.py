@@ -350,9 +350,8 @@ WAITING = ("tests/e2e/", "tests/browser/", "tests/integration/foretell/")
 TOGETHER = {
     "tests/contract/test_registry_tables.py": "tests/contract/test_every_capability.py",
     "tests/contract/test_wire.py": "tests/contract/test_every_capability.py",
-    "tests/integration/batches/test_training.py": "tests/integration/batches/test_cluster.py",
 }
-"""They look at models of all capabilities, or use one cluster: another worker would make them again."""
+"""They look at models of all capabilities: another worker would make them again."""
 LONGEST_FIRST = ("e2e", "browser", "quality", "training", "integration", "contract")
 
 

@@ -115,9 +115,9 @@ def models_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.batch_models.spec_of", loading_once)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def started_cluster() -> Iterator[LocalCluster]:
-    """Each worker process loads the libraries anew, for three seconds of a processor: it is started once."""
+    """Start one for a file, and end it with that: to have nothing to do takes it a fifth of a core."""
     with LocalCluster(
         n_workers=WORKERS,
         threads_per_worker=1,
