@@ -19,21 +19,17 @@ LIBRARIES = (
 T = TypeVar("T")
 
 
-def load_libraries() -> None:
-    """Load the large libraries where this process is one of several workers."""
-    for part in _begun_elsewhere(LIBRARIES):
-        for name in part:
-            importlib.import_module(name)
-
-
-def begin_with_other_tests(config: pytest.Config) -> None:
-    """Let a worker that looks at all tests begin with others; in which order they run is not decided here."""
+def begin_elsewhere(config: pytest.Config) -> None:
+    """Let a worker that looks at all tests load others first; in which order they run is not decided here."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or not _worker():
         return
+    for libraries in _from_own_part(LIBRARIES):
+        for name in libraries:
+            importlib.import_module(name)
     tests, *product = (config.rootpath / name for name in config.args)
     integration, unit = tests / "integration", tests / "unit"
     rest = [one for one in sorted(tests.iterdir()) if one.is_dir() and one not in (integration, unit)]
-    parts = _begun_elsewhere(([integration], [unit], [*rest, *product]))
+    parts = _from_own_part(([integration], [unit], [*rest, *product]))
     config.args[:] = [str(path) for part in parts for path in part]
 
 
@@ -41,9 +37,7 @@ def _worker() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
-def _begun_elsewhere(parts: Sequence[T]) -> Sequence[T]:
-    """Return the parts in the order of this worker; none where there is one process alone."""
-    if not (worker := _worker()):
-        return ()
-    first = int(worker.removeprefix("gw")) % len(parts)
+def _from_own_part(parts: Sequence[T]) -> Sequence[T]:
+    """Return the parts in the order of this worker."""
+    first = int(_worker().removeprefix("gw")) % len(parts)
     return [*parts[first:], *parts[:first]]

@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.past_rows import DatedValue
-from tests.compiling import begin_with_other_tests, load_libraries
+from tests.compiling import begin_elsewhere
 from tests.distribution import OneWaits
 from tests.once import once
 from tests.pictures import draw_where_looked_at
@@ -55,8 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
-    load_libraries()
-    begin_with_other_tests(config)
+    begin_elsewhere(config)
     _keep_files_in_memory()
     compile_once()
     config.pluginmanager.register(Examples())
